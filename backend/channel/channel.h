@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One authenticated, encrypted peer connection (design 3, S1 to S7). It does no I/O: feed bytes
+ * in, take bytes out; the same code runs over TCP, a Unix socket, an SSH channel or a test's two
+ * buffers. Runs in net_node, net_console and in the console's client. It decides nothing about
+ * who a peer may be beyond the checks of verify.h.
+ *
+ * Wire: a frame is u32 length of what follows, u16 type, body. Offer (1) and answer (2) travel in
+ * the clear; T = SHA-256(offer body || answer body), over nothing when the first byte was 0x16.
+ */
+#ifndef CHANNEL_CHANNEL_H
+#define CHANNEL_CHANNEL_H
+
+#include "channel/verify.h"
+
+#define CHAN_FRAME_PREAUTH_MAX (16u * 1024u) /* offer, answer, proofs */
+#define CHAN_FRAME_MAX (1024u * 1024u)       /* after authentication (design 3, Limits) */
+#define CHAN_FINGERPRINT_LEN 16u
+#define CHAN_T_LEN 32u
+#define CHAN_VERSION 1u
+
+enum chan_mech { CHAN_MECH_NONE, CHAN_MECH_CERTIFICATE, CHAN_MECH_KERBEROS, CHAN_MECH_LOCAL };
+enum chan_pref { CHAN_PREF_AUTO, CHAN_PREF_CERTIFICATE, CHAN_PREF_KERBEROS };
+enum chan_state { CHAN_NEGOTIATING, CHAN_HANDSHAKING, CHAN_OPEN, CHAN_CLOSED };
+
+/* A CA, our certificate and key, revocation lists: parsed once, shared by channels (reference
+ * counted). Made from PEM bytes, so that the process needs no file. */
+struct chan_creds;
+struct chan_creds_pem {
+	struct clv_slice ca, cert, key; /* cert: leaf first, then intermediates; cert and key may be empty for a console that uses local only */
+	struct clv_slice crl;           /* empty: revocation is not configured */
+	int64_t crl_grace_ms;
+	enum verify_kind peer_kind_accept; /* what peers may be when we accept: VERIFY_NODE (5723) or VERIFY_OPERATOR (5724) */
+};
+/* Checks everything `clavigerd check` would (both EKUs, key matches, dates, chain, SAN): a bad set
+ * is refused here with one clear line, so that the caller keeps the old one (P3). */
+CLV_MUST struct chan_creds *chan_creds_new(const struct chan_creds_pem *pem, struct clv_err *err);
+struct chan_creds *chan_creds_ref(struct chan_creds *c);
+void chan_creds_free(struct chan_creds *c); /* drops one reference; NULL is fine */
+/* Our own certificate: SHA-256 thumbprint (32 bytes), SAN dNSName, notAfter in ms. */
+const uint8_t *chan_creds_thumbprint(const struct chan_creds *c);
+const char *chan_creds_name(const struct chan_creds *c);
+int64_t chan_creds_not_after(const struct chan_creds *c);
+
+struct chan_desc {
+	enum chan_mech mech;
+	char protocol[16];   /* "TLS 1.3" */
+	char cipher[48];     /* "TLS_AES_256_GCM_SHA384" */
+	char peer_name[256]; /* canonical name: a node's SAN dNSName, an operator's SAN rfc822Name, or "" */
+	uint8_t peer_thumbprint[32]; /* SHA-256 of the peer's certificate */
+	int64_t peer_not_after_ms;
+	char peer_role[24];  /* what the offer said, "" for TLS at once: a claim only */
+	uint8_t t[CHAN_T_LEN];
+	uint8_t fingerprint[CHAN_FINGERPRINT_LEN]; /* TLS exporter EXPORTER-claviger-channel */
+};
+
+struct chan; /* one connection */
+
+struct chan_opts {
+	bool initiator;
+	enum chan_pref pref;          /* CERTIFICATE as initiator: no offer, TLS at once */
+	struct chan_creds *creds;     /* a reference is taken */
+	const char *peer_name;        /* initiator: the name that must be proven (canonical) */
+	enum verify_kind peer_kind;   /* initiator: VERIFY_NODE; acceptor: from creds */
+	const char *role;             /* ours: "agent", "gateway", "management-server", "console" */
+	int64_t (*wall_ms)(void);     /* NULL: clock_wall_ms */
+};
+CLV_MUST struct chan *chan_new(const struct chan_opts *opts, struct clv_err *err);
+/* A local channel: already authenticated by the kernel (peer credentials), frames in the clear. */
+CLV_MUST struct chan *chan_new_local(const char *peer_name, struct clv_err *err);
+void chan_free(struct chan *c);
+
+/* Bytes from the peer. On failure the channel is CLOSED, *err says why in one clear line, and
+ * chan_output may still hold an alert or a refusal to be sent before closing. Never parses an
+ * application byte before OPEN. */
+CLV_MUST clv_rc chan_feed(struct chan *c, struct clv_slice bytes, struct clv_err *err);
+/* What is to be written; the caller consumes from it. */
+struct clv_buf *chan_output(struct chan *c);
+/* The next whole message: *have false when there is none. body is valid until the next call. */
+CLV_MUST clv_rc chan_next(struct chan *c, bool *have, uint16_t *type, struct clv_slice *body, struct clv_err *err);
+/* OPEN only. CLV_E_LIMIT when the frame or the output queue (4 MiB) would pass its limit. */
+CLV_MUST clv_rc chan_send(struct chan *c, uint16_t type, struct clv_slice body, struct clv_err *err);
+/* Until called, received frames are capped at CHAN_FRAME_PREAUTH_MAX: the link proof was verified. */
+void chan_set_proven(struct chan *c);
+/* Sends close_notify into the output. */
+void chan_shutdown(struct chan *c);
+enum chan_state chan_state(const struct chan *c);
+const struct chan_desc *chan_describe(const struct chan *c); /* full once OPEN */
+/* Looks at the peer's certificate again under (possibly newer) creds: hourly and on a CRL or
+ * configuration change. Local channels pass. */
+CLV_MUST clv_rc chan_recheck(struct chan *c, const struct chan_creds *now, struct clv_err *err);
+
+#endif

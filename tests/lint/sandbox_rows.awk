@@ -1,0 +1,1 @@
+BEGIN { print "/* generated from share/doc/processes.md */" }
