@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The option table of clavigerd.conf. Read by the parent, the commands and `clavigerd check`.
+ */
+#include "base/options.h"
+#include "base/file.h"
+
+#define SECOND 1000ll
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+const struct conf_option node_options[] = {
+    {"node", "name", CONF_NAME, 1, 253, "!", NULL, false, "this node's name: FQDN, lower case"},
+    {"node", "group", CONF_NAME, 1, 64, "!", NULL, false, "the management group"},
+    {"node", "role", CONF_CHOICE, 0, 0, "!", "agent|gateway|management-server", false, "what this node is"},
+    {"node", "state", CONF_PATH, 1, 1024, "/var/lib/claviger", NULL, false, "folder of all state"},
+    {"node", "log", CONF_PATH, 1, 1024, "-", NULL, false, "log file; - is standard error"},
+    {"node", "log_level", CONF_CHOICE, 0, 0, "info", "debug|info|notice|warn|error", true, "least level logged"},
+    {"node", "machine_id_file", CONF_PATH, 1, 1024, "/etc/machine-id", NULL, false,
+     "what tells this machine from a copy (P5)"},
+    {"node", "machine_secret", CONF_PATH, 1, 1024, "/etc/claviger/machine.secret", NULL, false,
+     "32 random bytes, mode 0400, outside state: opens the vault (S30); made when absent"},
+    {"node", "bare", CONF_BOOL, 0, 0, "no", NULL, false, "yes: run without the sandbox where it cannot be set up"},
+    {"channel", "ca", CONF_PATH, 1, 1024, NULL, NULL, true, "PEM file of the authorities that are trusted"},
+    {"channel", "certificate", CONF_PATH, 1, 1024, NULL, NULL, true, "PEM file: own certificate, then intermediates"},
+    {"channel", "key", CONF_PATH, 1, 1024, NULL, NULL, true, "PEM file of its private key, mode 0600 or less"},
+    {"channel", "crl", CONF_PATH, 1, 1024, NULL, NULL, true, "PEM file of revocation lists, one for every issuer"},
+    {"channel", "crl_grace", CONF_DURATION, 0, 30 * DAY, "24h", NULL, true, "how long a stale list is still taken"},
+    {"channel", "mechanism", CONF_CHOICE, 0, 0, "auto", "auto|certificate|kerberos", true, "towards the servers"},
+    {"channel", "server", CONF_LIST, 0, 16, NULL, NULL, true, "servers in order, host[:port]"},
+    {"channel", "listen", CONF_LIST, 0, 16, "0.0.0.0:5723", NULL, false, "where nodes connect, address:port"},
+    {"channel", "listen_console", CONF_LIST, 0, 16, "0.0.0.0:5724", NULL, false, "where consoles connect; none: nowhere"},
+    {"channel", "console_socket", CONF_PATH, 1, 100, "/run/claviger/console.sock", NULL, false, "the local console's socket"},
+    {"channel", "heartbeat", CONF_DURATION, SECOND, HOUR, "60s", NULL, true, "three missed: down"},
+    {"channel", "retry", CONF_DURATION, 100, HOUR, "10s", NULL, true, "first wait before dialling again; doubles to a minute"},
+    {"channel", "recheck", CONF_DURATION, SECOND, DAY, "1h", NULL, true, "how often identities are checked again"},
+    {"channel", "max_unauthenticated", CONF_INT, 1, 100000, "1024", NULL, true, "connections not yet authenticated, over all"},
+    {"channel", "max_unauthenticated_per_address", CONF_INT, 1, 100000, "64", NULL, true, "and by address (IPv6: by /64)"},
+    {"channel", "exempt", CONF_LIST, 0, 64, NULL, NULL, true, "addresses without the limit by address"},
+    {"keys", "bits", CONF_INT, 3072, 4096, "3072", NULL, true, "RSA bits of the agent certificate: 3072 or 4096"},
+    {"keys", "days", CONF_INT, 2, 3650, "365", NULL, true, "its life"},
+    {"keys", "renew_before", CONF_DURATION, HOUR, 365 * DAY, "30d", NULL, true, "renewal starts this long before the end"},
+    {"trust", "approve", CONF_CHOICE, 0, 0, "fingerprint", "fingerprint|direct", true,
+     "direct: takes an agent whose channel identity is its name"},
+    {"store", "retain_events", CONF_DURATION, HOUR, 3650 * DAY, "90d", NULL, true, "events are kept this long"},
+    {"store", "retain_audit", CONF_DURATION, DAY, 36500 * DAY, "400d", NULL, true, "audit rows are kept this long"},
+    {"users", "net", CONF_STRING, 1, 64, NULL, NULL, false, "user of the network processes (root only)"},
+    {"users", "core", CONF_STRING, 1, 64, NULL, NULL, false, "user of core"},
+    {"users", "key", CONF_STRING, 1, 64, NULL, NULL, false, "user of the key holder"},
+    {NULL, NULL, CONF_STRING, 0, 0, NULL, NULL, false, NULL},
+};
+
+#define OPTIONS_FILE_MAX (1024u * 1024u)
+
+clv_rc options_load(const char *path, struct conf **out, struct clv_err *err)
+{
+	struct clv_buf b;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&b, OPTIONS_FILE_MAX);
+	if (file_read(path, &b, err)) {
+		(void)err_wrap(err, "reading the configuration");
+		goto out;
+	}
+	rc = conf_parse(path, buf_slice(&b), node_options, out, err);
+out:
+	buf_release(&b);
+	return rc;
+}
