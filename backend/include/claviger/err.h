@@ -73,8 +73,14 @@ struct clv_err {
  * kept in err->sys when with_errno, and its text is appended. The caller's errno survives. */
 clv_rc clv_err_set_(struct clv_err *err, enum clv_code code, bool with_errno, const char *file,
                     int line, const char *fmt, ...) CLV_PRINTF(6, 7);
-#define err_set(err, code, ...) clv_err_set_((err), (code), false, __FILE__, __LINE__, __VA_ARGS__)
-#define err_sys(err, code, ...) clv_err_set_((err), (code), true, __FILE__, __LINE__, __VA_ARGS__)
+/* Tells the compiler what clv_err_set_ always returns, so that it follows out parameters. */
+static inline clv_rc clv_failed_(clv_rc rc)
+{
+	(void)rc;
+	return CLV_FAILED;
+}
+#define err_set(err, code, ...) clv_failed_(clv_err_set_((err), (code), false, __FILE__, __LINE__, __VA_ARGS__))
+#define err_sys(err, code, ...) clv_failed_(clv_err_set_((err), (code), true, __FILE__, __LINE__, __VA_ARGS__))
 
 /* Adds "prefix: " before the text on the way up, cutting at the end if needed. Returns
  * CLV_FAILED so that `return err_wrap(err, "while ...")` reads well. */
