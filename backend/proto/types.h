@@ -13,7 +13,6 @@
 #define CLV_FRAME_LIST(X)                                                                       \
 	X(FRAME_LINK_PROOF, 0x10, link_proof_frame, 8192, FROM_NODE_UNPROVEN, 1)                \
 	X(FRAME_GREETING, 0x11, greeting, 16384, FROM_SERVER_UNPROVEN, 1)                       \
-	X(FRAME_ENROLL, 0x12, enroll, 8192, FROM_NODE_UNPROVEN, 1)                              \
 	X(FRAME_REFUSAL, 0x13, refusal, 4096, FROM_SERVER_UNPROVEN, 1)                          \
 	X(FRAME_WELCOME, 0x14, welcome, 65536, FROM_SERVER, 1)                                  \
 	X(FRAME_HEARTBEAT, 0x15, heartbeat, 4096, FROM_NODE, 1)                                 \

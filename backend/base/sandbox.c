@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walls of a process (see sandbox.h). Runs once in each child, after its libraries are
+ * initialised and before the first foreign byte. It must never return success with a wall missing
+ * unless the configuration said so aloud.
+ */
+#include "base/sandbox.h"
+#include "claviger/buf.h"
+#include "sandbox_rows.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <locale.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LANDLOCK_WRITE                                                                                  \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG)
+#define LANDLOCK_ALL                                                                                      \
+	(LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |     \
+	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |    \
+	 LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
+
+static clv_rc allow_path(int ruleset, const struct sandbox_path *p, struct clv_err *err)
+{
+	struct landlock_path_beneath_attr attr = {
+	    .allowed_access = LANDLOCK_READ | (p->write ? LANDLOCK_WRITE : 0),
+	    .parent_fd = open(p->path, O_PATH | O_CLOEXEC),
+	};
+	struct stat st;
+	clv_rc rc = CLV_OK;
+
+	if (attr.parent_fd < 0)
+		return err_sys(err, CLV_E_SANDBOX, "opening %s for Landlock", p->path);
+	if (fstat(attr.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		attr.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attr, 0))
+		rc = err_sys(err, CLV_E_SANDBOX, "adding a Landlock rule for %s", p->path);
+	(void)close(attr.parent_fd);
+	return rc;
+}
+
+static clv_rc landlock(const struct sandbox_path *paths, struct clv_err *err)
+{
+	struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_ALL};
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+	clv_rc rc = CLV_FAILED;
+
+	if (ruleset < 0)
+		return err_sys(err, CLV_E_SANDBOX, "the kernel has no Landlock");
+	for (; paths && paths->path; paths++)
+		if (allow_path(ruleset, paths, err))
+			goto out;
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0)) {
+		(void)err_sys(err, CLV_E_SANDBOX, "entering Landlock");
+		goto out;
+	}
+	rc = CLV_OK;
+out:
+	(void)close(ruleset);
+	return rc;
+}
+
+static const char *row_calls(const char *process)
+{
+	for (const struct sandbox_row *r = sandbox_rows; r->process; r++)
+		if (strcmp(r->process, process) == 0)
+			return r->calls;
+	return NULL;
+}
+
+/* "name" allows it; "name:noexec" only where the third argument has no PROT_EXEC. */
+static clv_rc allow_call(scmp_filter_ctx f, const char *word, size_t len, struct clv_err *err)
+{
+	static const char noexec[] = ":noexec";
+	char name[64];
+	bool restricted = len > sizeof noexec && strncmp(word + len - (sizeof noexec - 1), noexec, sizeof noexec - 1) == 0;
+	int nr, rc;
+
+	if (restricted)
+		len -= sizeof noexec - 1;
+	if (len >= sizeof name)
+		return err_set(err, CLV_E_SANDBOX, "a system call's name is too long in processes.md");
+	memcpy(name, word, len);
+	name[len] = 0;
+	nr = seccomp_syscall_resolve_name(name);
+	if (nr == __NR_SCMP_ERROR)
+		return err_set(err, CLV_E_SANDBOX, "processes.md grants %s, which is no system call", name);
+	if (restricted)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	else
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
+	/* A call that this architecture has not (it exists under another name) is no rule. */
+	if (rc && rc != -EDOM)
+		return err_set(err, CLV_E_SANDBOX, "granting %s: %s", name, strerror(-rc));
+	return CLV_OK;
+}
+
+static clv_rc allow_row(scmp_filter_ctx f, const char *calls, struct clv_err *err)
+{
+	while (*calls) {
+		size_t len = strcspn(calls, " ");
+
+		if (len && allow_call(f, calls, len, err))
+			return CLV_FAILED;
+		calls += len + (calls[len] == ' ');
+	}
+	return CLV_OK;
+}
+
+static clv_rc filter(const char *process, struct clv_err *err)
+{
+	const char *common = row_calls("all"), *own = row_calls(process);
+	scmp_filter_ctx f = NULL;
+	clv_rc rc = CLV_FAILED;
+	int n;
+
+	if (!common || !own)
+		return err_set(err, CLV_E_SANDBOX, "processes.md has no row for %s", process);
+	f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (!f)
+		return err_set(err, CLV_E_SANDBOX, "making a seccomp filter");
+	if (allow_row(f, common, err) || allow_row(f, own, err))
+		goto out;
+#ifdef CLV_ASAN
+	if (allow_row(f, row_calls("asan"), err))
+		goto out;
+#endif
+#ifdef CLV_TEST_BUILD
+	if (allow_row(f, row_calls("test"), err))
+		goto out;
+#endif
+	n = seccomp_load(f);
+	if (n) {
+		(void)err_set(err, CLV_E_SANDBOX, "loading the seccomp filter: %s", strerror(-n));
+		goto out;
+	}
+	rc = CLV_OK;
+out:
+	seccomp_release(f);
+	return rc;
+}
+
+static clv_rc walls(const char *process, const struct sandbox_path *paths, struct clv_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return err_sys(err, CLV_E_SANDBOX, "setting no-new-privileges");
+	if (landlock(paths, err))
+		return CLV_FAILED;
+	return filter(process, err);
+}
+
+clv_rc sandbox_enter(const char *process, const struct sandbox_path *paths, bool bare, struct clv_err *err)
+{
+	if (!walls(process, paths, err))
+		return CLV_OK;
+	if (bare)
+		return CLV_OK; /* *err tells; the caller warns */
+	return err_wrap(err, "%s stays outside its sandbox and ends (bare = yes would let it run)", process);
+}
+
+clv_rc sandbox_prepare(struct clv_err *err)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	(void)umask(077);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || sigaction(SIGPIPE, &ignore, NULL))
+		return err_sys(err, CLV_E_SANDBOX, "preparing the process");
+	if (close_range(4, ~0u, 0))
+		return err_sys(err, CLV_E_SANDBOX, "closing inherited descriptors");
+	(void)setlocale(LC_ALL, "C.UTF-8");
+	tzset();
+	return CLV_OK;
+}
