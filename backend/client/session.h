@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session's inside, shared by the files of backend/client alone: where it goes, how far it is,
+ * what it asked and what came back.
+ */
+#ifndef CLIENT_SESSION_H
+#define CLIENT_SESSION_H
+
+#include "channel/channel.h"
+#include "claviger/client.h"
+#include "claviger/text.h"
+
+#include <netdb.h>
+
+#define SESSION_MAGIC 0x73657373u
+#define SESSION_ASKED_MAX 64u        /* requests without an end at one time */
+#define SESSION_REPLIES_MAX 4096u    /* replies nobody has popped */
+#define SESSION_CONNECT_MS 10000
+#define SESSION_ANSWER_MS 30000
+#define SESSION_RETRY_FIRST_MS 500
+#define SESSION_RETRY_MAX_MS 15000
+
+enum line { LINE_WAITING, LINE_RESOLVING, LINE_CONNECTING, LINE_HANDSHAKE, LINE_PROOF, LINE_OPEN, LINE_FAILED };
+
+struct asked {
+	uint64_t req;       /* 0: free */
+	bool act, watch, answered;
+	bool quiet;         /* nobody waits for its reply */
+	uint64_t at_byte;   /* of the stream: written past here, it may have arrived */
+	int64_t deadline;
+};
+
+struct queued {
+	struct clv_reply *reply;
+	struct queued *next;
+};
+
+struct clv_session {
+	uint32_t magic;
+	char *server;               /* as given */
+	char *path;                 /* unix: */
+	char *host, *port;          /* TCP */
+	struct chan_creds *creds;
+	char *pinned;               /* group fingerprint, upper-case hex; NULL: none */
+	char *shown;                /* what the server showed */
+	enum line line;
+	int fd;
+	struct gaicb gai;
+	struct addrinfo hints;
+	bool resolving;
+	struct chan *chan;
+	uint64_t written;           /* bytes of this connection */
+	int64_t deadline;           /* monotonic: for this step of connecting */
+	int64_t retry_at;
+	int64_t retry_delay;
+	uint32_t epoch;
+	uint64_t next_req;
+	struct asked asked[SESSION_ASKED_MAX];
+	struct queued *first, **last;
+	size_t n_queued;
+	char channel[72];
+	struct clv_err err;
+};
+
+/* address.c: fills path, or host and port. */
+CLV_MUST clv_rc session_parse_address(struct clv_session *s, const char *server, struct clv_err *err);
+/* proof.c: is this the server of the pinned group? Fills s->shown. */
+CLV_MUST clv_rc session_check_proof(struct clv_session *s, struct clv_slice body, struct clv_err *err);
+/* request.c: the record of a request; NULL when unknown. */
+struct asked *session_asked(struct clv_session *s, uint64_t req);
+
+#endif
