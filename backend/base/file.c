@@ -42,6 +42,7 @@ void fault_init(const char *process)
 	const char *dir = getenv("CLAVIGER_TEST_COUNT_DIR");
 	char path[PATH_MAX];
 
+	fault.count = 0;
 	if (in == NULL || strcmp(in, process) == 0) {
 		fault.kill_at = env_number("CLAVIGER_TEST_KILL_AT");
 		fault.fail_at = env_number("CLAVIGER_TEST_FAIL_AT");
