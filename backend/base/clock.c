@@ -76,6 +76,11 @@ static int64_t days_from_civil(int64_t y, int m, int d)
 	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+int64_t clock_from_civil(int year, int month, int day, int hour, int min, int sec)
+{
+	return (days_from_civil(year, month, day) * 86400 + hour * 3600 + min * 60 + sec) * 1000;
+}
+
 void clock_civil(int64_t ms, int *year, int *month, int *day, int *hour, int *min, int *sec)
 {
 	int64_t days = ms / DAY_MS;
@@ -217,7 +222,7 @@ clv_rc clock_parse_rfc3339(const char *s, int64_t *ms, struct clv_err *err)
 	sec = take_digits(&at, 2);
 	if (sec < 0 || sec > 60)
 		goto bad;
-	value = (days_from_civil(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec) * 1000;
+	value = clock_from_civil(y, mo, d, h, mi, sec);
 	if (!take_rest(&at, &value))
 		goto bad;
 	*ms = value;

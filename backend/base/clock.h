@@ -17,6 +17,7 @@ int64_t clock_mono_ms(void);
 void clock_rfc3339(int64_t ms, bool with_ms, char out[CLOCK_RFC3339_LEN]);
 CLV_MUST clv_rc clock_parse_rfc3339(const char *s, int64_t *ms, struct clv_err *err);
 /* Days since 1970 and back, proleptic Gregorian (for screens). */
+int64_t clock_from_civil(int year, int month, int day, int hour, int min, int sec);
 void clock_civil(int64_t ms, int *year, int *month, int *day, int *hour, int *min, int *sec);
 
 #endif

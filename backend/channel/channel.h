@@ -23,6 +23,10 @@ enum chan_mech { CHAN_MECH_NONE, CHAN_MECH_CERTIFICATE, CHAN_MECH_KERBEROS, CHAN
 enum chan_pref { CHAN_PREF_AUTO, CHAN_PREF_CERTIFICATE, CHAN_PREF_KERBEROS };
 enum chan_state { CHAN_NEGOTIATING, CHAN_HANDSHAKING, CHAN_OPEN, CHAN_CLOSED };
 
+/* Once per process, before its sandbox: everything that OpenSSL and the C library would otherwise
+ * read, open or seed lazily. After it and chan_creds_new nothing here opens a file. */
+CLV_MUST clv_rc channel_process_init(struct clv_err *err);
+
 /* A CA, our certificate and key, revocation lists: parsed once, shared by channels (reference
  * counted). Made from PEM bytes, so that the process needs no file. */
 struct chan_creds;
@@ -76,7 +80,8 @@ void chan_free(struct chan *c);
 CLV_MUST clv_rc chan_feed(struct chan *c, struct clv_slice bytes, struct clv_err *err);
 /* What is to be written; the caller consumes from it. */
 struct clv_buf *chan_output(struct chan *c);
-/* The next whole message: *have false when there is none. body is valid until the next call. */
+/* The next whole message: *have false when there is none. body is valid until the next call.
+ * CLV_E_CLOSED when the peer has closed and every whole message before that was taken. */
 CLV_MUST clv_rc chan_next(struct chan *c, bool *have, uint16_t *type, struct clv_slice *body, struct clv_err *err);
 /* OPEN only. CLV_E_LIMIT when the frame or the output queue (4 MiB) would pass its limit. */
 CLV_MUST clv_rc chan_send(struct chan *c, uint16_t type, struct clv_slice body, struct clv_err *err);

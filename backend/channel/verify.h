@@ -17,14 +17,23 @@ struct verify_anchors; /* CA certificates and revocation lists */
  * for every issuer (else refused here). */
 CLV_MUST struct verify_anchors *verify_anchors_new(struct clv_slice ca, struct clv_slice crl, int64_t crl_grace_ms, struct clv_err *err);
 void verify_anchors_free(struct verify_anchors *a);
+/* DER names of the CA certificates, for a server's request; i counts from 0, false at the end. */
+bool verify_anchors_subject(const struct verify_anchors *a, size_t i, struct clv_slice *der);
 
 struct verify_request {
 	enum verify_kind kind;
 	enum verify_role role;  /* the peer's */
 	const char *name;       /* expected canonical name; NULL: any valid one is taken and returned */
 	int64_t at_ms;          /* time to check for */
+	bool any_dns_name;      /* a node's name may be any DNS name, also of one label (tests/probe) */
+	bool own;               /* our own certificate: of several names the first is returned */
 };
 
+/* Names. A node's certificate has dNSNames and no rfc822Name, an operator's the other way round; one
+ * with both is neither. No dNSName may be a wildcard, an address, or else outside the grammar; upper
+ * case is folded (RFC 9525 6.3), nothing else is. With a name expected, one of the dNSNames must equal it;
+ * with none, there must be exactly one, so that a certificate never stands for a choice of nodes. An
+ * operator has at most one rfc822Name (its domain is folded). */
 struct verify_result {
 	char name[256];          /* proven name: dNSName (node) or rfc822Name, "" for an operator known by thumbprint alone */
 	uint8_t thumbprint[32];
