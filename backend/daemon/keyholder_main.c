@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "daemon/keyholder.h"
+#include "keys/statement.h"
 #include "proto/codec.h"
 #include <errno.h>
 #include <openssl/err.h>
@@ -110,6 +111,26 @@ static clv_rc warm_openssl(struct clv_err *err)
 	return key ? CLV_OK : err_set(err, CLV_E_CRYPTO, "OpenSSL makes no key");
 }
 
+/* What tells this machine from a copy is hashed at once: the raw id goes no further. */
+static clv_rc hash_machine(struct kh *k, struct clv_err *err)
+{
+	struct clv_slice raw = slice_of(k->start->machine.data, k->start->machine.len);
+	uint8_t *hash = clv_calloc(1, KEY_HASH_LEN);
+	struct clv_buf b;
+	clv_rc rc = CLV_FAILED;
+
+	while (raw.len && (raw.ptr[raw.len - 1] == '\n' || raw.ptr[raw.len - 1] == ' '))
+		raw.len--;
+	buf_init(&b, IPC_BODY_MAX);
+	if (!buf_put(&b, SLICE_LIT("claviger/1 machine"), err) && !buf_put_lp(&b, raw, err))
+		rc = sha256(buf_slice(&b), hash, err);
+	buf_release(&b);
+	clv_free(k->start->machine.data);
+	k->start->machine.data = hash;
+	k->start->machine.len = KEY_HASH_LEN;
+	return rc;
+}
+
 static clv_rc prepare(struct kh *k, struct clv_err *err)
 {
 	struct sandbox_path paths[2] = {{NULL, true}, {NULL, false}};
@@ -123,6 +144,8 @@ static clv_rc prepare(struct kh *k, struct clv_err *err)
 		if (ipc_wait(k->parent, parent_rows, k, -1, err))
 			return CLV_FAILED;
 	log_init("keyholder", k->start->role, 2, (enum log_level)k->start->log_level);
+	if (hash_machine(k, err))
+		return CLV_FAILED;
 	vault = clv_asprintf("%s/vault", k->start->state);
 	paths[0].path = vault;
 #ifdef CLV_TEST_BUILD

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network processes: net_node (port 5723) and net_console (5724 and the adopted local consoles).
+ * They speak TLS and frames, hold no file and decide nothing: identities and messages go to core. The
+ * channel's private key is here until the signer process comes (share/doc/processes.md).
+ */
+#ifndef DAEMON_NET_H
+#define DAEMON_NET_H
+
+#include "channel/channel.h"
+#include "ipc.pb-c.h"
+#include "proto/ipc.h"
+#include <netinet/in.h>
+#include <uv.h>
+
+#define NET_MAGIC 0x4e455421u
+#define NET_LISTENERS_MAX 16u
+#define NET_AUTH_MS 10000        /* T23: to authenticate */
+#define NET_FRAME_MS 30000       /* T23: for one frame */
+#define NET_SWEEP_MS 1000
+#define NET_CORE_BACKLOG (4u * 1024u * 1024u) /* beyond it peers are not read */
+
+struct net;
+
+/* What differs between the two. */
+struct net_role {
+	const char *process;
+	enum verify_kind accepts;
+	bool nodes; /* heartbeats: silence ends a connection */
+	/* May this frame come from a peer in this state? */
+	bool (*permits)(uint16_t type, size_t len, bool proven, bool initiator);
+};
+extern const struct net_role net_role;
+
+struct conn {
+	struct conn *next; /* of its hash slot */
+	struct net *net;
+	uint64_t id;
+	bool initiator, local, open, proven, closing, reported;
+	int fd;
+	uv_poll_t poll;
+	int polled; /* events asked for */
+	struct chan *chan;
+	char address[64];
+	uint8_t address_key[8]; /* IPv4, or the /64 */
+	bool exempt;
+	int64_t limit_ms, heard_ms;
+	char *name; /* expected (initiator) */
+};
+
+#define NET_SLOTS 4096u
+
+struct net {
+	uint32_t magic;
+	uv_loop_t loop;
+	struct ipc *parent, *core;
+	uv_poll_t parent_poll, *core_poll; /* on the heap: core may be replaced */
+	uv_timer_t sweep, recheck;
+	Clv__Start *start;
+	struct chan_creds *creds;
+	uint64_t creds_serial;
+	struct {
+		int fd;
+		uv_poll_t poll;
+		bool paused;
+	} listeners[NET_LISTENERS_MAX];
+	size_t n_listeners;
+	struct conn *slots[NET_SLOTS];
+	size_t n_conns, n_unauth;
+	uint64_t next_id;
+	bool paused; /* peers are not read: core is behind */
+	int status;
+};
+
+/* net_conn.c */
+void net_accept(struct net *n, int listener);
+void net_dialed(struct net *n, uint64_t id, const char *name, const char *address, int fd);
+void net_adopt(struct net *n, uint64_t id, const char *principal, int fd);
+void net_send(struct net *n, uint64_t id, uint16_t type, struct clv_slice body);
+void net_proven(struct net *n, uint64_t id);
+void net_close(struct net *n, uint64_t id, const char *why);
+void net_close_all(struct net *n, const char *why);
+void net_sweep(struct net *n);
+void net_recheck(struct net *n);
+void net_resume(struct net *n);
+
+/* net_main.c: to core; a broken socket is noticed by its own poll. */
+void net_tell(struct net *n, enum ipc_type type, const ProtobufCMessage *m);
+
+#endif

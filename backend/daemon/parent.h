@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parent: parses its configuration and nothing that a peer sent; opens listeners and files and
+ * passes descriptors; starts the others, restarts what died; dials. Runs as root where the service
+ * was started so.
+ */
+#ifndef DAEMON_PARENT_H
+#define DAEMON_PARENT_H
+
+#include "base/conf.h"
+#include "ipc.pb-c.h"
+#include "proto/ipc.h"
+#include <poll.h>
+#include <sys/types.h>
+
+#define PARENT_LISTENERS_MAX 16u
+#define PARENT_DIALS_MAX 64u
+#define PARENT_LINE_MAX 4096u
+
+enum proc_id { PROC_KEYHOLDER, PROC_CORE, PROC_NET_NODE, PROC_NET_CONSOLE, PROC_MAX };
+enum parent_mode { MODE_RUN, MODE_INIT, MODE_ENROLL };
+
+struct child {
+	pid_t pid; /* 0: not running */
+	struct ipc *ipc;
+	int log_fd;
+	char line[PARENT_LINE_MAX]; /* of its log, not yet whole */
+	size_t line_len;
+	uid_t uid;
+	gid_t gid;
+	int64_t started_ms, again_ms; /* monotonic; again_ms: when to start it anew */
+	uint32_t quick_deaths;
+};
+
+/* A connection being made for core. */
+struct dial {
+	uint64_t conn; /* 0: free */
+	char *host, *name;
+	uint16_t port;
+	pid_t resolver;
+	int pipe;     /* answers of the resolver */
+	char answers[1024];
+	size_t n_answers, at;
+	int fd;       /* socket being connected */
+	int64_t limit_ms;
+};
+
+struct parent {
+	struct conf *conf;
+	const char *conf_path;
+	char *libexec;
+	enum parent_mode mode;
+	bool server, replace;
+	const char *caller, *server_override; /* of init and enroll */
+	uint8_t recovery_hash[32];
+	bool has_recovery;
+	struct child children[PROC_MAX];
+	int log_fd, signal_fd, null_fd;
+	int node_listeners[PARENT_LISTENERS_MAX], console_listeners[PARENT_LISTENERS_MAX];
+	size_t n_node_listeners, n_console_listeners;
+	char *node_listen_text; /* first address, as bound */
+	int console_fd;         /* unix socket; -1 */
+	uint64_t console_serial, creds_serial;
+	struct dial dials[PARENT_DIALS_MAX];
+	uint8_t creds_mark[64], creds_next[64]; /* what the files looked like */
+	int64_t creds_at_ms;
+	bool stopping;
+	int status;
+};
+
+/* parent_child.c */
+const char *proc_name(enum proc_id id);
+bool proc_wanted(const struct parent *p, enum proc_id id);
+CLV_MUST clv_rc parent_users(struct parent *p, struct clv_err *err);
+CLV_MUST clv_rc parent_spawn(struct parent *p, enum proc_id id, struct clv_err *err);
+CLV_MUST clv_rc parent_connect_siblings(struct parent *p, enum proc_id id, struct clv_err *err);
+void parent_reap(struct parent *p, pid_t pid, int status);
+/* fork and exec for a short-lived helper; stdout is out_fd. */
+CLV_MUST clv_rc parent_exec(const struct parent *p, const char *name, const char *arg, int out_fd, pid_t *pid,
+                            struct clv_err *err);
+void parent_log_read(struct parent *p, struct child *c);
+
+/* parent_files.c */
+CLV_MUST clv_rc parent_prepare_state(struct parent *p, struct clv_err *err);
+CLV_MUST clv_rc parent_listen(struct parent *p, struct clv_err *err);
+CLV_MUST clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err);
+CLV_MUST clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_err *err);
+void parent_watch_creds(struct parent *p, int64_t now_ms, bool at_once);
+void parent_accept_console(struct parent *p);
+
+/* parent_dial.c */
+clv_rc parent_on_dial(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);
+void parent_dial_poll(struct parent *p, struct pollfd *fds, size_t *n);
+void parent_dial_step(struct parent *p, const struct pollfd *fds, size_t n, int64_t now_ms);
+void parent_dial_reaped(struct parent *p, pid_t pid);
+void parent_dial_drop(struct parent *p);
+
+#endif
