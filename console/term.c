@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The terminal, by ncurses: the only file that includes it. Input is read elsewhere, as bytes;
+ * curses only draws. Only clusters of safe text come here, cell by cell, never a string.
+ */
+#include "console/term.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <term.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define BUSY_BYTES 4096 /* unsent bytes of the last frame beyond which the next one waits */
+
+static struct {
+	bool open, ascii, title;
+	SCREEN *screen;
+	struct termios saved;
+	char restore[256]; /* made beforehand: a crash handler may only write(2) */
+	size_t restore_len;
+	int cur_y, cur_x;
+	bool cur_set;
+	chtype attrs[INK_MAX];
+	uint64_t frames;
+} term;
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
+
+static void
+put_raw(const char *s, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, s, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		s += n;
+		len -= (size_t)n;
+	}
+}
+
+/* Async-signal-safe: restore, then die of the same signal as if we had not been asked. */
+static void
+on_crash(int sig)
+{
+	put_raw(term.restore, term.restore_len);
+	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void
+add_restore(const char *s)
+{
+	size_t n = s != NULL ? strlen(s) : 0;
+	if (term.restore_len + n < sizeof(term.restore)) {
+		memcpy(term.restore + term.restore_len, s != NULL ? s : "", n);
+		term.restore_len += n;
+	}
+}
+
+/* A capability without its padding ("$<5>"). */
+static void
+add_capability(const char *name)
+{
+	const char *s = tigetstr(name);
+	char clean[64];
+	size_t n = 0;
+	if (s == NULL || s == (char *)-1)
+		return;
+	while (*s != '\0' && n + 1 < sizeof(clean)) {
+		if (s[0] == '$' && s[1] == '<') {
+			s += strcspn(s, ">");
+			s += *s == '>';
+			continue;
+		}
+		clean[n++] = *s++;
+	}
+	clean[n] = '\0';
+	add_restore(clean);
+}
+
+static void
+prepare_restore(void)
+{
+	term.restore_len = 0;
+	add_restore("\033[?2004l");
+	if (term.title)
+		add_restore("\033[23;2t");
+	add_capability("sgr0");
+	add_capability("cnorm");
+	add_capability("rmcup");
+}
+
+static void
+catch_crashes(void)
+{
+	struct sigaction sa = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+	for (size_t i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]); i++)
+		sigaction(crash_signals[i], &sa, NULL);
+}
+
+/* By meaning: a sign and a word stand beside each, so that mono loses nothing. */
+static void
+choose_colours(void)
+{
+	static const struct {
+		enum ink ink;
+		short colour;
+		chtype mono;
+	} rows[] = {
+	    {INK_DIM, -1, A_DIM},         {INK_ACCENT, COLOR_CYAN, A_UNDERLINE}, {INK_GOOD, COLOR_GREEN, A_NORMAL}, {INK_MOVING, COLOR_BLUE, A_NORMAL},
+	    {INK_LOOK, COLOR_YELLOW, A_BOLD}, {INK_BAD, COLOR_RED, A_BOLD},      {INK_SILENT, COLOR_MAGENTA, A_DIM}, {INK_ASIDE, -1, A_DIM},
+	};
+	const char *no = getenv("NO_COLOR");
+	bool colour = has_colors() && (no == NULL || no[0] == '\0') && start_color() == OK && use_default_colors() == OK;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		term.attrs[rows[i].ink] = rows[i].mono;
+		if (!colour || rows[i].colour < 0)
+			continue;
+		init_pair((short)rows[i].ink, rows[i].colour, -1);
+		term.attrs[rows[i].ink] = COLOR_PAIR(rows[i].ink);
+	}
+}
+
+static bool
+wants_ascii(const char *name)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || strcmp(name, "linux") == 0 || strncmp(name, "vt", 2) == 0;
+}
+
+static bool
+can_title(const char *name)
+{
+	static const char *const known[] = {"xterm", "tmux", "screen", "rxvt", "alacritty", "foot", "kitty", "vte", "gnome", "konsole", "st-"};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(name, known[i], strlen(known[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+enter(void)
+{
+	raw(); /* ^C ^Z ^S are keys; flow control is off */
+	noecho();
+	nonl();
+	leaveok(stdscr, FALSE);
+	scrollok(stdscr, FALSE);
+	if (term.title)
+		put_raw("\033[22;2t", 7);
+	put_raw("\033[?2004h", 8);
+}
+
+clv_rc
+term_open(struct clv_err *err)
+{
+	const char *name = getenv("TERM");
+	if (name == NULL || name[0] == '\0' || strcmp(name, "dumb") == 0)
+		return err_set(err, CLV_E_USAGE, "TERM is not set, or dumb: the full screen needs a terminal's name; claviger get … does not");
+	if (tcgetattr(STDIN_FILENO, &term.saved) != 0)
+		return err_sys(err, CLV_E_IO, "stdin is no terminal");
+	use_env(FALSE); /* the kernel knows the size; LINES and COLUMNS are stale after a resize */
+	use_tioctl(TRUE);
+	term.screen = newterm(name, stdout, stdin);
+	if (term.screen == NULL) {
+		struct clv_text *t = text_new_str(name);
+		err_set(err, CLV_E_USAGE, "the terminal %s is not known here: set TERM to one that is, or install its terminfo", text_str(t));
+		text_free(t);
+		return CLV_FAILED;
+	}
+	term.ascii = wants_ascii(name);
+	term.title = can_title(name);
+	prepare_restore();
+	choose_colours();
+	enter();
+	term.open = true;
+	catch_crashes();
+	term_resize();
+	return CLV_OK;
+}
+
+void
+term_close(void)
+{
+	if (!term.open)
+		return;
+	term.open = false;
+	put_raw("\033[?2004l", 8);
+	if (term.title)
+		put_raw("\033[23;2t", 7);
+	endwin();
+	delscreen(term.screen);
+	term.screen = NULL;
+	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
+}
+
+void
+term_resize(void)
+{
+	struct winsize w;
+	int rows = 24, cols = 80;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 0 && w.ws_col > 0) {
+		rows = w.ws_row > 500 ? 500 : w.ws_row;
+		cols = w.ws_col > 1000 ? 1000 : w.ws_col;
+	}
+	if (rows != LINES || cols != COLS)
+		resizeterm(rows, cols);
+}
+
+/* --- drawing --- */
+
+static attr_t
+attrs_of(unsigned ink)
+{
+	attr_t a = term.attrs[ink & INK_MASK];
+	if ((ink & INK_BOLD) != 0)
+		a |= A_BOLD;
+	if ((ink & INK_REVERSE) != 0)
+		a |= A_REVERSE;
+	return a;
+}
+
+/* The C library and utf8proc may differ about a width: then a sign of the right width is shown. */
+static size_t
+to_wide(const char *cluster, size_t len, int cells, wchar_t *out, size_t max)
+{
+	mbstate_t st = {0};
+	size_t n = 0, off = 0;
+	while (off < len && n < max - 1) {
+		size_t used = mbrtowc(&out[n], cluster + off, len - off, &st);
+		if (used == 0 || used > len - off)
+			return 0;
+		off += used;
+		if (n > 0 && wcwidth(out[n]) != 0)
+			continue; /* a mark that the terminal would give a cell of its own */
+		n++;
+	}
+	out[n] = L'\0';
+	return n > 0 && wcwidth(out[0]) == cells ? n : 0;
+}
+
+static void
+canvas_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, unsigned ink)
+{
+	wchar_t wide[CCHARW_MAX + 1];
+	cchar_t cell;
+	attr_t a = attrs_of(ink);
+	(void)ctx;
+	if (y < 0 || y >= LINES || x < 0 || x + cells > COLS)
+		return;
+	if (to_wide(cluster, len, cells, wide, CCHARW_MAX) == 0) {
+		for (int i = 0; i < cells; i++)
+			mvaddch(y, x + i, (chtype)'?' | a);
+		return;
+	}
+	setcchar(&cell, wide, a, (short)PAIR_NUMBER(a), NULL);
+	mvadd_wch(y, x, &cell);
+}
+
+static void
+canvas_cursor(void *ctx, int y, int x)
+{
+	(void)ctx;
+	term.cur_y = y;
+	term.cur_x = x;
+	term.cur_set = true;
+}
+
+void
+term_begin(struct canvas *c)
+{
+	static const struct canvas_ops ops = {.put = canvas_put, .cursor = canvas_cursor};
+	*c = (struct canvas){.ops = &ops, .rows = LINES, .cols = COLS, .ascii = term.ascii};
+	term.cur_set = false;
+	erase();
+}
+
+bool
+term_busy(void)
+{
+	int waiting = 0;
+	return ioctl(STDOUT_FILENO, TIOCOUTQ, &waiting) == 0 && waiting > BUSY_BYTES;
+}
+
+bool
+term_end(void)
+{
+	if (term_busy())
+		return false;
+	move(term.cur_set ? term.cur_y : LINES - 1, term.cur_set ? term.cur_x : 0);
+	wnoutrefresh(stdscr);
+	doupdate();
+	term.frames++;
+	return true;
+}
+
+void
+term_repaint(void)
+{
+	clearok(curscr, TRUE);
+}
+
+void
+term_suspend(void)
+{
+	put_raw("\033[?2004l", 8);
+	endwin();
+	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
+	signal(SIGTSTP, SIG_DFL);
+	kill(0, SIGTSTP);
+	/* here again after fg */
+	signal(SIGTSTP, SIG_IGN);
+	enter();
+	term_resize();
+	clearok(curscr, TRUE);
+}
+
+void
+term_ask_ready(void)
+{
+	put_raw("\033[5n", 4);
+}
+
+void
+term_title(const struct clv_text *title)
+{
+	char s[160];
+	if (!term.title)
+		return;
+	/* safe text only: it cannot end the sequence */
+	int n = snprintf(s, sizeof(s), "\033]2;%.120s\007", text_str(title));
+	if (n > 0 && (size_t)n < sizeof(s))
+		put_raw(s, (size_t)n);
+}
+
+int
+term_esc_ms(void)
+{
+	const char *ssh = getenv("SSH_CONNECTION");
+	return ssh != NULL && ssh[0] != '\0' ? 500 : 50;
+}
+
+uint64_t
+term_frames(void)
+{
+	return term.frames;
+}

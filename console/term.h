@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The terminal: the only room with curses in it. Takes it over, gives it back on every way out,
+ * draws a canvas, writes the few sequences of our own that curses has none for.
+ */
+#ifndef CONSOLE_TERM_H
+#define CONSOLE_TERM_H
+
+#include "claviger/err.h"
+#include "claviger/text.h"
+#include "views/canvas.h"
+
+#include <stdint.h>
+
+/* Takes over the terminal on stdin and stdout. From here on crashes restore it. */
+CLV_MUST clv_rc term_open(struct clv_err *err);
+/* Gives it back; more than once is fine. */
+void term_close(void);
+/* Asks the kernel for the size anew. */
+void term_resize(void);
+/* All of the screen, for drawing into the next frame; erased. */
+void term_begin(struct canvas *c);
+/* What differs goes out. false: the line is still busy with the last frame, try again soon. */
+bool term_end(void);
+bool term_busy(void);
+/* Everything anew (^L): other programs wrote on the screen. */
+void term_repaint(void);
+/* To the shell and back (^Z). */
+void term_suspend(void);
+/* CSI 5n: the terminal answers when it has shown all that was written before. */
+void term_ask_ready(void);
+void term_title(const struct clv_text *title);
+/* Esc is told from an arrow after that long. */
+int term_esc_ms(void);
+/* Bytes written so far: for the bench. */
+uint64_t term_frames(void);
+
+#endif
