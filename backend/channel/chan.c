@@ -15,6 +15,7 @@
 #define CHAN_MAGIC      0x6368616eu
 #define IN_MAX          (4u * 1024u * 1024u)
 #define TLS_FIRST_BYTE  0x16
+#define TLS_ALERT_BYTE  0x15
 #define TLS_HEAD        9u /* record head and the head of the first handshake message */
 #define HELLO_MAX       16384u
 
@@ -253,6 +254,9 @@ static clv_rc negotiate(struct chan *c, struct clv_slice bytes, struct clv_err *
 		negotiate_t(slice_of(NULL, 0), slice_of(NULL, 0), c->desc.t);
 		return go_tls(c, 0, err);
 	}
+	if (c->initiator && s.len > 0 && (s.ptr[0] == TLS_FIRST_BYTE || s.ptr[0] == TLS_ALERT_BYTE))
+		return err_set(err, CLV_E_PROTO,
+		               "the peer answers our offer with TLS: it does not know claviger's offer; set mechanism = certificate to start with TLS at once");
 	if (clear_frame(c, c->initiator ? CLEAR_ANSWER : CLEAR_OFFER, &have, &body, err) != CLV_OK)
 		return CLV_FAILED;
 	if (!have)
