@@ -46,6 +46,13 @@ static const struct {
 	{ X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, "has a critical extension that is not known here" },
 	{ X509_V_ERR_PERMITTED_VIOLATION, "has a name its authority may not give (name constraints)" },
 	{ X509_V_ERR_EXCLUDED_VIOLATION, "has a name its authority may not give (name constraints)" },
+	{ X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER,
+	  "has no authority key identifier (RFC 5280 4.2.1.1); issue it again with one" },
+	{ X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER,
+	  "has no subject key identifier (RFC 5280 4.2.1.2); issue it again with one" },
+	{ X509_V_ERR_CA_CERT_MISSING_KEY_USAGE, "has no key usage (RFC 5280 4.2.1.3); issue it again with keyCertSign" },
+	{ X509_V_ERR_CA_BCONS_NOT_CRITICAL,
+	  "has basic constraints that are not critical (RFC 5280 4.2.1.9); issue it again" },
 	{ X509_V_ERR_KEYUSAGE_NO_CERTSIGN, "is issued by something that may not sign certificates" },
 };
 

@@ -166,7 +166,7 @@ static void add_extensions(X509 *x, const struct mk_spec *s, const struct mk_cer
 	add_ext(x, &ctx, NID_key_usage, s->ku);
 	add_ext(x, &ctx, NID_ext_key_usage, s->eku);
 	if (!s->no_ski)
-		add_ext(x, &ctx, NID_subject_key_identifier, "hash");
+		add_ext(x, &ctx, NID_subject_key_identifier, s->ski == NULL ? "hash" : s->ski);
 	if (!s->no_aki && issuer != NULL)
 		add_ext(x, &ctx, NID_authority_key_identifier, "keyid");
 	add_names(x, &ctx, s);

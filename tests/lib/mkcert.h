@@ -22,6 +22,7 @@ struct mk_spec {
 	const char *nc;         /* name constraints */
 	const char *extra;      /* hexadecimal value of a critical extension nobody knows */
 	const char *policy_constraints;
+	const char *ski;        /* hexadecimal; NULL: from the key */
 	bool no_aki, no_ski;
 	bool twice;             /* the SAN extension two times */
 	bool v1;
