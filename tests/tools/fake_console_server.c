@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fake server as a program: SOCKET [AGENTS]. For looking at screens and for tests/bench.
+ */
+#include "tests/lib/fake_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fprintf(stderr, "usage: fake_console_server SOCKET [AGENTS]\n");
+		return 2;
+	}
+	struct fake_opts o = {.path = argv[1], .n_agents = argc > 2 ? strtoul(argv[2], NULL, 10) : 37, .step_ms = 400};
+	return fake_server_run(&o, -1);
+}
