@@ -7,19 +7,23 @@
 
 #include <curses.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <term.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
-#define BUSY_BYTES 4096 /* unsent bytes of the last frame beyond which the next one waits */
+#define QUEUE_MAX (4u << 20)
+#define DRAIN_MS 500 /* at the end the last bytes are waited for that long */
 
 static struct {
 	bool open, ascii, title;
@@ -31,12 +35,16 @@ static struct {
 	bool cur_set;
 	chtype attrs[INK_MAX];
 	uint64_t frames;
-} term;
+	FILE *curses_out;     /* a file in memory that curses takes for the terminal */
+	int memory, out;      /* its descriptor; the terminal, opened anew so that it may be non-blocking */
+	struct clv_buf queue; /* bytes that the terminal has not taken yet */
+} term = {.memory = -1, .out = -1};
 
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
+/* Blocking, async-signal-safe: for the way out. */
 static void
-put_raw(const char *s, size_t len)
+put_now(const char *s, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(STDOUT_FILENO, s, len);
@@ -53,7 +61,7 @@ put_raw(const char *s, size_t len)
 static void
 on_crash(int sig)
 {
-	put_raw(term.restore, term.restore_len);
+	put_now(term.restore, term.restore_len);
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
 	signal(sig, SIG_DFL);
 	raise(sig);
@@ -88,6 +96,94 @@ add_capability(const char *name)
 	}
 	clean[n] = '\0';
 	add_restore(clean);
+}
+
+/* In the order in which it was said, with what curses draws. */
+static void
+put_raw(const char *s, size_t len)
+{
+	/* beyond the limit the frame is lost, and the next one repaints */
+	if (buf_put(&term.queue, slice_of(s, len), NULL) != CLV_OK)
+		clearok(curscr, TRUE);
+}
+
+/* What curses wrote into its file goes into the queue: one frame, one write. */
+static void
+collect(void)
+{
+	char bytes[16384];
+	fflush(term.curses_out);
+	off_t end = lseek(term.memory, 0, SEEK_CUR);
+	for (off_t at = 0; at < end;) {
+		ssize_t n = pread(term.memory, bytes, sizeof(bytes), at);
+		if (n <= 0)
+			break;
+		put_raw(bytes, (size_t)n);
+		at += n;
+	}
+	if (lseek(term.memory, 0, SEEK_SET) != 0 || ftruncate(term.memory, 0) != 0)
+		clv_fatal("the frame's file in memory broke");
+}
+
+bool
+term_flush(void)
+{
+	for (struct clv_slice s = buf_slice(&term.queue); s.len > 0; s = buf_slice(&term.queue)) {
+		ssize_t n = write(term.out, s.ptr, s.len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		buf_consume(&term.queue, (size_t)n);
+	}
+	buf_clear(&term.queue);
+	return true;
+}
+
+int
+term_out_fd(void)
+{
+	return buf_slice(&term.queue).len > 0 ? term.out : -1;
+}
+
+/* At the end: a terminal that takes nothing more is not waited for. */
+static void
+drain(void)
+{
+	for (int i = 0; i < DRAIN_MS / 10 && !term_flush(); i++) {
+		struct pollfd p = {.fd = term.out, .events = POLLOUT};
+		(void)poll(&p, 1, 10);
+	}
+}
+
+static clv_rc
+open_output(struct clv_err *err)
+{
+	const char *tty = ttyname(STDOUT_FILENO);
+	buf_init(&term.queue, QUEUE_MAX);
+	/* O_NONBLOCK on a descriptor that the shell shares would outlive us */
+	term.out = tty != NULL ? open(tty, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+	if (term.out < 0)
+		term.out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	term.memory = memfd_create("frame", MFD_CLOEXEC);
+	if (term.out < 0 || term.memory < 0)
+		return err_sys(err, CLV_E_IO, "cannot open the terminal for writing");
+	term.curses_out = fdopen(term.memory, "r+");
+	return term.curses_out != NULL ? CLV_OK : err_sys(err, CLV_E_IO, "cannot open the terminal for writing");
+}
+
+/* Keys come one by one and as they are; ^C ^Z ^S are keys; flow control is off. */
+static void
+set_raw(void)
+{
+	struct termios t = term.saved;
+	t.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INLCR | IGNCR | INPCK | ISTRIP | IXON | IXOFF);
+	t.c_oflag &= ~(tcflag_t)OPOST;
+	t.c_cflag |= CS8;
+	t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
 
 static void
@@ -153,8 +249,7 @@ can_title(const char *name)
 static void
 enter(void)
 {
-	raw(); /* ^C ^Z ^S are keys; flow control is off */
-	noecho();
+	set_raw();
 	nonl();
 	leaveok(stdscr, FALSE);
 	scrollok(stdscr, FALSE);
@@ -172,8 +267,9 @@ term_open(struct clv_err *err)
 	if (tcgetattr(STDIN_FILENO, &term.saved) != 0)
 		return err_sys(err, CLV_E_IO, "stdin is no terminal");
 	use_env(FALSE); /* the kernel knows the size; LINES and COLUMNS are stale after a resize */
-	use_tioctl(TRUE);
-	term.screen = newterm(name, stdout, stdin);
+	if (open_output(err) != CLV_OK)
+		return CLV_FAILED;
+	term.screen = newterm(name, term.curses_out, stdin);
 	if (term.screen == NULL) {
 		struct clv_text *t = text_new_str(name);
 		err_set(err, CLV_E_USAGE, "the terminal %s is not known here: set TERM to one that is, or install its terminfo", text_str(t));
@@ -201,8 +297,13 @@ term_close(void)
 	if (term.title)
 		put_raw("\033[23;2t", 7);
 	endwin();
+	collect();
+	drain();
 	delscreen(term.screen);
 	term.screen = NULL;
+	buf_release(&term.queue);
+	close(term.out);
+	fclose(term.curses_out);
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
 }
 
@@ -290,20 +391,18 @@ term_begin(struct canvas *c)
 bool
 term_busy(void)
 {
-	int waiting = 0;
-	return ioctl(STDOUT_FILENO, TIOCOUTQ, &waiting) == 0 && waiting > BUSY_BYTES;
+	return buf_slice(&term.queue).len > 0;
 }
 
-bool
+void
 term_end(void)
 {
-	if (term_busy())
-		return false;
 	move(term.cur_set ? term.cur_y : LINES - 1, term.cur_set ? term.cur_x : 0);
 	wnoutrefresh(stdscr);
 	doupdate();
+	collect();
 	term.frames++;
-	return true;
+	(void)term_flush();
 }
 
 void
@@ -315,13 +414,21 @@ term_repaint(void)
 void
 term_suspend(void)
 {
+	sigset_t stop, before;
+	struct sigaction dfl = {.sa_handler = SIG_DFL}, ours;
 	put_raw("\033[?2004l", 8);
 	endwin();
+	collect();
+	drain();
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
-	signal(SIGTSTP, SIG_DFL);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	sigaction(SIGTSTP, &dfl, &ours);
+	sigprocmask(SIG_UNBLOCK, &stop, &before);
 	kill(0, SIGTSTP);
 	/* here again after fg */
-	signal(SIGTSTP, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	sigaction(SIGTSTP, &ours, NULL);
 	enter();
 	term_resize();
 	clearok(curscr, TRUE);
@@ -331,6 +438,7 @@ void
 term_ask_ready(void)
 {
 	put_raw("\033[5n", 4);
+	(void)term_flush();
 }
 
 void
@@ -343,6 +451,7 @@ term_title(const struct clv_text *title)
 	int n = snprintf(s, sizeof(s), "\033]2;%.120s\007", text_str(title));
 	if (n > 0 && (size_t)n < sizeof(s))
 		put_raw(s, (size_t)n);
+	(void)term_flush();
 }
 
 int

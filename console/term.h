@@ -6,7 +6,7 @@
 #ifndef CONSOLE_TERM_H
 #define CONSOLE_TERM_H
 
-#include "claviger/err.h"
+#include "claviger/buf.h"
 #include "claviger/text.h"
 #include "views/canvas.h"
 
@@ -20,9 +20,13 @@ void term_close(void);
 void term_resize(void);
 /* All of the screen, for drawing into the next frame; erased. */
 void term_begin(struct canvas *c);
-/* What differs goes out. false: the line is still busy with the last frame, try again soon. */
-bool term_end(void);
+/* What differs goes out, as far as the terminal takes it now; nothing here waits. */
+void term_end(void);
+/* The terminal has not taken the last frame yet: the next one waits for it. */
 bool term_busy(void);
+/* To be polled for writing; -1: nothing to write. */
+int term_out_fd(void);
+bool term_flush(void);
 /* Everything anew (^L): other programs wrote on the screen. */
 void term_repaint(void);
 /* To the shell and back (^Z). */

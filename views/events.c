@@ -17,7 +17,7 @@ static const struct column columns[] = {
 	[COL_LEVEL] = {"LEVEL", "level", 1, 11, 0, 0, 3, false, false},
 	[COL_SOURCE] = {"SOURCE", "source", 1, 17, 0, 0, 2, false, false},
 	[COL_CATEGORY] = {"CATEGORY", "category", 1, 14, 0, 0, 1, false, false},
-	[COL_TEXT] = {"TEXT", NULL, 1, 36, 12, 400, 0, false, false},
+	[COL_TEXT] = {"TEXT", NULL, 1, 36, 30, 400, 0, false, false},
 };
 
 static void

@@ -98,7 +98,7 @@ pending_panel(const struct list *l, size_t i, struct canvas *c, const struct vie
 {
 	const struct clv_pending_fact *p = &l->rows.u.pending[i];
 	char name[VIEW_ID_MAX];
-	int x = 17, w = p->conflict && beside(c) ? 39 : c->cols - x - 1, y = 0;
+	int x = 17, w = p->conflict && beside(c) ? 37 : c->cols - x - 1, y = 0;
 	draw_str(c, y, 3, 13, INK_DIM, "fingerprint");
 	draw_str(c, y++, x, w, INK_PLAIN, p->fingerprint_hidden);
 	draw_str(c, y, 3, 13, INK_DIM, "vouched for");

@@ -400,6 +400,8 @@ int
 clv_session_timeout_ms(const struct clv_session *s)
 {
 	int64_t now = clock_mono_ms(), at = s->deadline;
+	if (s->first != NULL) /* a reply waits to be popped */
+		return 0;
 	if (s->line == LINE_FAILED)
 		return -1;
 	if (s->line == LINE_RESOLVING)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One frame: the frame's lines, the view, and above the last line what is said, typed or asked.
+ */
+#include "console/app.h"
+
+#include "views/draw.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Message 11, with the seconds to the next try. */
+static void
+stale_band(struct app *a, struct band *b)
+{
+	char t[FMT_MAX], next[64] = "trying now";
+	int64_t at = clv_session_retry_at_ms(a->s), left = (at - app_mono_ms() + 999) / 1000;
+	if (at != 0 && left > 0)
+		snprintf(next, sizeof(next), "again in %lld s", (long long)left);
+	*b = (struct band){.n_lines = 1, .inks = {INK_LOOK | INK_BOLD}};
+	snprintf(b->lines[0], sizeof(b->lines[0]), "STALE since %s Z: no line to %.100s. You can look, not act. %s",
+	         fmt_clock(t, a->stale_since_ms), a->who != NULL ? view_name(&a->ctx, a->who->server, t + 16, FMT_MAX - 16) : clv_session_server(a->s), next);
+}
+
+/* Not connected yet: why, and when again. */
+static bool
+connecting_band(const struct app *a, struct band *b)
+{
+	const struct clv_err *err = clv_session_error(a->s);
+	int64_t at = clv_session_retry_at_ms(a->s), left = (at - app_mono_ms() + 999) / 1000;
+	if (a->was_open || err->cls == CLV_CLASS_NONE)
+		return false;
+	*b = (struct band){.n_lines = 2, .inks = {INK_LOOK, INK_PLAIN}};
+	snprintf(b->lines[0], sizeof(b->lines[0]), "%.250s", err->text);
+	if (at != 0)
+		snprintf(b->lines[1], sizeof(b->lines[1]), "Again in %lld s.   q ends.", (long long)(left > 0 ? left : 0));
+	else
+		snprintf(b->lines[1], sizeof(b->lines[1]), "Trying now.   q ends.");
+	return true;
+}
+
+static void
+line_band(const struct app *a, struct band *b)
+{
+	*b = (struct band){.has_input = true, .input = a->line};
+	snprintf(b->prompt, sizeof(b->prompt), "%s", a->mode == MODE_COMMAND ? ":" : "/");
+	snprintf(b->keys, sizeof(b->keys), "%s", a->mode == MODE_COMMAND ? "Tab completes   Esc leaves" : "Enter keeps it   Esc takes it back");
+	if (a->message[0] != '\0') {
+		b->n_lines = 1;
+		b->inks[0] = a->message_ink;
+		snprintf(b->lines[0], sizeof(b->lines[0]), "%.250s", a->message);
+	}
+}
+
+static bool
+choose_band(struct app *a, struct band *b)
+{
+	switch (a->mode) {
+	case MODE_QUESTION:
+		*b = a->q.band;
+		b->input = a->line;
+		if (a->message[0] != '\0' && b->n_lines < 6) {
+			b->inks[b->n_lines] = a->message_ink;
+			snprintf(b->lines[b->n_lines++], sizeof(b->lines[0]), "%.250s", a->message);
+		}
+		return true;
+	case MODE_COMMAND:
+	case MODE_FILTER:
+		line_band(a, b);
+		return true;
+	case MODE_LOOK:
+		break;
+	}
+	if (a->message[0] != '\0') {
+		*b = (struct band){.n_lines = 1, .inks = {a->message_ink}};
+		snprintf(b->lines[0], sizeof(b->lines[0]), "%.250s", a->message);
+		return true;
+	}
+	if (a->ctx.fresh == FRESH_STALE) {
+		stale_band(a, b);
+		return true;
+	}
+	return connecting_band(a, b);
+}
+
+/* A band never covers the row it speaks of: the view gets the room that is left. */
+static int
+band_rows(const struct band *b, bool have)
+{
+	return have ? b->n_lines + (b->has_input ? 1 : 0) : 0;
+}
+
+void
+app_draw(struct app *a, struct canvas *c)
+{
+	struct band b;
+	struct view *v = app_top(a);
+	int64_t now = app_wall_ms();
+	if (c->rows < FRAME_MIN_ROWS || c->cols < FRAME_MIN_COLS) {
+		frame_small(c);
+		return;
+	}
+	a->ctx.time.now_ms = now + a->skew_ms;
+	a->ctx.since_ms = a->stale_since_ms;
+	a->ctx.domain = c->cols >= 120 && a->mode != MODE_QUESTION ? "" : a->domain;
+	if (a->ctx.server == NULL)
+		a->ctx.server = clv_session_server(a->s);
+	bool have = choose_band(a, &b);
+	frame_draw(c, v, &a->ctx);
+	struct canvas body = canvas_sub(c, 2, c->rows - 3 - band_rows(&b, have));
+	v->ops->draw(v, &body, &a->ctx);
+	if (have)
+		frame_band(c, &b);
+}
