@@ -28,6 +28,26 @@ static const char sigalgs[] = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed
 static const unsigned char alpn[] = "\x0a" "claviger/1";
 static const char exporter_label[] = "EXPORTER-claviger-channel";
 
+#ifdef CLV_TEST_BUILD
+static int key_log_fd = -1;
+
+/* Before the sandbox; the product build has nothing of this. */
+static void open_key_log(void)
+{
+	const char *path = getenv("CLAVIGER_TEST_KEYLOG");
+
+	if (key_log_fd < 0 && path != NULL)
+		key_log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void write_key_log(const SSL *ssl, const char *line)
+{
+	(void)ssl;
+	if (key_log_fd >= 0 && (write(key_log_fd, line, strlen(line)) < 0 || write(key_log_fd, "\n", 1) < 0))
+		key_log_fd = -1;
+}
+#endif
+
 clv_rc channel_process_init(struct clv_err *err)
 {
 	const time_t epoch = 0;
@@ -42,24 +62,13 @@ clv_rc channel_process_init(struct clv_err *err)
 		return err_set(err, CLV_E_CRYPTO, "OpenSSL cannot be initialised");
 	if (RAND_bytes(seed, sizeof(seed)) != 1 || RAND_priv_bytes(seed, sizeof(seed)) != 1)
 		return err_set(err, CLV_E_CRYPTO, "the random generator cannot be seeded");
+#ifdef CLV_TEST_BUILD
+	open_key_log();
+#endif
 	tzset();
 	(void)gmtime_r(&epoch, &tm); /* reads the time zone file now, not behind the sandbox */
 	return CLV_OK;
 }
-
-#ifdef CLV_TEST_BUILD
-static void write_key_log(const SSL *ssl, const char *line)
-{
-	static int fd = -1;
-	const char *path = getenv("CLAVIGER_TEST_KEYLOG");
-
-	(void)ssl;
-	if (fd < 0 && path != NULL)
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd >= 0 && (write(fd, line, strlen(line)) < 0 || write(fd, "\n", 1) < 0))
-		fd = -1;
-}
-#endif
 
 /* The chain that the peer sent, leaf first or not, as verify_peer wants it. */
 static clv_rc judge(const struct chan *c, const struct chan_creds *creds, X509 *leaf, STACK_OF(X509) *sent,
