@@ -76,7 +76,7 @@ static clv_rc integrity(struct db *d, struct clv_err *err)
 static clv_rc configure(struct db *d, enum db_kind kind, struct clv_err *err)
 {
 	const char *journal = kind == DB_VAULT ? "PRAGMA journal_mode=TRUNCATE; PRAGMA secure_delete=ON"
-	                                       : "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=1000";
+	                                       : "PRAGMA journal_mode=PERSIST";
 
 	if (sqlite3_busy_timeout(d->h, 2000) != SQLITE_OK)
 		return fail(d, "busy timeout", err);

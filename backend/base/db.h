@@ -2,7 +2,8 @@
 /*
  * SQLite as we use it: one connection, exclusive locking, synchronous=FULL, no mmap, bound
  * parameters only, integrity check at start; a damaged file stops us and is never rebuilt (T28).
- * The vault (journal TRUNCATE, secure_delete) and the store (WAL) stand on it. Blocks on the disk.
+ * The vault (journal TRUNCATE, secure_delete) and the store (journal PERSIST: its two files exist
+ * beforehand, and Landlock grants no more) stand on it. Blocks on the disk.
  */
 #ifndef BASE_DB_H
 #define BASE_DB_H

@@ -50,6 +50,9 @@ struct kh {
 CLV_MUST clv_rc kh_load(struct kh *k, struct clv_err *err);
 void kh_unload(struct kh *k);
 CLV_MUST clv_rc kh_make_node_key(struct kh *k, struct clv_err *err);
+/* A copied or re-installed host begins anew: node key, pinned group and agent keys go (P5). Refused on a
+ * node that holds a group signing key. */
+CLV_MUST clv_rc kh_forget_node(struct kh *k, struct clv_err *err);
 CLV_MUST clv_rc kh_make_group_key(struct kh *k, struct clv_slice recovery_hash, struct clv_err *err);
 CLV_MUST clv_rc kh_pin_group(struct kh *k, struct clv_slice spki, struct clv_slice recovery_hash, struct clv_err *err);
 /* pkcs8: the new RSA key; wiped by the caller. */

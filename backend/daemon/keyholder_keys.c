@@ -243,6 +243,37 @@ out:
 	return rc;
 }
 
+static clv_rc forget_items(struct kh *k, struct clv_err *err)
+{
+	static const char *const public_items[] = {"machine", "group-key", "recovery-key-hash", "proved", "version"};
+	char name[24];
+
+	for (size_t i = 0; i < sizeof public_items / sizeof public_items[0]; i++)
+		if (vault_delete(k->vault, KH_PURPOSE_PUBLIC, public_items[i], err))
+			return CLV_FAILED;
+	for (size_t i = 0; i < k->n_keys; i++) {
+		(void)snprintf(name, sizeof name, "%020" PRIu64, k->keys[i].generation);
+		if (vault_delete(k->vault, KH_PURPOSE_AGENT, name, err))
+			return CLV_FAILED;
+	}
+	return vault_delete(k->vault, KH_PURPOSE_NODE, "self", err);
+}
+
+clv_rc kh_forget_node(struct kh *k, struct clv_err *err)
+{
+	if (k->group_key)
+		return err_set(err, CLV_E_DENIED, "this node holds the group signing key; it is not made anew");
+	if (vault_begin(k->vault, err))
+		return CLV_FAILED;
+	if (forget_items(k, err) || vault_commit(k->vault, err)) {
+		vault_rollback(k->vault);
+		return CLV_FAILED;
+	}
+	kh_unload(k);
+	k->proved = k->version = 0;
+	return kh_load(k, err);
+}
+
 static clv_rc keep_group(struct kh *k, EVP_PKEY *key, struct clv_slice spki, struct clv_slice cert,
                          struct clv_slice recovery_hash, struct clv_err *err)
 {

@@ -77,7 +77,9 @@ static clv_rc on_init(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 	clv_rc rc;
 
 	(void)fds;
-	if (strcmp(q->what, "node") == 0)
+	if (strcmp(q->what, "replace") == 0)
+		rc = kh_forget_node(k, &why) ? CLV_FAILED : kh_make_node_key(k, &why);
+	else if (strcmp(q->what, "node") == 0)
 		rc = kh_make_node_key(k, &why);
 	else if (strcmp(q->what, "group") == 0 && strcmp(k->start->role, "management-server") == 0)
 		rc = kh_make_group_key(k, PROTO_SLICE(q->recovery_key_hash), &why);
@@ -247,6 +249,7 @@ static clv_rc publish(struct kh *k, const struct kh_agent_key *a, struct clv_buf
 		goto out;
 	pub.certificate = PROTO_BYTES(buf_slice(&a->cert));
 	pub.possession = PROTO_BYTES(buf_slice(&psig));
+	pub.made = a->made;
 	rc = statement_make(STATEMENT_PUBLICATION, k->start->group, &pub.base, k->node_key, body, sig, err);
 out:
 	buf_release(&pbody);

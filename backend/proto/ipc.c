@@ -330,9 +330,9 @@ out:
 	return rc;
 }
 
-clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ctx, struct clv_err *err)
+static clv_rc dispatch(struct ipc *i, const struct ipc_row *rows, void *ctx, size_t most, struct clv_err *err)
 {
-	for (;;) {
+	for (size_t done = 0; done < most; done++) {
 		const struct ipc_kind *k = NULL;
 		struct clv_slice body = {0};
 		size_t n_fds = 0;
@@ -344,9 +344,16 @@ clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ctx, struct
 		if (handle(i, k, body, n_fds, rows, ctx, err))
 			return CLV_FAILED;
 	}
+	return CLV_OK;
 }
 
-clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err)
+clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ctx, struct clv_err *err)
+{
+	return dispatch(i, rows, ctx, SIZE_MAX, err);
+}
+
+static clv_rc wait_some(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, size_t most,
+                        struct clv_err *err)
 {
 	struct pollfd p = {.fd = i->fd, .events = (short)(POLLIN | (ipc_unsent(i) ? POLLOUT : 0))};
 	int n = poll(&p, 1, timeout_ms);
@@ -357,9 +364,17 @@ clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeou
 		return err_sys(err, CLV_E_IO, "waiting for %s", i->peer);
 	if (ipc_flush(i, err))
 		return CLV_FAILED;
-	if (!(p.revents & (POLLIN | POLLHUP | POLLERR)))
-		return CLV_OK;
-	if (ipc_read(i, err))
+	if ((p.revents & (POLLIN | POLLHUP | POLLERR)) && ipc_read(i, err))
 		return CLV_FAILED;
-	return ipc_dispatch(i, rows, ctx, err);
+	return dispatch(i, rows, ctx, most, err);
+}
+
+clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err)
+{
+	return wait_some(i, rows, ctx, timeout_ms, SIZE_MAX, err);
+}
+
+clv_rc ipc_wait_one(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err)
+{
+	return wait_some(i, rows, ctx, timeout_ms, 1, err);
 }

@@ -86,6 +86,8 @@ CLV_MUST clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ct
 /* Blocking, for processes that do nothing else: waits at most timeout_ms (-1: for ever) for bytes,
  * reads and dispatches what came. */
 CLV_MUST clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err);
+/* As ipc_wait, but hands over one message at most; the rest stays for a later dispatch. */
+CLV_MUST clv_rc ipc_wait_one(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err);
 
 /* A connected pair of stream sockets, close-on-exec. */
 CLV_MUST clv_rc ipc_pair(int fds[2], struct clv_err *err);

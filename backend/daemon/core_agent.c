@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's links: which server, when, and the proof on both ends. A link is up when the server's
+ * proof was verified under the pinned group signing key and the server took ours. Runs in core.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/core_agent.h"
+#include "proto/refusal.h"
+#include "proto/types.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RETRY_MOST_MS 60000
+#define COMPLAIN_AGAIN_MS (3600ll * 1000)
+#define NODE_PORT 5723
+
+/* The same trouble is an event once an hour, not at every try. */
+void agent_complain(struct core *c, uint32_t event, const char *fmt, ...)
+{
+	struct agent *a = c->agent;
+	char text[sizeof a->last_complaint];
+	int64_t now = clock_mono_ms();
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (strcmp(text, a->last_complaint) == 0 && now < a->last_complaint_at + COMPLAIN_AGAIN_MS) {
+		log_debug("again: %s", text);
+		return;
+	}
+	memcpy(a->last_complaint, text, sizeof text);
+	a->last_complaint_at = now;
+	core_event(c, event, "%s", text);
+}
+
+static void later(struct core *c)
+{
+	struct agent *a = c->agent;
+	int64_t jitter;
+
+	if (a->delay_ms < c->start->retry_ms)
+		a->delay_ms = c->start->retry_ms;
+	jitter = (int64_t)(clock_wall_ms() % 1000) * a->delay_ms / 4000;
+	a->dial_at = clock_mono_ms() + a->delay_ms + jitter;
+	a->delay_ms = a->delay_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : a->delay_ms * 2;
+	a->at = a->n_servers ? (a->at + 1) % a->n_servers : 0;
+}
+
+static void link_down(struct core *c)
+{
+	struct agent *a = c->agent;
+
+	a->link = AGENT_IDLE;
+	a->conn = 0;
+	a->published = a->sent = a->refused = false;
+	proto_free((ProtobufCMessage *)a->open);
+	a->open = NULL;
+	later(c);
+}
+
+void agent_drop_link(struct core *c, const char *why)
+{
+	if (!c->agent->conn)
+		return;
+	agent_complain(c, 20071, "The link to %s is closed: %s.", c->agent->servers[c->agent->at].name, why);
+	core_conn_close(c, false, c->agent->conn, why);
+	link_down(c);
+}
+
+static void dial(struct core *c)
+{
+	struct agent *a = c->agent;
+	const struct agent_server *s = &a->servers[a->at];
+	Clv__Dial m = CLV__DIAL__INIT;
+
+	if (!c->links[LINK_NODE].ipc)
+		return;
+	a->conn = c->next_id++;
+	a->link = AGENT_DIALING;
+	m.conn = a->conn;
+	m.host = (char *)(uintptr_t)s->host;
+	m.port = s->port;
+	m.name = (char *)(uintptr_t)s->name;
+	core_send(c, LINK_PARENT, IPC_DIAL, &m.base);
+}
+
+/* name[@address][:port]; IPv6 addresses in brackets. */
+static bool parse_server(const char *text, struct agent_server *s)
+{
+	const char *at = strchr(text, '@'), *host = at ? at + 1 : text, *end, *port = NULL;
+	size_t n = at ? (size_t)(at - text) : 0, h;
+
+	if (*host == '[') {
+		end = strchr(++host, ']');
+		if (!end)
+			return false;
+		h = (size_t)(end - host);
+		port = end[1] == ':' ? end + 2 : NULL;
+	} else {
+		end = strrchr(host, ':');
+		h = end ? (size_t)(end - host) : strlen(host);
+		port = end ? end + 1 : NULL;
+	}
+	if (!at)
+		n = h;
+	if (n == 0 || n >= sizeof s->name || h == 0 || h >= sizeof s->host)
+		return false;
+	memcpy(s->name, text, n);
+	memcpy(s->host, host, h);
+	s->name[n] = s->host[h] = 0;
+	s->port = (uint16_t)(port ? strtoul(port, NULL, 10) : NODE_PORT);
+	return s->port != 0;
+}
+
+static void take_servers(struct core *c)
+{
+	struct agent *a = c->agent;
+	char **list = c->start->servers;
+	size_t n = c->start->n_servers;
+
+	if (c->start->server && *c->start->server) {
+		list = &c->start->server;
+		n = 1;
+	}
+	for (size_t i = 0; i < n && a->n_servers < AGENT_SERVERS_MAX; i++) {
+		if (parse_server(list[i], &a->servers[a->n_servers]))
+			a->n_servers++;
+		else
+			log_error("[channel] server: '%s' is none; expected name[@address][:port]", list[i]);
+	}
+	if (!a->n_servers)
+		core_outcome(c, 2, "no server is named: set [channel] server = NAME[:PORT] or give --server");
+}
+
+/* --- proving --- */
+static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+{
+	Clv__LinkProofFrame *f = ctx;
+	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
+	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
+
+	(void)type;
+	if (!m) {
+		log_err(LOG_ERROR, err, "proving the link");
+		agent_drop_link(c, err->text);
+	} else if (c->agent->link == AGENT_PROVING) {
+		st.body = s->body;
+		st.signature = s->signature;
+		f->proof = &st;
+		core_frame(c, false, c->agent->conn, FRAME_LINK_PROOF, &f->base);
+		f->proof = NULL;
+	}
+	proto_free((ProtobufCMessage *)f->enroll);
+	f->enroll = NULL;
+	clv_free(f);
+}
+
+static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
+{
+	const Clv__ConnOpen *o = c->agent->open;
+	Clv__LinkProofFrame *f = clv_calloc(1, sizeof *f);
+	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
+
+	clv__link_proof_frame__init(f);
+	f->node_key = PROTO_BYTES(buf_slice(&c->node_key));
+	f->enroll = enroll;
+	f->version = (char *)(uintptr_t)CLV_VERSION;
+	p.role = c->start->role;
+	p.from = c->start->name;
+	p.to = o->peer_name;
+	p.t = o->t;
+	p.fingerprint = o->fingerprint;
+	p.machine = PROTO_BYTES(buf_slice(&c->machine));
+	p.initiator = true;
+	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, f);
+}
+
+static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+{
+	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
+	Clv__SignedStatement *e;
+
+	(void)ctx;
+	(void)type;
+	if (!m) {
+		log_err(LOG_ERROR, err, "asking to be accepted");
+		agent_drop_link(c, err->text);
+		return;
+	}
+	if (c->agent->link != AGENT_PROVING)
+		return;
+	e = clv_calloc(1, sizeof *e);
+	clv__signed_statement__init(e);
+	e->body.data = clv_memdup(s->body.data, s->body.len);
+	e->body.len = s->body.len;
+	e->signature.data = clv_memdup(s->signature.data, s->signature.len);
+	e->signature.len = s->signature.len;
+	sign_proof(c, e);
+}
+
+static void prove(struct core *c)
+{
+	Clv__EnrollRequest e = CLV__ENROLL_REQUEST__INIT;
+	uint8_t hash[KEY_HASH_LEN];
+
+	c->agent->link = AGENT_PROVING;
+	core_conn_proven(c, false, c->agent->conn);
+	if (c->agent->box.accepted && c->mode == 'r') {
+		sign_proof(c, NULL);
+		return;
+	}
+	if (sha256(buf_slice(&c->group_key), hash, NULL))
+		return;
+	e.name = c->start->name;
+	e.role = c->start->role;
+	e.node_key = PROTO_BYTES(buf_slice(&c->node_key));
+	e.machine = PROTO_BYTES(buf_slice(&c->machine));
+	e.group_key_hash = PROTO_BYTES(slice_of(hash, sizeof hash));
+	e.time = clock_wall_ms();
+	kh_sign(c, STATEMENT_ENROLL, &e.base, on_enroll_signed, NULL);
+}
+
+static const Clv__ServerEntry *find_server(const Clv__ServerList *list, const char *name)
+{
+	for (size_t i = 0; i < list->n_servers; i++)
+		if (strcmp(list->servers[i]->name, name) == 0)
+			return list->servers[i];
+	return NULL;
+}
+
+/* The server's node key is in the list that the group signed, and it signed this very channel. */
+static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struct clv_slice group_key, ProtobufCMessage **list,
+                             struct clv_err *err)
+{
+	const Clv__ConnOpen *o = c->agent->open;
+	const Clv__ServerEntry *server;
+	ProtobufCMessage *m = NULL;
+	const Clv__LinkProof *p;
+	clv_rc rc = CLV_FAILED;
+
+	if (!g->server_list || !g->proof || strcmp(g->group, c->start->group) != 0)
+		return err_set(err, CLV_E_PROTO, "the server greets for another group or without proof");
+	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, group_key, PROTO_SLICE(g->server_list->body),
+	                   PROTO_SLICE(g->server_list->signature), list, err))
+		return err_wrap(err, "the list of servers under the group signing key pinned here");
+	server = find_server((const Clv__ServerList *)*list, o->peer_name);
+	if (!server)
+		return err_set(err, CLV_E_AUTH, "%s is not in the group's list of servers", o->peer_name);
+	if (statement_open(STATEMENT_LINK_PROOF, c->start->group, PROTO_SLICE(server->node_key), PROTO_SLICE(g->proof->body),
+	                   PROTO_SLICE(g->proof->signature), &m, err))
+		return CLV_FAILED;
+	p = (const Clv__LinkProof *)m;
+	if (strcmp(p->from, o->peer_name) != 0 || strcmp(p->to, c->start->name) != 0 || p->initiator ||
+	    !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(o->t)) ||
+	    !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(o->fingerprint)))
+		(void)err_set(err, CLV_E_AUTH, "the server's proof is of another channel: somebody stands in between");
+	else
+		rc = CLV_OK;
+	proto_free(m);
+	return rc;
+}
+
+static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+{
+	struct clv_buf *key = ctx;
+
+	(void)type;
+	if (!m) {
+		core_outcome(c, 1, "the group signing key could not be pinned: %s", err->text);
+	} else {
+		buf_clear(&c->group_key);
+		if (!buf_put(&c->group_key, buf_slice(key), NULL))
+			prove(c);
+	}
+	buf_release(key);
+	clv_free(key);
+}
+
+static void pin(struct core *c, const Clv__Greeting *g, const Clv__ServerList *list)
+{
+	Clv__KhPinGroup m = CLV__KH_PIN_GROUP__INIT;
+	struct clv_buf *key = clv_calloc(1, sizeof *key);
+
+	buf_init(key, STATEMENT_SPKI_MAX);
+	if (buf_put(key, PROTO_SLICE(g->group_key), NULL)) {
+		clv_free(key);
+		agent_drop_link(c, "a group signing key that is too large");
+		return;
+	}
+	m.group_key = g->group_key;
+	m.recovery_key_hash = list->recovery_key_hash;
+	kh_ask(c, IPC_KH_PIN_GROUP, &m.base, on_pinned, key);
+}
+
+static void on_greeting(struct core *c, const Clv__Greeting *g)
+{
+	struct agent *a = c->agent;
+	bool pinned = buf_slice(&c->group_key).len != 0;
+	struct clv_slice key = pinned ? buf_slice(&c->group_key) : PROTO_SLICE(g->group_key);
+	ProtobufCMessage *list = NULL;
+	struct clv_err err = {0};
+
+	if (a->link != AGENT_OPEN) {
+		agent_drop_link(c, "a second greeting");
+		return;
+	}
+	if (check_greeting(c, g, key, &list, &err)) {
+		agent_complain(c, 20071, "%s connected but did not prove itself: %s.", a->open->peer_name, err.text);
+		core_conn_close(c, false, a->conn, err.text);
+		link_down(c);
+		if (c->mode == 'e')
+			core_outcome(c, 1, "%s", err.text);
+	} else if (pinned) {
+		prove(c);
+	} else {
+		pin(c, g, (const Clv__ServerList *)list);
+	}
+	proto_free(list);
+}
+
+/* --- enrolment --- */
+static void enrolled(struct core *c, const char *how)
+{
+	uint8_t fp[KEY_HASH_LEN];
+	char text[FINGERPRINT_TEXT_MAX];
+	struct clv_err err = {0};
+
+	if (enroll_fingerprint(buf_slice(&c->node_key), buf_slice(&c->group_key), fp, &err)) {
+		core_outcome(c, 1, "%s", err.text);
+		return;
+	}
+	fingerprint_text(fp, false, text);
+	core_outcome(c, 0,
+	             "%s %s in management group %s.\n"
+	             "Fingerprint   %s\n"
+	             "To accept it, an operator types the first 12 digits:   %.14s\n"
+	             "Then start the service here: clavigerd run",
+	             c->start->name, how, c->start->group, text, text);
+}
+
+static void on_refusal(struct core *c, const Clv__Refusal *r)
+{
+	struct agent *a = c->agent;
+	const char *server = a->open->peer_name;
+
+	a->refused = true;
+	if (c->mode == 'e' && r->code == REFUSAL_NOT_APPROVED) {
+		enrolled(c, "waits to be accepted");
+		return;
+	}
+	if (c->mode == 'e') {
+		core_outcome(c, 1, "%s: %s", server, r->text);
+		return;
+	}
+	if (r->code == REFUSAL_CLONE)
+		agent_complain(c, 7022, "%s refused the link: %s.", server, r->text);
+	else if (r->code == REFUSAL_PROOF)
+		agent_complain(c, 20071, "%s closed the link: %s.", server, r->text);
+	else
+		agent_complain(c, 20070, "The link to %s was closed right after authentication: %s.", server, r->text);
+	if (r->code == REFUSAL_REMOVED && a->box.accepted) {
+		a->box.accepted = false;
+		agent_remember(c, "accepted", 0);
+	}
+}
+
+static void on_welcome(struct core *c, const Clv__Welcome *w)
+{
+	struct agent *a = c->agent;
+
+	if (c->mode == 'e') {
+		enrolled(c, "is accepted already");
+		return;
+	}
+	a->link = AGENT_UP;
+	a->delay_ms = 0;
+	a->last_complaint[0] = 0;
+	if (!a->box.accepted) {
+		a->box.accepted = true;
+		agent_remember(c, "accepted", 1);
+	}
+	if (w->heartbeat_ms >= 1000 && w->heartbeat_ms < c->start->heartbeat_ms)
+		c->start->heartbeat_ms = w->heartbeat_ms;
+	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
+	log_notice("the link to %s is up", a->open->peer_name);
+	agent_publish(c);
+	if (a->has_thumbprint)
+		agent_put_channel(c, true);
+	if (w->config_version > a->config_version && w->generation == (agent_newest(a) ? agent_newest(a)->generation : 0)) {
+		agent_ask_config(c, "newer at the server");
+	}
+}
+
+static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *m)
+{
+	switch (type) {
+	case FRAME_GREETING:
+		on_greeting(c, (const Clv__Greeting *)m);
+		break;
+	case FRAME_REFUSAL:
+		on_refusal(c, (const Clv__Refusal *)m);
+		break;
+	case FRAME_WELCOME:
+		on_welcome(c, (const Clv__Welcome *)m);
+		break;
+	case FRAME_RECEIPT:
+		agent_on_receipt(c, (const Clv__SignedStatement *)m);
+		break;
+	case FRAME_CONFIG:
+		agent_on_config(c, (const Clv__Config *)m);
+		break;
+	case FRAME_ROTATE:
+		agent_on_rotate(c, (const Clv__SignedStatement *)m);
+		break;
+	case FRAME_ACK:
+		agent_on_ack(c, (const Clv__SignedStatement *)m);
+		break;
+	default: /* heartbeat replies say no more than that the server is there */
+		break;
+	}
+}
+
+/* What may come while we are not up yet. */
+static bool timely(const struct agent *a, uint32_t type)
+{
+	if (type == FRAME_GREETING || type == FRAME_REFUSAL)
+		return a->link == AGENT_OPEN || type == FRAME_REFUSAL;
+	if (type == FRAME_WELCOME)
+		return a->link == AGENT_PROVING;
+	return a->link == AGENT_UP;
+}
+
+static void agent_frame(struct core *c, bool console, const Clv__ConnFrame *f)
+{
+	static const struct {
+		uint32_t type;
+		const ProtobufCMessageDescriptor *body;
+	} bodies[] = {
+#define X(sym, num, body, ...) {num, &clv__##body##__descriptor},
+	    CLV_FRAME_LIST(X)
+#undef X
+	};
+	ProtobufCMessage *m = NULL;
+	struct clv_err err = {0};
+	size_t i = 0;
+
+	(void)console;
+	if (f->conn != c->agent->conn || !c->agent->open)
+		return;
+	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != f->type)
+		i++;
+	if (i == sizeof bodies / sizeof bodies[0] || !timely(c->agent, f->type)) {
+		agent_drop_link(c, "a message that may not come now");
+		return;
+	}
+	if (proto_decode(bodies[i].body, PROTO_SLICE(f->body), &m, &err)) {
+		agent_drop_link(c, err.text);
+		return;
+	}
+	handle_frame(c, f->type, m);
+	proto_free(m);
+}
+
+static void agent_open(struct core *c, bool console, const Clv__ConnOpen *m)
+{
+	struct agent *a = c->agent;
+	struct clv_buf b;
+
+	(void)console;
+	if (m->conn != a->conn || a->link != AGENT_DIALING)
+		return;
+	buf_init(&b, 8192);
+	if (!proto_encode(&m->base, &b, NULL) &&
+	    !proto_decode(&clv__conn_open__descriptor, buf_slice(&b), (ProtobufCMessage **)&a->open, NULL))
+		a->link = AGENT_OPEN;
+	buf_release(&b);
+}
+
+static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
+{
+	struct agent *a = c->agent;
+
+	(void)console;
+	if (m->conn != a->conn)
+		return;
+	if (c->mode == 'e' && !a->refused && a->link != AGENT_UP)
+		core_outcome(c, 1, "%s: %s", a->servers[a->at].name, m->text);
+	else if (m->code == CLV_E_CONFIG)
+		agent_complain(c, 21036, "No channel certificate can be used: %s.", m->text);
+	else if (a->link == AGENT_UP)
+		log_notice("the link to %s ended: %s", m->name, m->text);
+	else if (!a->refused)
+		agent_complain(c, 20071, "The link to %s was closed without authentication: %s.", a->servers[a->at].name, m->text);
+	link_down(c);
+}
+
+static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
+{
+	if (m->conn != c->agent->conn)
+		return;
+	agent_complain(c, m->code, "%s cannot be reached: %s.", c->agent->servers[c->agent->at].name, m->text);
+	if (c->mode == 'e')
+		core_outcome(c, 1, "%s cannot be reached: %s", c->agent->servers[c->agent->at].name, m->text);
+	link_down(c);
+}
+
+static void agent_creds(struct core *c, const Clv__CredsResult *m)
+{
+	struct agent *a = c->agent;
+	bool changed = m->thumbprint.len == 32 && !slice_eq(PROTO_SLICE(m->thumbprint), slice_of(a->thumbprint, 32));
+
+	if (!m->ok) {
+		if (c->ready)
+			core_event(c, 21036, "The channel certificate cannot be used: %s.%s clavigerd check says more.", m->text,
+			           m->in_use ? " The one before stays in use." : "");
+		else
+			log_error("the channel certificate cannot be used: %s", m->text);
+		return;
+	}
+	if (m->thumbprint.len == 32) {
+		memcpy(a->thumbprint, m->thumbprint.data, 32);
+		a->has_thumbprint = true;
+	}
+	if (changed && c->ready && m->serial > 1) {
+		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
+		agent_put_channel(c, true);
+	}
+	if (strcmp(m->name, c->start->name) != 0)
+		log_error("the channel certificate is for %s, this node is %s: servers will refuse it", m->name, c->start->name);
+}
+
+/* --- start --- */
+static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
+{
+	return outbox_load(d, ctx, err);
+}
+
+static void begin(struct core *c)
+{
+	struct agent *a = c->agent;
+
+	a->started = true;
+	take_servers(c);
+	if (c->mode == 'r')
+		agent_begin_keys(c);
+	a->dial_at = clock_mono_ms();
+}
+
+static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct agent *a = c->agent;
+
+	if (rc) {
+		core_outcome(c, 1, "the outbox cannot be read: %s", err->text);
+	} else {
+		a->box = *(struct outbox_state *)ctx;
+		a->loaded = true;
+		begin(c);
+	}
+	clv_free(ctx);
+}
+
+static clv_rc run_reset(struct db *d, void *ctx, struct clv_err *err)
+{
+	(void)ctx;
+	return outbox_reset(d, err);
+}
+
+static void on_node_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+{
+	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
+
+	(void)type;
+	if (!m) {
+		core_outcome(c, 1, "the node key could not be made: %s", err->text);
+		return;
+	}
+	if (ctx)
+		core_db_put(c, run_reset, NULL, NULL);
+	kh_ask(c, IPC_KH_INFO_REQUEST, &q.base, core_info_done, NULL);
+}
+
+static void make_node(struct core *c, bool replace)
+{
+	Clv__KhInit q = CLV__KH_INIT__INIT;
+
+	q.what = (char *)(uintptr_t)(replace ? "replace" : "node");
+	kh_ask(c, IPC_KH_INIT, &q.base, on_node_made, replace ? c : NULL);
+}
+
+static bool may_run(struct core *c, const Clv__KhInfo *info)
+{
+	if (!info->node_key.len || !info->group_key.len) {
+		core_outcome(c, 1, "%s is not enrolled: run clavigerd enroll --role agent --server HOST first", c->start->name);
+		return false;
+	}
+	if (!info->machine_matches) {
+		/* P5, T34: said here, by the copy itself, and nothing is sent with the other host's key. */
+		log_error("event 7022: this state folder was copied from another machine; its node key is not used here");
+		core_outcome(c, 1, "this state folder was copied from another machine (7022): its key is not used here. For a key of its "
+		                   "own: clavigerd enroll --role agent --server HOST --replace");
+		return false;
+	}
+	return true;
+}
+
+static void agent_ready(struct core *c, const Clv__KhInfo *info)
+{
+	struct agent *a = c->agent;
+
+	if (a && a->started) {
+		agent_take_keys(c, info); /* the key holder is back */
+		a->making = false;
+		return;
+	}
+	if (!a)
+		a = c->agent = clv_calloc(1, sizeof *a);
+	if (c->mode == 'e' && c->start->replace) {
+		c->start->replace = false;
+		make_node(c, true);
+		return;
+	}
+	if (c->mode == 'e' && !info->node_key.len) {
+		make_node(c, false);
+		return;
+	}
+	if (c->mode == 'r' && !may_run(c, info))
+		return;
+	agent_take_keys(c, info);
+	core_db_put(c, run_load, done_load, clv_calloc(1, sizeof(struct outbox_state)));
+}
+
+static void agent_link_lost(struct core *c, enum core_link_id id)
+{
+	if (id == LINK_NODE && c->agent && c->agent->conn)
+		link_down(c);
+	if (id == LINK_KEYHOLDER && c->agent)
+		c->agent->draining = false;
+}
+
+static void heartbeat(struct core *c)
+{
+	struct agent *a = c->agent;
+	Clv__Heartbeat m = CLV__HEARTBEAT__INIT;
+
+	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
+	m.time = clock_wall_ms();
+	m.outbox = PROTO_BYTES(slice_of(a->box.id, OUTBOX_ID_LEN));
+	m.made = a->box.made;
+	m.acked = a->box.acked;
+	core_frame(c, false, a->conn, FRAME_HEARTBEAT, &m.base);
+}
+
+static void agent_tick(struct core *c, int64_t now_ms)
+{
+	struct agent *a = c->agent;
+	int64_t mono = clock_mono_ms();
+
+	if (!a || !a->started || !a->n_servers)
+		return;
+	if (a->link == AGENT_IDLE && mono >= a->dial_at)
+		dial(c);
+	if (a->link == AGENT_UP && mono >= a->heartbeat_at)
+		heartbeat(c);
+	if (a->link == AGENT_UP && a->config_at && mono >= a->config_at)
+		agent_ask_config(c, "the last could not be kept");
+	if (c->mode == 'r')
+		agent_renew(c, now_ms);
+}
+
+static void agent_event(struct core *c, const struct clv_event_fact *e)
+{
+	if (c->agent && c->mode == 'r')
+		agent_put_event(c, e);
+}
+
+const struct core_role core_agent_role = {
+    .ready = agent_ready,
+    .conn_open = agent_open,
+    .conn_frame = agent_frame,
+    .conn_closed = agent_closed,
+    .link_lost = agent_link_lost,
+    .creds = agent_creds,
+    .dial_failed = agent_dial_failed,
+    .tick = agent_tick,
+    .event = agent_event,
+};

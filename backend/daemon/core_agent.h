@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's core: dials its servers in order, proves itself, publishes its key, opens its
+ * configuration, drains its outbox. core_agent.c: links; core_agent_keys.c: keys and configuration;
+ * core_agent_outbox.c: the outbox.
+ */
+#ifndef DAEMON_CORE_AGENT_H
+#define DAEMON_CORE_AGENT_H
+
+#include "daemon/core.h"
+#include "keys/agentcert.h"
+#include "store/outbox.h"
+
+#define AGENT_KEYS_MAX 16u
+#define AGENT_SERVERS_MAX 16u
+
+enum agent_link { AGENT_IDLE, AGENT_DIALING, AGENT_OPEN, AGENT_PROVING, AGENT_UP };
+
+struct agent_key {
+	uint64_t generation;
+	int64_t made;
+	struct clv_buf cert;
+	struct agentcert_info info;
+};
+
+struct agent_server {
+	char name[256], host[256]; /* name that must be proven; address or name to dial */
+	uint16_t port;
+};
+
+struct agent {
+	struct agent_server servers[AGENT_SERVERS_MAX];
+	size_t n_servers, at;
+	struct outbox_state box;
+	bool loaded, started;
+	/* keys, oldest first */
+	struct agent_key keys[AGENT_KEYS_MAX];
+	size_t n_keys;
+	bool making;
+	uint64_t config_version, config_generation; /* opened here; 0: none */
+	/* the link */
+	enum agent_link link;
+	uint64_t conn;
+	Clv__ConnOpen *open; /* description of conn */
+	bool refused;        /* a Refusal came on this connection */
+	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at; /* config_at: when to ask again; 0: no need */
+	char last_complaint[512];
+	int64_t last_complaint_at;
+	bool published;      /* on this link */
+	/* the outbox */
+	bool draining, sent; /* a batch is being made; a batch is unacknowledged */
+	uint64_t sent_upto;
+	/* channel certificate */
+	uint8_t thumbprint[32];
+	bool has_thumbprint;
+};
+
+/* core_agent.c */
+void agent_complain(struct core *c, uint32_t event, const char *fmt, ...) CLV_PRINTF(3, 4);
+void agent_drop_link(struct core *c, const char *why);
+
+/* core_agent_keys.c */
+void agent_take_keys(struct core *c, const Clv__KhInfo *info);
+void agent_begin_keys(struct core *c); /* finds or makes the certificate, opens the configuration on disk */
+void agent_publish(struct core *c);
+void agent_on_receipt(struct core *c, const Clv__SignedStatement *s);
+void agent_on_rotate(struct core *c, const Clv__SignedStatement *s);
+void agent_on_config(struct core *c, const Clv__Config *m);
+void agent_ask_config(struct core *c, const char *why);
+void agent_renew(struct core *c, int64_t now_ms);
+void agent_destroy_old(struct core *c);
+const struct agent_key *agent_newest(const struct agent *a);
+
+/* core_agent_outbox.c */
+void agent_put_event(struct core *c, const struct clv_event_fact *e);
+void agent_put_confirm(struct core *c, uint64_t generation, uint64_t version);
+void agent_put_destroyed(struct core *c, uint64_t upto);
+void agent_put_channel(struct core *c, bool in_use);
+void agent_drain(struct core *c);
+void agent_on_ack(struct core *c, const Clv__SignedStatement *s);
+void agent_remember(struct core *c, const char *key, uint64_t value);
+
+#endif

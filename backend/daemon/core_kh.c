@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Core's side of the key holder's verbs: each call has a number and one callback. Runs in core's
+ * loop; never waits.
+ */
+#include "base/log.h"
+#include "daemon/core.h"
+
+struct kh_call {
+	struct kh_call *next;
+	uint64_t id;
+	kh_done *done;
+	void *ctx;
+};
+
+/* Every verb's first field is its id. */
+struct kh_head {
+	ProtobufCMessage base;
+	uint64_t id;
+};
+
+static void finish(struct core *c, uint64_t id, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+{
+	struct kh_call **at = &c->kh_calls, *call;
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	call = *at;
+	if (!call)
+		return;
+	*at = call->next;
+	call->done(c, call->ctx, type, m, err);
+	clv_free(call);
+}
+
+void kh_lost(struct core *c)
+{
+	struct clv_err err = {0};
+
+	(void)err_set(&err, CLV_E_CLOSED, "the key holder is being restarted");
+	while (c->kh_calls)
+		finish(c, c->kh_calls->id, IPC_KH_FAILED, NULL, &err);
+}
+
+void kh_ask(struct core *c, enum ipc_type type, ProtobufCMessage *m, kh_done *done, void *ctx)
+{
+	struct kh_call *call;
+	struct clv_err err = {0};
+
+	if (!c->links[LINK_KEYHOLDER].ipc) {
+		(void)err_set(&err, CLV_E_CLOSED, "the key holder is being restarted");
+		done(c, ctx, IPC_KH_FAILED, NULL, &err);
+		return;
+	}
+	call = clv_calloc(1, sizeof *call);
+	call->id = c->next_id++;
+	call->done = done;
+	call->ctx = ctx;
+	call->next = c->kh_calls;
+	c->kh_calls = call;
+	((struct kh_head *)m)->id = call->id;
+	core_send(c, LINK_KEYHOLDER, type, m);
+}
+
+void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done, void *ctx)
+{
+	Clv__KhSign m = CLV__KH_SIGN__INIT;
+	struct clv_buf body;
+	struct clv_err err = {0};
+
+	buf_init(&body, statement_row(kind)->max);
+	if (proto_encode(statement, &body, &err)) {
+		done(c, ctx, IPC_KH_FAILED, NULL, &err);
+	} else {
+		m.kind = kind;
+		m.body = PROTO_BYTES(buf_slice(&body));
+		kh_ask(c, IPC_KH_SIGN, &m.base, done, ctx);
+	}
+	buf_release(&body);
+}
+
+static clv_rc on_failed(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
+{
+	const Clv__KhFailed *f = (const Clv__KhFailed *)m;
+	struct clv_err why = {0};
+
+	(void)fds;
+	(void)err;
+	(void)err_set(&why, f->code < CLV_E_MAX ? (enum clv_code)f->code : CLV_E_INTERNAL, "%s", f->text);
+	finish(ctx, f->id, IPC_KH_FAILED, NULL, &why);
+	return CLV_OK;
+}
+
+#define ANSWER(type)                                                                                      \
+	static clv_rc on_##type(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)      \
+	{                                                                                                 \
+		(void)fds;                                                                                \
+		(void)err;                                                                                \
+		finish(ctx, ((const struct kh_head *)m)->id, type, m, NULL);                              \
+		return CLV_OK;                                                                            \
+	}
+ANSWER(IPC_KH_INFO)
+ANSWER(IPC_KH_SIGNED)
+ANSWER(IPC_KH_MADE_KEY)
+ANSWER(IPC_KH_SEALED)
+ANSWER(IPC_KH_OPENED)
+ANSWER(IPC_KH_DONE)
+
+const struct ipc_row core_keyholder_rows[] = {
+    {IPC_KH_FAILED, on_failed},         {IPC_KH_INFO, on_IPC_KH_INFO},     {IPC_KH_SIGNED, on_IPC_KH_SIGNED},
+    {IPC_KH_MADE_KEY, on_IPC_KH_MADE_KEY}, {IPC_KH_SEALED, on_IPC_KH_SEALED}, {IPC_KH_OPENED, on_IPC_KH_OPENED},
+    {IPC_KH_DONE, on_IPC_KH_DONE},      {0, NULL},
+};

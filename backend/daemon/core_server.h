@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The management server's core: what it knows of nodes (in memory, loaded from the database), links
+ * with them, requests to be accepted, consoles and their requests. Every change is committed before it
+ * takes effect here.
+ */
+#ifndef DAEMON_CORE_SERVER_H
+#define DAEMON_CORE_SERVER_H
+
+#include "daemon/core.h"
+#include "proto/refusal.h"
+#include "proto/types.h"
+#include "store/store.h"
+
+#define PENDING_MAX 1000u /* design 3, Enrolment */
+
+struct session;
+
+/* A node that is pinned. Compact: there may be a million. */
+struct node {
+	char *name, *pinned_by;
+	struct clv_buf node_key;
+	uint8_t machine[32];
+	uint8_t role; /* index into the role names of enroll.c */
+	enum clv_approval approval;
+	bool has_configured, mechanism_seen, has_key;
+	uint8_t configured[32];
+	uint64_t generation, rotate_above, config_version, config_confirmed, row_version;
+	uint32_t config_ordinal, config_confirmed_ordinal;
+	int64_t pinned_at, config_confirmed_at, last_seen, seen_stored;
+	struct clv_key_fact key;
+	struct session *session; /* proven link now, or NULL */
+};
+
+/* A link with a node. */
+struct session {
+	struct session *next;
+	uint64_t conn;
+	Clv__ConnOpen *open;
+	struct node *node; /* NULL until proven */
+	int64_t since, heard;
+	bool refused, sealing, batch;
+};
+
+struct pending {
+	struct store_pending row;
+};
+
+struct role_grant {
+	char *principal, *by;
+	enum clv_role role;
+	int64_t since;
+};
+
+struct console;
+
+struct server {
+	struct node **nodes; /* by name */
+	size_t n_nodes, cap_nodes;
+	struct pending **pendings;
+	size_t n_pendings;
+	struct role_grant *roles;
+	size_t n_roles;
+	struct session *sessions;
+	struct console *consoles;
+	struct clv_buf list_body, list_sig; /* signed list of servers */
+	uint64_t fencing;
+	bool loaded, listed;
+	uint64_t change; /* counts what screens may show */
+	uint64_t turned_away, audit_rows, events_total;
+	int64_t audit_checked, retain_at, push_at, audit_bad;
+	uint8_t thumbprint[32];
+	bool has_thumbprint;
+	int64_t cert_not_after;
+	struct { char address[64]; int64_t since; uint32_t n; } refusals[64]; /* rate of events by address */
+};
+
+/* core_server.c */
+struct node *server_find(const struct server *s, const char *name);
+/* Full, or short where it is unique; CLV_E_NOTFOUND or CLV_E_USAGE otherwise. */
+CLV_MUST clv_rc server_resolve(const struct server *s, const char *name, struct node **out, struct clv_err *err);
+struct node *server_add(struct server *s, const struct store_agent *a);
+void server_drop(struct core *c, struct node *n); /* forgets it and ends its link */
+void server_fill(const struct core *c, const struct node *n, struct clv_agent_fact *f); /* borrowed strings */
+void server_changed(struct core *c);
+void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...) CLV_PRINTF(4, 5);
+struct session *server_session(const struct server *s, uint64_t conn);
+void server_list_sign(struct core *c);
+
+/* core_server_init.c: clavigerd init; retention (a cut of the audit trail leaves a signed checkpoint). */
+void init_group(struct core *c, const Clv__KhInfo *info);
+void server_retain(struct core *c, int64_t now_ms);
+
+/* core_server_enroll.c */
+void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *p);
+/* A publication or proof that speaks for a name that is not the channel's (T3). */
+void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what);
+struct pending *enroll_find(const struct server *s, uint64_t id);
+struct pending *enroll_find_name(const struct server *s, const char *name);
+void enroll_forget(struct server *s, uint64_t id);
+CLV_MUST clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now, struct store_agent *out, struct clv_err *err);
+
+/* core_server_keys.c */
+void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m);
+void keys_seal(struct core *c, struct session *s);
+void keys_send_rotate(struct core *c, struct session *s);
+
+/* core_server_outbox.c */
+void outbox_on_batch(struct core *c, struct session *s, const Clv__SignedStatement *m);
+
+/* core_console.c and core_console_*.c */
+void console_open(struct core *c, const Clv__ConnOpen *m);
+void console_frame(struct core *c, const Clv__ConnFrame *m);
+void console_closed(struct core *c, const Clv__ConnClosed *m);
+void console_adopt(struct core *c, int fd);
+void console_lost(struct core *c);
+void console_push(struct core *c, int64_t now_ms);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests to be accepted: nodes that proved a name but are not pinned, conflicts, copies, impostors.
+ * Nothing is encrypted to any of them; a person decides, or `approve = direct` for an agent whose
+ * channel identity is its name. Runs in core.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "claviger/text.h"
+#include "daemon/core_server.h"
+#include "model/names.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct pending *enroll_find(const struct server *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->n_pendings; i++)
+		if (s->pendings[i]->row.id == id)
+			return s->pendings[i];
+	return NULL;
+}
+
+struct pending *enroll_find_name(const struct server *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_pendings; i++)
+		if (strcmp(s->pendings[i]->row.name, name) == 0)
+			return s->pendings[i];
+	return NULL;
+}
+
+void enroll_forget(struct server *s, uint64_t id)
+{
+	for (size_t i = 0; i < s->n_pendings; i++)
+		if (s->pendings[i]->row.id == id) {
+			clv_free(s->pendings[i]);
+			s->n_pendings--;
+			memmove(&s->pendings[i], &s->pendings[i + 1], (s->n_pendings - i) * sizeof s->pendings[0]);
+			return;
+		}
+}
+
+static bool same_request(const struct store_pending *a, const struct store_pending *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->came_by, b->came_by) == 0 &&
+	       slice_eq(slice_of(a->node_key, a->node_key_len), slice_of(b->node_key, b->node_key_len));
+}
+
+/* At most one request for a channel identity, and 1,000 in all (design 3). */
+static bool is_known(const struct server *s, const struct store_pending *p)
+{
+	for (size_t i = 0; i < s->n_pendings; i++)
+		if (same_request(&s->pendings[i]->row, p))
+			return true;
+	return false;
+}
+
+static clv_rc run_add(struct db *d, void *ctx, struct clv_err *err)
+{
+	struct store_pending *p = ctx;
+
+	return store_pending_add(d, p, &p->id, err);
+}
+
+static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct store_pending *p = ctx;
+	struct server *s = c->srv;
+
+	if (rc) {
+		if (err->code != CLV_E_EXISTS)
+			log_err(LOG_ERROR, err, "keeping a request to be accepted");
+	} else if (s->n_pendings < PENDING_MAX) {
+		s->pendings[s->n_pendings] = clv_calloc(1, sizeof(struct pending));
+		s->pendings[s->n_pendings++]->row = *p;
+		server_changed(c);
+	}
+	clv_free(p);
+}
+
+static void add(struct core *c, const struct store_pending *p)
+{
+	if (is_known(c->srv, p))
+		return;
+	if (c->srv->n_pendings >= PENDING_MAX) {
+		core_event(c, 20001, "%s from %s asks to be accepted, but %u wait already: decline some first.", p->name, p->from, PENDING_MAX);
+		return;
+	}
+	core_db_put(c, run_add, done_add, clv_memdup(p, sizeof *p));
+}
+
+static void put_text(char *out, size_t cap, const char *fmt, ...) CLV_PRINTF(3, 4);
+static void put_text(char *out, size_t cap, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(out, cap, fmt, ap);
+	va_end(ap);
+}
+
+void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what)
+{
+	struct clv_text *safe = text_new_str(claimed);
+	struct store_pending p = {.conflict = true, .time = clock_wall_ms()};
+	const char *own = s->node ? s->node->name : s->open->peer_name;
+	uint8_t seed[KEY_HASH_LEN];
+
+	put_text(p.name, sizeof p.name, "%.200s", text_str(safe));
+	put_text(p.role, sizeof p.role, "agent");
+	put_text(p.from, sizeof p.from, "%s", s->open->address);
+	put_text(p.came_by, sizeof p.came_by, "certificate of %.200s", own);
+	put_text(p.looks_like, sizeof p.looks_like, "IMPOSTOR? %.32s for a name that is not its own", what);
+	/* No key is kept of it: it cannot be accepted, only declined. */
+	if (!sha256(slice_str(own), seed, NULL))
+		memcpy(p.fingerprint, seed, sizeof p.fingerprint);
+	core_event(c, 20002, "%s at %s sent %s for '%.200s', which it did not prove: quarantined, nothing was stored.", own, s->open->address,
+	           what, text_str(safe));
+	add(c, &p);
+	if (s->node)
+		s->node->session = NULL;
+	s->node = NULL;
+	server_refuse(c, s, REFUSAL_PROOF, "a channel of %s speaks for no other name", own);
+	text_free(safe);
+}
+
+/* --- accepting --- */
+clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now, struct store_agent *out,
+                          struct clv_err *err)
+{
+	struct store_agent a = {.approval = CLV_APPROVAL_APPROVED, .node_key_len = p->node_key_len, .pinned_at = now, .outbox_next = 1};
+
+	if (!p->node_key_len)
+		return err_set(err, CLV_E_USAGE, "this request brought no key of its own: it can only be declined");
+	put_text(a.name, sizeof a.name, "%s", p->name);
+	put_text(a.role, sizeof a.role, "%s", p->role);
+	put_text(a.pinned_by, sizeof a.pinned_by, "%s", by);
+	memcpy(a.node_key, p->node_key, p->node_key_len);
+	memcpy(a.machine, p->machine, sizeof a.machine);
+	if (store_pending_remove(d, p->id, err) || store_agent_put(d, &a, err))
+		return CLV_FAILED;
+	*out = a;
+	return CLV_OK;
+}
+
+struct direct {
+	struct store_pending p;
+	struct store_agent a;
+	uint64_t conn;
+};
+
+static clv_rc run_direct(struct db *d, void *ctx, struct clv_err *err)
+{
+	struct direct *x = ctx;
+	int64_t now = clock_wall_ms();
+	struct store_audit audit = {now, "approve = direct", x->p.from, "approve", x->p.name, "done", "channel identity equals its name"};
+	uint64_t seq = 0;
+
+	if (store_audit_add(d, &audit, &seq, err) || store_pending_add(d, &x->p, &x->p.id, err))
+		return CLV_FAILED;
+	return enroll_approve_job(d, &x->p, "approve = direct", now, &x->a, err);
+}
+
+static void done_direct(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct direct *x = ctx;
+	struct session *s = server_session(c->srv, x->conn);
+
+	if (rc) {
+		log_err(LOG_ERROR, err, "accepting a node directly");
+	} else {
+		c->srv->audit_rows++;
+		(void)server_add(c->srv, &x->a);
+		core_event(c, 20020, "%s proved its name and was accepted (approve = direct).", x->a.name);
+		server_changed(c);
+	}
+	/* It comes again in a moment and is known then. */
+	if (s)
+		server_refuse(c, s, REFUSAL_NOT_APPROVED, "%s", rc ? "not accepted: the server cannot write now" : "accepted: come again");
+	clv_free(x);
+}
+
+/* --- unknown nodes --- */
+static void describe_conflict(const struct core *c, const struct node *known, const Clv__LinkProof *lp, struct store_pending *p)
+{
+	bool same_machine = slice_eq(slice_of(known->machine, 32), PROTO_SLICE(lp->machine));
+
+	(void)c;
+	p->conflict = true;
+	put_text(p->looks_like, sizeof p->looks_like, "%s",
+	         same_machine ? "re-installed? name taken, same machine" : "IMPOSTOR? name taken");
+}
+
+static void look_at_names(const struct core *c, struct store_pending *p)
+{
+	const struct server *s = c->srv;
+
+	/* web01 and webO1 are not taken for each other by a tired person (design 7). */
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (strcmp(s->nodes[i]->name, p->name) != 0 && names_look_alike(s->nodes[i]->name, p->name)) {
+			p->conflict = true;
+			put_text(p->looks_like, sizeof p->looks_like, "looks like %.200s", s->nodes[i]->name);
+			return;
+		}
+	for (size_t i = 0; i < s->n_nodes; i++)
+		if (slice_eq(buf_slice(&s->nodes[i]->node_key), slice_of(p->node_key, p->node_key_len))) {
+			p->conflict = true;
+			put_text(p->looks_like, sizeof p->looks_like, "CLONE: key of %.200s", s->nodes[i]->name);
+			return;
+		}
+}
+
+static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp, struct clv_err *err)
+{
+	ProtobufCMessage *m = NULL;
+	const Clv__EnrollRequest *e;
+	uint8_t hash[KEY_HASH_LEN];
+	clv_rc rc = CLV_FAILED;
+
+	if (!f->enroll)
+		return err_set(err, CLV_E_APPROVAL, "no request came with it");
+	if (statement_open(STATEMENT_ENROLL, c->start->group, PROTO_SLICE(f->node_key), PROTO_SLICE(f->enroll->body),
+	                   PROTO_SLICE(f->enroll->signature), &m, err) ||
+	    sha256(buf_slice(&c->group_key), hash, err))
+		goto out;
+	e = (const Clv__EnrollRequest *)m;
+	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 || strcmp(e->role, "agent") != 0 ||
+	    !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
+	    !slice_eq(PROTO_SLICE(e->machine), PROTO_SLICE(lp->machine)) ||
+	    !slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
+		(void)err_set(err, CLV_E_AUTH, "the request to be accepted does not fit its link, or was made for another group key");
+	else
+		rc = CLV_OK;
+out:
+	proto_free(m);
+	return rc;
+}
+
+static clv_rc make_pending(const struct core *c, const struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp,
+                           struct store_pending *p, struct clv_err *err)
+{
+	const struct node *known = server_find(c->srv, lp->from);
+
+	memset(p, 0, sizeof *p);
+	if (f->node_key.len > sizeof p->node_key)
+		return err_set(err, CLV_E_LIMIT, "a node key of %zu bytes", f->node_key.len);
+	put_text(p->name, sizeof p->name, "%s", lp->from);
+	put_text(p->role, sizeof p->role, "%s", lp->role);
+	put_text(p->from, sizeof p->from, "%s", s->open->address);
+	put_text(p->came_by, sizeof p->came_by, "certificate, own name");
+	put_text(p->looks_like, sizeof p->looks_like, "proved its name");
+	memcpy(p->node_key, f->node_key.data, f->node_key.len);
+	p->node_key_len = f->node_key.len;
+	memcpy(p->machine, lp->machine.data, sizeof p->machine);
+	p->time = clock_wall_ms();
+	if (known)
+		describe_conflict(c, known, lp, p);
+	else
+		look_at_names(c, p);
+	return enroll_fingerprint(PROTO_SLICE(f->node_key), buf_slice(&c->group_key), p->fingerprint, err);
+}
+
+void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp)
+{
+	struct node *known = server_find(c->srv, lp->from);
+	struct store_pending p;
+	struct clv_err err = {0};
+	bool told;
+
+	if (check_request(c, f, lp, &err) || make_pending(c, s, f, lp, &p, &err)) {
+		if (known)
+			core_event(c, 20001, "%s came from %s with another node key than the pinned one; the known one goes on.", lp->from,
+			           s->open->address);
+		else
+			core_event(c, 20000, "%s proved its name but is not approved: %s.", lp->from, err.text);
+		server_refuse(c, s, known ? REFUSAL_CONFLICT : REFUSAL_REMOVED,
+		              "%s is not a member of %s (any more): on that host, clavigerd enroll --role agent --server %s", lp->from,
+		              c->start->group, c->start->name);
+		return;
+	}
+	if (c->start->approve_direct && !p.conflict && !known) {
+		struct direct *x = clv_calloc(1, sizeof *x);
+
+		x->p = p;
+		x->conn = s->conn;
+		core_db_put(c, run_direct, done_direct, x);
+		return;
+	}
+	told = is_known(c->srv, &p);
+	if (!told && p.conflict)
+		core_event(c, 20001, "%s from %s asks to be accepted, but: %s. The known one goes on; this one gets nothing.", p.name, p.from,
+		           p.looks_like);
+	else if (!told)
+		core_event(c, 20000, "%s proved its name but is not approved yet.", p.name);
+	add(c, &p);
+	server_refuse(c, s, p.conflict ? REFUSAL_CONFLICT : REFUSAL_NOT_APPROVED,
+	              p.conflict ? "another node is known as %s in %s; an operator decides" : "%s is not approved yet in %s; an operator decides",
+	              p.name, c->start->group);
+}

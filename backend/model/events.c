@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of events as rows. Pure.
+ */
+#include "model/events.h"
+
+#define X(id, source, level, category) {id, source, level, category},
+static const struct event_row rows[] = {EVENT_LIST(X)};
+#undef X
+
+const struct event_row *event_row(uint32_t id)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (rows[i].id == id)
+			return &rows[i];
+	return NULL;
+}

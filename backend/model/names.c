@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Folding of look-alike characters in node names (see names.h). Pure.
+ */
+#include "model/names.h"
+#include <string.h>
+
+/* Takes one folded character from *p: o0 -> 0, l1i -> 1, rn -> m, vv -> w, s5 -> 5, b8 -> 8, z2 -> 2; dots
+ * and hyphens count as one kind. */
+static char next_folded(const char **p)
+{
+	static const char from[] = "ol1i5s8b2z_-";
+	static const char to[] = "011155882" "2--";
+	const char *hit;
+	char c = **p;
+
+	if (!c)
+		return 0;
+	if (c == 'r' && (*p)[1] == 'n') {
+		*p += 2;
+		return 'm';
+	}
+	if (c == 'v' && (*p)[1] == 'v') {
+		*p += 2;
+		return 'w';
+	}
+	(*p)++;
+	hit = strchr(from, c);
+	return hit ? to[hit - from] : c;
+}
+
+bool names_look_alike(const char *a, const char *b)
+{
+	if (strcmp(a, b) == 0)
+		return false;
+	for (;;) {
+		char x = next_folded(&a), y = next_folded(&b);
+
+		if (x != y)
+			return false;
+		if (!x)
+			return true;
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The numbered schema steps of OperationsManager.db. A step is never changed once released; changes
+ * are new steps that expand first and contract later.
+ */
+#include "store/store.h"
+
+static const char *const steps[] = {
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE agents(name TEXT PRIMARY KEY, role TEXT NOT NULL, approval INTEGER NOT NULL, node_key BLOB NOT NULL,"
+    " machine BLOB NOT NULL, pinned_at INTEGER NOT NULL, pinned_by TEXT NOT NULL, generation INTEGER NOT NULL DEFAULT 0,"
+    " rotate_above INTEGER NOT NULL DEFAULT 0, config_version INTEGER NOT NULL DEFAULT 0,"
+    " config_ordinal INTEGER NOT NULL DEFAULT 0, config_confirmed INTEGER NOT NULL DEFAULT 0,"
+    " config_confirmed_ordinal INTEGER NOT NULL DEFAULT 0, config_confirmed_at INTEGER NOT NULL DEFAULT 0,"
+    " last_seen INTEGER NOT NULL DEFAULT 0, channel_configured BLOB, outbox BLOB,"
+    " outbox_next INTEGER NOT NULL DEFAULT 1, row_version INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;"
+    "CREATE TABLE keys(agent TEXT NOT NULL, generation INTEGER NOT NULL, ordinal INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " cert BLOB NOT NULL, publication BLOB NOT NULL, signature BLOB NOT NULL, sha1 BLOB NOT NULL, sha256 BLOB NOT NULL,"
+    " bits INTEGER NOT NULL, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, made INTEGER NOT NULL DEFAULT 0,"
+    " published INTEGER NOT NULL DEFAULT 0, stored INTEGER NOT NULL DEFAULT 0, in_use INTEGER NOT NULL DEFAULT 0,"
+    " confirmed INTEGER NOT NULL DEFAULT 0, retired INTEGER NOT NULL DEFAULT 0, destroyed INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(agent, generation)) WITHOUT ROWID;"
+    "CREATE TABLE outboxes(agent TEXT NOT NULL, outbox BLOB NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(agent, outbox))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE pending(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, role TEXT NOT NULL, node_key BLOB NOT NULL,"
+    " machine BLOB NOT NULL, fingerprint BLOB NOT NULL, origin TEXT NOT NULL, came_by TEXT NOT NULL, looks_like TEXT NOT NULL,"
+    " conflict INTEGER NOT NULL, vouched INTEGER NOT NULL, time INTEGER NOT NULL, UNIQUE(name, node_key, came_by));"
+    "CREATE TABLE events(seq INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, node TEXT NOT NULL,"
+    " source TEXT NOT NULL, id INTEGER NOT NULL, level INTEGER NOT NULL, category TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX events_node ON events(node, seq);"
+    "CREATE INDEX events_time ON events(time);"
+    "CREATE TABLE audit(seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, who TEXT NOT NULL, origin TEXT NOT NULL,"
+    " act TEXT NOT NULL, object TEXT NOT NULL, result TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL);"
+    "CREATE TABLE checkpoints(seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, body BLOB NOT NULL, signature BLOB NOT NULL,"
+    " time INTEGER NOT NULL);"
+    "CREATE TABLE roles(principal TEXT NOT NULL, role INTEGER NOT NULL, since INTEGER NOT NULL, by TEXT NOT NULL,"
+    " PRIMARY KEY(principal, role)) WITHOUT ROWID;",
+};
+
+clv_rc store_open(const char *path, struct db **out, struct clv_err *err)
+{
+	struct db *d = NULL;
+
+	if (db_open(path, DB_STORE, &d, err))
+		return CLV_FAILED;
+	if (db_schema(d, steps, sizeof steps / sizeof steps[0], err)) {
+		db_close(d);
+		return CLV_FAILED;
+	}
+	*out = d;
+	return CLV_OK;
+}
