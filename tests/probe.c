@@ -18,12 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CRL_GRACE_MS (24 * 3600000ll) /* the product's default */
+#define CRL_GRACE_MS  (24 * 3600000ll) /* the product's default */
 #define UNTRUSTED_MAX 64
-#define STDIN_MAX (64u * 1024u * 1024u)
+#define STDIN_MAX     (64u * 1024u * 1024u)
 
-static const char usage[] = "usage: probe peer-certificate --ca FILE [--crl FILE] [--untrusted FILE] --name NAME "
-			    "--role server|client [--time RFC3339] LEAF.pem | probe safe-text";
+static const char usage[] =
+    "usage: probe peer-certificate --ca FILE [--crl FILE] [--untrusted FILE] --name NAME "
+    "--role server|client [--time RFC3339] LEAF.pem | probe safe-text";
 
 struct options {
 	const char *ca, *crl, *untrusted, *name, *role, *time, *leaf;
@@ -31,13 +32,13 @@ struct options {
 
 static clv_rc read_options(int argc, char **argv, struct options *o, struct clv_err *err)
 {
-	static const struct option longs[] = { { "ca", required_argument, NULL, 'a' },
-		                               { "crl", required_argument, NULL, 'c' },
-		                               { "untrusted", required_argument, NULL, 'u' },
-		                               { "name", required_argument, NULL, 'n' },
-		                               { "role", required_argument, NULL, 'r' },
-		                               { "time", required_argument, NULL, 't' },
-		                               { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = {{"ca", required_argument, NULL, 'a'},
+	                                      {"crl", required_argument, NULL, 'c'},
+	                                      {"untrusted", required_argument, NULL, 'u'},
+	                                      {"name", required_argument, NULL, 'n'},
+	                                      {"role", required_argument, NULL, 'r'},
+	                                      {"time", required_argument, NULL, 't'},
+	                                      {NULL, 0, NULL, 0}};
 	int c;
 
 	opterr = 0;
@@ -51,7 +52,8 @@ static clv_rc read_options(int argc, char **argv, struct options *o, struct clv_
 		                                : NULL;
 
 		if (where == NULL || *where != NULL)
-			return err_set(err, CLV_E_USAGE, "an unknown, incomplete or double option; %s", usage);
+			return err_set(err, CLV_E_USAGE, "an unknown, incomplete or double option; %s",
+			               usage);
 		*where = optarg;
 	}
 	if (o->ca == NULL || o->name == NULL || o->role == NULL || optind != argc - 1)
@@ -74,7 +76,8 @@ static clv_rc read_name(const char *name, char out[256], struct clv_err *err)
 		char c = name[i];
 
 		out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-		good = (out[i] >= 'a' && out[i] <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+		good = (out[i] >= 'a' && out[i] <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+		       c == '.';
 	}
 	if (good && !address) {
 		out[len] = '\0';
@@ -87,7 +90,8 @@ static clv_rc read_name(const char *name, char out[256], struct clv_err *err)
 	return CLV_FAILED;
 }
 
-static clv_rc read_request(const struct options *o, struct verify_request *req, char name[256], struct clv_err *err)
+static clv_rc read_request(const struct options *o, struct verify_request *req, char name[256],
+                           struct clv_err *err)
 {
 	if (read_name(o->name, name, err) != CLV_OK)
 		return CLV_FAILED;
@@ -121,11 +125,12 @@ static struct clv_slice der_of(X509 *x)
 	return slice_of(der, len < 0 ? 0 : (size_t)len);
 }
 
-static clv_rc judge(const struct options *o, const struct verify_request *req, struct clv_slice ca, struct clv_slice crl,
-                    struct clv_slice untrusted, struct clv_slice leaf_pem, struct clv_err *err)
+static clv_rc judge(const struct options *o, const struct verify_request *req, struct clv_slice ca,
+                    struct clv_slice crl, struct clv_slice untrusted, struct clv_slice leaf_pem,
+                    struct clv_err *err)
 {
-	struct clv_slice chain[UNTRUSTED_MAX] = { { 0 } };
-	struct clv_slice leaf = { 0 };
+	struct clv_slice chain[UNTRUSTED_MAX] = {{0}};
+	struct clv_slice leaf = {0};
 	STACK_OF(X509) *leaves = NULL;
 	STACK_OF(X509) *middle = NULL;
 	struct verify_anchors *a;
@@ -143,7 +148,8 @@ static clv_rc judge(const struct options *o, const struct verify_request *req, s
 	if (cert_from_pem(leaf_pem, "the leaf file", &leaves, err) != CLV_OK)
 		goto out;
 	if (sk_X509_num(leaves) != 1) {
-		(void)err_set(err, CLV_E_USAGE, "the leaf file holds %d certificates; expected one", sk_X509_num(leaves));
+		(void)err_set(err, CLV_E_USAGE, "the leaf file holds %d certificates; expected one",
+		              sk_X509_num(leaves));
 		goto out;
 	}
 	if (!is_blank(untrusted) && cert_from_pem(untrusted, "the untrusted file", &middle, err) != CLV_OK)
@@ -153,7 +159,8 @@ static clv_rc judge(const struct options *o, const struct verify_request *req, s
 		chain[n] = der_of(sk_X509_value(middle, (int)n));
 	rc = verify_peer(a, req, leaf, chain, n, &result, err);
 	if (rc == CLV_OK)
-		printf("accepted: %s%s\n", result.name, result.crl_stale ? " (by a revocation list that is past its date)" : "");
+		printf("accepted: %s%s\n", result.name,
+		       result.crl_stale ? " (by a revocation list that is past its date)" : "");
 out:
 	for (size_t i = 0; i < n; i++)
 		OPENSSL_free((void *)(uintptr_t)chain[i].ptr);
@@ -167,8 +174,8 @@ out:
 static clv_rc peer_certificate(int argc, char **argv, struct clv_err *err)
 {
 	struct clv_buf ca, crl, untrusted, leaf;
-	struct verify_request req = { 0 };
-	struct options o = { 0 };
+	struct verify_request req = {0};
+	struct options o = {0};
 	clv_rc rc = CLV_FAILED;
 	char name[256];
 

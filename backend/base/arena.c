@@ -36,7 +36,7 @@ static struct {
 	struct lockmem mem;
 	uint8_t *end;
 	struct free_block *bins[BINS];
-} arena = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static size_t size_of(const struct head *h)
 {

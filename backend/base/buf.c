@@ -15,12 +15,12 @@
 
 struct clv_slice slice_of(const void *ptr, size_t len)
 {
-	return (struct clv_slice){ ptr, len };
+	return (struct clv_slice){ptr, len};
 }
 
 struct clv_slice slice_str(const char *s)
 {
-	return (struct clv_slice){ (const uint8_t *)s, s == NULL ? 0 : strlen(s) };
+	return (struct clv_slice){(const uint8_t *)s, s == NULL ? 0 : strlen(s)};
 }
 
 bool slice_eq(struct clv_slice a, struct clv_slice b)
@@ -40,7 +40,7 @@ bool slice_eq_ct(struct clv_slice a, struct clv_slice b)
 
 void buf_init(struct clv_buf *b, size_t limit)
 {
-	*b = (struct clv_buf){ .limit = limit };
+	*b = (struct clv_buf){.limit = limit};
 }
 
 void buf_release(struct clv_buf *b)
@@ -50,7 +50,7 @@ void buf_release(struct clv_buf *b)
 	if (b->ptr != NULL)
 		explicit_bzero(b->ptr, b->cap);
 	clv_free(b->ptr);
-	*b = (struct clv_buf){ .limit = b->limit };
+	*b = (struct clv_buf){.limit = b->limit};
 }
 
 void buf_clear(struct clv_buf *b)
@@ -63,7 +63,7 @@ void buf_clear(struct clv_buf *b)
 
 struct clv_slice buf_slice(const struct clv_buf *b)
 {
-	return (struct clv_slice){ b->ptr == NULL ? NULL : b->ptr + b->off, b->len - b->off };
+	return (struct clv_slice){b->ptr == NULL ? NULL : b->ptr + b->off, b->len - b->off};
 }
 
 void buf_consume(struct clv_buf *b, size_t n)
@@ -82,7 +82,7 @@ static void buf_move(struct clv_buf *b, size_t cap)
 	size_t used = b->len - b->off;
 	uint8_t *fresh = clv_calloc(1, cap);
 
-	if (used > 0)
+	if (used > 0 && b->ptr != NULL)
 		memcpy(fresh, b->ptr + b->off, used);
 	if (b->ptr != NULL)
 		explicit_bzero(b->ptr, b->cap);
@@ -99,8 +99,8 @@ clv_rc buf_reserve(struct clv_buf *b, size_t n, uint8_t **room, struct clv_err *
 	size_t cap;
 
 	if (n > b->limit || used > b->limit - n)
-		return err_set(err, CLV_E_LIMIT, "%zu more bytes do not fit: %zu of at most %zu are used", n, used,
-		               b->limit);
+		return err_set(err, CLV_E_LIMIT, "%zu more bytes do not fit: %zu of at most %zu are used", n,
+		               used, b->limit);
 	if (b->ptr == NULL || b->cap - b->len < n) {
 		if (b->ptr != NULL && b->cap - used >= n && b->off >= used) {
 			/* Regions do not overlap; cheaper than a new block. */
@@ -210,7 +210,8 @@ static clv_rc get_number(struct clv_slice *s, size_t n, uint64_t *v, struct clv_
 	uint64_t value = 0;
 
 	if (s->len < n)
-		return err_set(err, CLV_E_PROTO, "%zu bytes are left where a %zu-byte number should be", s->len, n);
+		return err_set(err, CLV_E_PROTO, "%zu bytes are left where a %zu-byte number should be",
+		               s->len, n);
 	for (size_t i = 0; i < n; i++)
 		value = value << 8 | s->ptr[i];
 	s->ptr += n;
@@ -305,15 +306,15 @@ static int hex_digit(char c)
 clv_rc hex_decode(const char *hex, size_t hex_len, uint8_t *out, size_t out_len, struct clv_err *err)
 {
 	if (hex_len / 2 != out_len || hex_len % 2 != 0)
-		return err_set(err, CLV_E_PROTO, "%zu characters where %zu hexadecimal digits should be", hex_len,
-		               out_len * 2);
+		return err_set(err, CLV_E_PROTO, "%zu characters where %zu hexadecimal digits should be",
+		               hex_len, out_len * 2);
 	/* Checked whole before the first byte is written: out is untouched on failure. */
 	for (size_t i = 0; i < hex_len; i++) {
 		if (hex_digit(hex[i]) < 0)
 			return err_set(err, CLV_E_PROTO, "character %zu is not a hexadecimal digit", i + 1);
 	}
 	for (size_t i = 0; i < out_len; i++)
-		out[i] = (uint8_t)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
+		out[i] = (uint8_t)(hex_digit(hex[2 * i]) * 16 + hex_digit(hex[2 * i + 1]));
 	return CLV_OK;
 }
 

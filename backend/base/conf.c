@@ -88,7 +88,8 @@ static clv_rc unknown(const struct place *at, struct clv_slice what, bool is_sec
 	char *words = known_words(at->conf->table, is_section ? NULL : at->section);
 
 	if (is_section)
-		(void)err_set(at->err, CLV_E_CONFIG, "%s:%d: unknown section [%s]; expected one of %s; correct or remove it",
+		(void)err_set(at->err, CLV_E_CONFIG,
+		              "%s:%d: unknown section [%s]; expected one of %s; correct or remove it",
 		              at->conf->name, at->line, text_str(t), words);
 	else
 		(void)err_set(at->err, CLV_E_CONFIG,
@@ -105,19 +106,24 @@ static clv_rc check_characters(const struct place *at, struct clv_slice line)
 
 	while (off < line.len) {
 		utf8proc_int32_t cp;
-		utf8proc_ssize_t n = utf8proc_iterate(line.ptr + off, (utf8proc_ssize_t)(line.len - off), &cp);
+		utf8proc_ssize_t n =
+		    utf8proc_iterate(line.ptr + off, (utf8proc_ssize_t)(line.len - off), &cp);
 
 		if (n <= 0)
-			return err_set(at->err, CLV_E_CONFIG, "%s:%d: byte %zu is not UTF-8; expected UTF-8 text; save the file as UTF-8",
-			               at->conf->name, at->line, off + 1);
+			return err_set(
+			    at->err, CLV_E_CONFIG,
+			    "%s:%d: byte %zu is not UTF-8; expected UTF-8 text; save the file as UTF-8",
+			    at->conf->name, at->line, off + 1);
 		if (cp == '\r' || cp == 0xfeff)
 			return err_set(at->err, CLV_E_CONFIG,
-			               "%s:%d: a carriage return or byte order mark at byte %zu; expected plain UTF-8 with newlines only; convert the file",
+			               "%s:%d: a carriage return or byte order mark at byte %zu; expected "
+			               "plain UTF-8 with newlines only; convert the file",
 			               at->conf->name, at->line, off + 1);
 		if ((cp < 0x20 && cp != '\t') || (cp >= 0x7f && cp < 0xa0))
-			return err_set(at->err, CLV_E_CONFIG,
-			               "%s:%d: a control character (0x%02x) at byte %zu; expected text; remove it", at->conf->name,
-			               at->line, (unsigned)cp, off + 1);
+			return err_set(
+			    at->err, CLV_E_CONFIG,
+			    "%s:%d: a control character (0x%02x) at byte %zu; expected text; remove it",
+			    at->conf->name, at->line, (unsigned)cp, off + 1);
 		off += (size_t)n;
 	}
 	return CLV_OK;
@@ -160,9 +166,11 @@ static clv_rc read_option(struct place *at, struct clv_slice line)
 	struct clv_slice value;
 
 	if (eq == NULL)
-		return bad_line(at, line, "is no setting; expected name = value; add the value or a # before a comment");
+		return bad_line(
+		    at, line, "is no setting; expected name = value; add the value or a # before a comment");
 	if (at->section == NULL)
-		return bad_line(at, line, "stands before any section; expected a [section] line first; add it");
+		return bad_line(at, line,
+		                "stands before any section; expected a [section] line first; add it");
 	name = trim(slice_of(line.ptr, (size_t)(eq - line.ptr)));
 	value = trim(slice_of(eq + 1, line.len - (size_t)(eq - line.ptr) - 1));
 	for (size_t i = 0; i < at->conf->n; i++) {
@@ -170,9 +178,10 @@ static clv_rc read_option(struct place *at, struct clv_slice line)
 			continue;
 		v = &at->conf->values[i];
 		if (v->line != 0)
-			return err_set(at->err, CLV_E_CONFIG,
-			               "%s:%d: %s.%s is set a second time; expected once (first in line %d); remove one",
-			               at->conf->name, at->line, at->section, table[i].name, v->line);
+			return err_set(
+			    at->err, CLV_E_CONFIG,
+			    "%s:%d: %s.%s is set a second time; expected once (first in line %d); remove one",
+			    at->conf->name, at->line, at->section, table[i].name, v->line);
 		if (confvalue_parse(&table[i], value, v, at->conf->name, at->line, at->err) != CLV_OK)
 			return CLV_FAILED;
 		v->line = at->line;
@@ -184,8 +193,9 @@ static clv_rc read_option(struct place *at, struct clv_slice line)
 static clv_rc read_line(struct place *at, struct clv_slice line)
 {
 	if (line.len > CONF_LINE_MAX)
-		return err_set(at->err, CLV_E_CONFIG, "%s:%d: a line of %zu bytes; expected at most %u; shorten it",
-		               at->conf->name, at->line, line.len, CONF_LINE_MAX);
+		return err_set(at->err, CLV_E_CONFIG,
+		               "%s:%d: a line of %zu bytes; expected at most %u; shorten it", at->conf->name,
+		               at->line, line.len, CONF_LINE_MAX);
 	if (check_characters(at, line) != CLV_OK)
 		return CLV_FAILED;
 	line = without_comment(line);
@@ -203,19 +213,22 @@ static clv_rc fill_defaults(struct place *at)
 		if (at->conf->values[i].line != 0 || o->def == NULL)
 			continue;
 		if (strcmp(o->def, "!") == 0)
-			return err_set(at->err, CLV_E_CONFIG, "%s:%d: %s.%s is missing; expected %s; add '%s = ...' under [%s]",
-			               at->conf->name, at->line, o->section, o->name, o->help, o->name, o->section);
-		if (confvalue_parse(o, slice_str(o->def), &at->conf->values[i], "default", 0, at->err) != CLV_OK)
+			return err_set(at->err, CLV_E_CONFIG,
+			               "%s:%d: %s.%s is missing; expected %s; add '%s = ...' under [%s]",
+			               at->conf->name, at->line, o->section, o->name, o->help, o->name,
+			               o->section);
+		if (confvalue_parse(o, slice_str(o->def), &at->conf->values[i], "default", 0, at->err) !=
+		    CLV_OK)
 			return CLV_FAILED;
 	}
 	return CLV_OK;
 }
 
-clv_rc conf_parse(const char *name, struct clv_slice bytes, const struct conf_option *table, struct conf **out,
-                  struct clv_err *err)
+clv_rc conf_parse(const char *name, struct clv_slice bytes, const struct conf_option *table,
+                  struct conf **out, struct clv_err *err)
 {
 	struct conf *c = clv_calloc(1, sizeof(*c));
-	struct place at = { .conf = c, .err = err };
+	struct place at = {.conf = c, .err = err};
 	struct clv_text *safe = text_new_str(name);
 	clv_rc rc = CLV_FAILED;
 
@@ -226,8 +239,8 @@ clv_rc conf_parse(const char *name, struct clv_slice bytes, const struct conf_op
 		c->n++;
 	c->values = clv_calloc(c->n, sizeof(*c->values));
 	if (bytes.len > CONF_FILE_MAX) {
-		(void)err_set(err, CLV_E_CONFIG, "%s:1: a file of %zu bytes; expected at most %u; shorten it", c->name,
-		              bytes.len, CONF_FILE_MAX);
+		(void)err_set(err, CLV_E_CONFIG, "%s:1: a file of %zu bytes; expected at most %u; shorten it",
+		              c->name, bytes.len, CONF_FILE_MAX);
 		goto out;
 	}
 	while (bytes.len > 0) {
@@ -267,7 +280,8 @@ void conf_free(struct conf *c)
 }
 
 /* The row must exist with a type of the set: asking for another is our own bug. */
-static const struct conf_value *find(const struct conf *c, const char *section, const char *name, unsigned types)
+static const struct conf_value *find(const struct conf *c, const char *section, const char *name,
+                                     unsigned types)
 {
 	assert(c->magic == CONF_MAGIC);
 	for (size_t i = 0; i < c->n; i++) {
@@ -286,7 +300,9 @@ static const struct conf_value *find(const struct conf *c, const char *section, 
 
 const char *conf_str(const struct conf *c, const char *section, const char *name)
 {
-	return find(c, section, name, 1u << CONF_STRING | 1u << CONF_PATH | 1u << CONF_NAME | 1u << CONF_CHOICE)->str;
+	return find(c, section, name,
+	            1u << CONF_STRING | 1u << CONF_PATH | 1u << CONF_NAME | 1u << CONF_CHOICE)
+	    ->str;
 }
 
 int64_t conf_int(const struct conf *c, const char *section, const char *name)

@@ -13,17 +13,11 @@ struct unit {
 	int64_t factor;
 };
 
-static const struct unit durations[] = { { "ms", 1 },        { "s", 1000 },      { "m", 60000 },
-	                                 { "h", 3600000 },   { "d", 86400000 },  { "w", 604800000 },
-	                                 { NULL, 0 } };
-static const struct unit sizes[] = { { "", 1 },
-	                             { "B", 1 },
-	                             { "K", 1ll << 10 },
-	                             { "M", 1ll << 20 },
-	                             { "G", 1ll << 30 },
-	                             { "T", 1ll << 40 },
-	                             { NULL, 0 } };
-static const struct unit plain[] = { { "", 1 }, { NULL, 0 } };
+static const struct unit durations[] = {{"ms", 1},       {"s", 1000},      {"m", 60000}, {"h", 3600000},
+                                        {"d", 86400000}, {"w", 604800000}, {NULL, 0}};
+static const struct unit sizes[] = {{"", 1},          {"B", 1},         {"K", 1ll << 10}, {"M", 1ll << 20},
+                                    {"G", 1ll << 30}, {"T", 1ll << 40}, {NULL, 0}};
+static const struct unit plain[] = {{"", 1}, {NULL, 0}};
 
 void confvalue_release(struct conf_value *v)
 {
@@ -31,7 +25,7 @@ void confvalue_release(struct conf_value *v)
 		clv_free(v->items[i]);
 	clv_free(v->items);
 	clv_free(v->str);
-	*v = (struct conf_value){ 0 };
+	*v = (struct conf_value){0};
 }
 
 static char *to_str(struct clv_slice s)
@@ -77,8 +71,8 @@ static char *expectation(const struct conf_option *o)
 	case CONF_PATH:
 		return clv_asprintf("a path of at most %lld bytes", (long long)o->max);
 	case CONF_NAME:
-		return clv_asprintf("%lld to %lld letters, digits, dots, hyphens or underscores", (long long)o->min,
-		                    (long long)o->max);
+		return clv_asprintf("%lld to %lld letters, digits, dots, hyphens or underscores",
+		                    (long long)o->min, (long long)o->max);
 	case CONF_STRING:
 		return clv_asprintf("a text of %lld to %lld bytes", (long long)o->min, (long long)o->max);
 	case CONF_LIST:
@@ -101,14 +95,15 @@ static char *expectation(const struct conf_option *o)
 	return text;
 }
 
-static clv_rc refuse(const struct conf_option *o, struct clv_slice text, const char *file, int line, struct clv_err *err)
+static clv_rc refuse(const struct conf_option *o, struct clv_slice text, const char *file, int line,
+                     struct clv_err *err)
 {
 	struct clv_text *whole = text_new(text);
 	struct clv_text *cut = text_cut(whole, 60);
 	char *expected = expectation(o);
 
-	(void)err_set(err, CLV_E_CONFIG, "%s:%d: %s.%s is '%s'; expected %s (%s); correct it", file, line, o->section,
-	              o->name, text_str(cut), expected, o->help);
+	(void)err_set(err, CLV_E_CONFIG, "%s:%d: %s.%s is '%s'; expected %s (%s); correct it", file, line,
+	              o->section, o->name, text_str(cut), expected, o->help);
 	clv_free(expected);
 	text_free(cut);
 	text_free(whole);
@@ -127,7 +122,8 @@ static bool parse_number(struct clv_slice s, const struct unit *units, int64_t *
 		s.len--;
 	}
 	while (s.len > 0 && s.ptr[0] >= '0' && s.ptr[0] <= '9') {
-		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, s.ptr[0] - '0', &value))
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, s.ptr[0] - '0', &value))
 			return false;
 		s.ptr++;
 		s.len--;
@@ -149,7 +145,7 @@ static bool parse_number(struct clv_slice s, const struct unit *units, int64_t *
 
 static bool parse_bool(struct clv_slice s, int64_t *out)
 {
-	static const char *const words[] = { "no", "yes", "false", "true", "off", "on" };
+	static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (slice_eq_str(s, words[i])) {
@@ -165,8 +161,8 @@ static bool is_name(struct clv_slice s)
 	for (size_t i = 0; i < s.len; i++) {
 		uint8_t c = s.ptr[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-		      c == '-' || c == '_'))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '.' || c == '-' || c == '_'))
 			return false;
 	}
 	return s.len > 0;
@@ -240,17 +236,20 @@ static bool parse_typed(const struct conf_option *o, struct clv_slice s, struct 
 	return false;
 }
 
-clv_rc confvalue_parse(const struct conf_option *o, struct clv_slice text, struct conf_value *v, const char *file,
-                       int line, struct clv_err *err)
+clv_rc confvalue_parse(const struct conf_option *o, struct clv_slice text, struct conf_value *v,
+                       const char *file, int line, struct clv_err *err)
 {
-	struct conf_value fresh = { 0 };
+	struct conf_value fresh = {0};
 
 	if (text.len == 0 && o->type != CONF_LIST)
-		return err_set(err, CLV_E_CONFIG, "%s:%d: %s.%s has no value; expected %s; give one or remove the line", file,
+		return err_set(err, CLV_E_CONFIG,
+		               "%s:%d: %s.%s has no value; expected %s; give one or remove the line", file,
 		               line, o->section, o->name, o->help);
 	if (text.len > 0 && text.ptr[0] == '"')
-		return err_set(err, CLV_E_CONFIG, "%s:%d: %s.%s begins with a quotation mark; expected the bare value; remove the marks",
-		               file, line, o->section, o->name);
+		return err_set(
+		    err, CLV_E_CONFIG,
+		    "%s:%d: %s.%s begins with a quotation mark; expected the bare value; remove the marks",
+		    file, line, o->section, o->name);
 	if (!parse_typed(o, text, &fresh)) {
 		confvalue_release(&fresh);
 		return refuse(o, text, file, line, err);

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define X(code, class, text) { class, text },
+#define X(code, class, text) {class, text},
 static const struct {
 	enum clv_class cls;
 	const char *text;
-} codes[] = { CLV_ERR_LIST(X) };
+} codes[] = {CLV_ERR_LIST(X)};
 #undef X
 
 static void fatal_default(const char *what);
@@ -121,8 +121,8 @@ static void fatal_default(const char *what)
 	static const char head[] = "claviger: fatal: ";
 
 	/* No stdio: it may want memory. */
-	if (write(STDERR_FILENO, head, sizeof(head) - 1) < 0 || write(STDERR_FILENO, what, strlen(what)) < 0 ||
-	    write(STDERR_FILENO, "\n", 1) < 0)
+	if (write(STDERR_FILENO, head, sizeof(head) - 1) < 0 ||
+	    write(STDERR_FILENO, what, strlen(what)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
 		abort();
 	abort();
 }

@@ -27,7 +27,7 @@ static struct {
 	uint64_t fail_at;
 	int fail_errno;
 	int count_fd; /* where the test reads how many points there were */
-} fault = { .count_fd = -1 };
+} fault = {.count_fd = -1};
 
 static uint64_t env_number(const char *name)
 {
@@ -115,7 +115,8 @@ clv_rc fd_write_all(int fd, struct clv_slice s, struct clv_err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(err, errno == ENOSPC || errno == EDQUOT ? CLV_E_FULL : CLV_E_IO, "cannot write");
+			return err_sys(err, errno == ENOSPC || errno == EDQUOT ? CLV_E_FULL : CLV_E_IO,
+			               "cannot write");
 		s.ptr += n;
 		s.len -= (size_t)n;
 	}
@@ -188,7 +189,9 @@ clv_rc file_read_private(const char *path, struct clv_buf *b, struct clv_err *er
 	if (open_regular(path, &fd, &st, err) != CLV_OK)
 		return CLV_FAILED;
 	if ((st.st_mode & 077) != 0)
-		rc = err_set(err, CLV_E_DENIED, "%s has mode %04o; expected 0600 or less, as others could read or change it: chmod 600 it",
+		rc = err_set(err, CLV_E_DENIED,
+		             "%s has mode %04o; expected 0600 or less, as others could read or change it: "
+		             "chmod 600 it",
 		             path, (unsigned)(st.st_mode & 07777));
 	else
 		rc = file_read_fd(fd, path, b, err);

@@ -45,7 +45,7 @@ static bool map_locked(uint8_t *at, size_t len)
 clv_rc lockmem_map(struct lockmem *m, size_t len, struct clv_err *err)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	struct lockmem fresh = { 0 };
+	struct lockmem fresh = {0};
 	void *p;
 
 	fresh.len = (len + page - 1) / page * page;
@@ -58,7 +58,8 @@ clv_rc lockmem_map(struct lockmem *m, size_t len, struct clv_err *err)
 	fresh.hidden = map_hidden(fresh.ptr, fresh.len);
 	if (!fresh.hidden && !map_locked(fresh.ptr, fresh.len)) {
 		(void)err_sys(err, CLV_E_NOMEM,
-		              "cannot lock %zu bytes of memory for a secret; raise the limit (RLIMIT_MEMLOCK, LimitMEMLOCK=)",
+		              "cannot lock %zu bytes of memory for a secret; raise the limit "
+		              "(RLIMIT_MEMLOCK, LimitMEMLOCK=)",
 		              fresh.len);
 		(void)munmap(fresh.map, fresh.map_len);
 		return CLV_FAILED;
@@ -81,6 +82,6 @@ void lockmem_unmap(struct lockmem *m)
 		return;
 	explicit_bzero(m->ptr, m->len);
 	(void)munmap(m->map, m->map_len);
-	*m = (struct lockmem){ 0 };
+	*m = (struct lockmem){0};
 	errno = keep;
 }

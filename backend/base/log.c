@@ -28,7 +28,7 @@ struct place {
 	uint64_t count;
 };
 
-static const char *const names[] = { "debug", "info", "notice", "warn", "error" };
+static const char *const names[] = {"debug", "info", "notice", "warn", "error"};
 
 static struct {
 	char process[32];
@@ -36,7 +36,7 @@ static struct {
 	int fd;
 	enum log_level least;
 	struct place places[PLACES];
-} the_log = { .process = "claviger", .fd = STDERR_FILENO, .least = LOG_INFO };
+} the_log = {.process = "claviger", .fd = STDERR_FILENO, .least = LOG_INFO};
 
 void log_init(const char *process, const char *role, int fd, enum log_level least)
 {
@@ -74,8 +74,8 @@ static void emit(enum log_level level, const char *message)
 	ssize_t n;
 
 	clock_rfc3339(clock_wall_ms(), true, stamp);
-	(void)snprintf(line, sizeof(line), "%s %s%s%s %s: ", stamp, the_log.process, role[0] != '\0' ? "/" : "", role,
-	               names[level]);
+	(void)snprintf(line, sizeof(line), "%s %s%s%s %s: ", stamp, the_log.process,
+	               role[0] != '\0' ? "/" : "", role, names[level]);
 	len = strlen(line);
 	room = sizeof(line) - 1 - len;
 	take = text_len(safe) < room ? text_len(safe) : room;
@@ -107,7 +107,7 @@ static bool may_speak(const char *file, int line, uint64_t *missed)
 	if (p->file != file || p->line != line || now - p->since_ms >= WINDOW_MS) {
 		if (p->count > BURST)
 			*missed = p->count - BURST;
-		*p = (struct place){ file, line, now, 0 };
+		*p = (struct place){file, line, now, 0};
 	}
 	p->count++;
 	return p->count <= BURST;
@@ -125,7 +125,8 @@ void log_write_(enum log_level level, const char *file, int line, const char *fm
 		return;
 	if (may_speak(file, line, &missed)) {
 		if (missed > 0) {
-			(void)snprintf(repeats, sizeof(repeats), "left out repeats=%llu", (unsigned long long)missed);
+			(void)snprintf(repeats, sizeof(repeats), "left out repeats=%llu",
+			               (unsigned long long)missed);
 			emit(level, repeats);
 		}
 		va_start(ap, fmt);
@@ -140,5 +141,6 @@ void log_err_(enum log_level level, const char *file, int line, const struct clv
 {
 	const char *base = err->file == NULL ? "?" : err->file;
 
-	log_write_(level, file, line, "%s: %s (%s) at=%s:%d", what, err->text, clv_code_text(err->code), base, err->line);
+	log_write_(level, file, line, "%s: %s (%s) at=%s:%d", what, err->text, clv_code_text(err->code), base,
+	           err->line);
 }

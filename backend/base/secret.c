@@ -28,7 +28,8 @@ struct clv_secret *secret_new(size_t cap, struct clv_err *err)
 	struct lockmem mem;
 
 	if (cap == 0 || cap > CLV_SECRET_MAX) {
-		(void)err_set(err, CLV_E_LIMIT, "a secret of %zu bytes; expected 1 to %u", cap, CLV_SECRET_MAX);
+		(void)err_set(err, CLV_E_LIMIT, "a secret of %zu bytes; expected 1 to %u", cap,
+		              CLV_SECRET_MAX);
 		return NULL;
 	}
 	if (lockmem_map(&mem, cap, err) != CLV_OK)
@@ -79,7 +80,8 @@ static clv_rc check_room(const struct clv_secret *s, size_t used, size_t more, s
 {
 	assert(s->magic == SECRET_MAGIC);
 	if (more > s->cap - used)
-		return err_set(err, CLV_E_LIMIT, "a secret of %zu bytes does not fit: limit %zu", used + more, s->cap);
+		return err_set(err, CLV_E_LIMIT, "a secret of %zu bytes does not fit: limit %zu", used + more,
+		               s->cap);
 	return CLV_OK;
 }
 
@@ -153,7 +155,7 @@ bool secret_eq(const struct clv_secret *a, const struct clv_secret *b)
 
 clv_rc secret_process_init(struct clv_err *err)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return err_sys(err, CLV_E_SANDBOX, "cannot forbid core files");

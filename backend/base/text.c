@@ -44,7 +44,8 @@ static bool is_jamo_lead(int32_t cp)
 
 static bool is_pictograph(int32_t cp)
 {
-	return cp > 0x7f && utf8proc_get_property(cp)->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC;
+	return cp > 0x7f &&
+	       utf8proc_get_property(cp)->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC;
 }
 
 /* Which shape cp has after what came before. *cells: 1 or 2 for a base. */
@@ -113,7 +114,7 @@ static size_t render(struct clv_slice *s, struct lean *at, uint32_t *cells, char
 		memcpy(out, s->ptr, n);
 		len = n;
 		if (shape == SHAPE_BASE) {
-			*at = (struct lean){ cp, 0 };
+			*at = (struct lean){cp, 0};
 		} else {
 			*cells = 0;
 			at->marks++;
@@ -126,7 +127,7 @@ static size_t render(struct clv_slice *s, struct lean *at, uint32_t *cells, char
 		else
 			len = (size_t)snprintf(out, 16, "\\u{%04x}", (unsigned)cp);
 		*cells = (uint32_t)len;
-		*at = (struct lean){ -1, 0 }; /* no mark may sit on our own brace */
+		*at = (struct lean){-1, 0}; /* no mark may sit on our own brace */
 	}
 	s->ptr += n;
 	s->len -= n;
@@ -146,7 +147,7 @@ static struct clv_text *wrap(char *str, size_t len, uint32_t cells)
 
 struct clv_text *text_new(struct clv_slice foreign)
 {
-	struct lean at = { -1, 0 };
+	struct lean at = {-1, 0};
 	bool cut = foreign.len > CLV_TEXT_MAX;
 	uint32_t cells = 0;
 	uint32_t piece_cells;
@@ -217,7 +218,7 @@ uint32_t text_cells(const struct clv_text *t)
 
 bool text_next(const struct clv_text *t, size_t *off, struct clv_slice *cluster, uint32_t *cells)
 {
-	struct lean at = { -1, 0 };
+	struct lean at = {-1, 0};
 	uint32_t more;
 	int32_t cp;
 	size_t n;
@@ -228,7 +229,7 @@ bool text_next(const struct clv_text *t, size_t *off, struct clv_slice *cluster,
 		return false;
 	n = decode(slice_of(t->str + start, t->len - start), &cp);
 	(void)shape_of(cp, &at, cells);
-	at = (struct lean){ cp, 0 };
+	at = (struct lean){cp, 0};
 	*off = start + n;
 	while (*off < t->len) {
 		n = decode(slice_of(t->str + *off, t->len - *off), &cp);
@@ -271,7 +272,8 @@ static size_t back(const struct clv_text *t, uint32_t cells, uint32_t *used)
 	return off;
 }
 
-static struct clv_text *join(const struct clv_text *t, size_t head, uint32_t head_cells, size_t tail, uint32_t tail_cells)
+static struct clv_text *join(const struct clv_text *t, size_t head, uint32_t head_cells, size_t tail,
+                             uint32_t tail_cells)
 {
 	size_t dots = sizeof(ellipsis) - 1;
 	size_t len = head + dots + (t->len - tail);

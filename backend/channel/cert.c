@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void cert_stack_free(STACK_OF(X509) *s)
+void cert_stack_free(STACK_OF(X509) * s)
 {
 	sk_X509_pop_free(s, X509_free);
 }
@@ -43,14 +43,16 @@ clv_rc cert_from_der(struct clv_slice der, X509 **out, struct clv_err *err)
 	X509 *x;
 
 	if (der.len > CERT_DER_MAX)
-		return err_set(err, CLV_E_LIMIT, "a certificate of %zu bytes; at most %u are taken", der.len, CERT_DER_MAX);
+		return err_set(err, CLV_E_LIMIT, "a certificate of %zu bytes; at most %u are taken", der.len,
+		               CERT_DER_MAX);
 	x = der.len == 0 ? NULL : d2i_X509(NULL, &at, (long)der.len);
 	ERR_clear_error();
 	if (x == NULL)
 		return err_set(err, CLV_E_AUTH, "a certificate cannot be read: it is no X.509 in DER");
 	if (at != der.ptr + der.len || !is_canonical(x, der)) {
 		X509_free(x);
-		return err_set(err, CLV_E_AUTH, "a certificate cannot be read: it is not exactly one DER encoding");
+		return err_set(err, CLV_E_AUTH,
+		               "a certificate cannot be read: it is not exactly one DER encoding");
 	}
 	*out = x;
 	return CLV_OK;
@@ -66,7 +68,8 @@ static int no_passphrase(char *room, int size, int rwflag, void *ctx)
 }
 
 /* The next PEM object. *der is NULL at the end. */
-static clv_rc next_pem(BIO *in, const char *what, const char *kind, unsigned char **der, long *len, struct clv_err *err)
+static clv_rc next_pem(BIO *in, const char *what, const char *kind, unsigned char **der, long *len,
+                       struct clv_err *err)
 {
 	char *name = NULL;
 	char *header = NULL;
@@ -80,10 +83,12 @@ static clv_rc next_pem(BIO *in, const char *what, const char *kind, unsigned cha
 		ERR_clear_error();
 		if (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE)
 			return CLV_OK;
-		return err_set(err, CLV_E_CONFIG, "%s is damaged PEM; expected BEGIN and END lines around base64", what);
+		return err_set(err, CLV_E_CONFIG,
+		               "%s is damaged PEM; expected BEGIN and END lines around base64", what);
 	}
 	if (strcmp(name, kind) != 0 || header[0] != '\0') {
-		(void)err_set(err, CLV_E_CONFIG, "%s holds something else than PEM objects of kind %s", what, kind);
+		(void)err_set(err, CLV_E_CONFIG, "%s holds something else than PEM objects of kind %s", what,
+		              kind);
 		OPENSSL_clear_free(*der, (size_t)*len);
 		*der = NULL;
 		goto out;
@@ -100,7 +105,8 @@ static BIO *open_pem(struct clv_slice pem, const char *what, struct clv_err *err
 	BIO *in;
 
 	if (pem.len > CERT_PEM_MAX) {
-		(void)err_set(err, CLV_E_LIMIT, "%s has %zu bytes; at most %u are taken", what, pem.len, CERT_PEM_MAX);
+		(void)err_set(err, CLV_E_LIMIT, "%s has %zu bytes; at most %u are taken", what, pem.len,
+		              CERT_PEM_MAX);
 		return NULL;
 	}
 	in = BIO_new_mem_buf(pem.len == 0 ? "" : (const char *)pem.ptr, (int)pem.len);
@@ -109,7 +115,7 @@ static BIO *open_pem(struct clv_slice pem, const char *what, struct clv_err *err
 	return in;
 }
 
-clv_rc cert_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509) **out, struct clv_err *err)
+clv_rc cert_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509) * *out, struct clv_err *err)
 {
 	STACK_OF(X509) *all = NULL;
 	BIO *in = open_pem(pem, what, err);
@@ -136,7 +142,8 @@ clv_rc cert_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509) **ou
 			clv_fatal("out of memory");
 	}
 	if (sk_X509_num(all) == 0) {
-		(void)err_set(err, CLV_E_CONFIG, "%s holds no certificate; expected PEM (-----BEGIN CERTIFICATE-----)", what);
+		(void)err_set(err, CLV_E_CONFIG,
+		              "%s holds no certificate; expected PEM (-----BEGIN CERTIFICATE-----)", what);
 		goto out;
 	}
 	*out = all;
@@ -149,7 +156,8 @@ out:
 	return rc;
 }
 
-clv_rc cert_crls_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509_CRL) **out, struct clv_err *err)
+clv_rc cert_crls_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509_CRL) * *out,
+                          struct clv_err *err)
 {
 	STACK_OF(X509_CRL) *all = NULL;
 	BIO *in = open_pem(pem, what, err);
@@ -171,7 +179,8 @@ clv_rc cert_crls_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509_
 		crl = d2i_X509_CRL(NULL, &at, len);
 		if (crl == NULL || at != der + len) {
 			X509_CRL_free(crl);
-			(void)err_set(err, CLV_E_CONFIG, "%s holds a revocation list that cannot be read", what);
+			(void)err_set(err, CLV_E_CONFIG, "%s holds a revocation list that cannot be read",
+			              what);
 			goto out;
 		}
 		OPENSSL_free(der);
@@ -180,7 +189,8 @@ clv_rc cert_crls_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509_
 			clv_fatal("out of memory");
 	}
 	if (sk_X509_CRL_num(all) == 0) {
-		(void)err_set(err, CLV_E_CONFIG, "%s holds no revocation list; expected PEM (-----BEGIN X509 CRL-----)", what);
+		(void)err_set(err, CLV_E_CONFIG,
+		              "%s holds no revocation list; expected PEM (-----BEGIN X509 CRL-----)", what);
 		goto out;
 	}
 	*out = all;
@@ -205,7 +215,9 @@ clv_rc cert_key_from_pem(struct clv_slice pem, const char *what, EVP_PKEY **out,
 	BIO_free(in);
 	ERR_clear_error();
 	if (key == NULL)
-		return err_set(err, CLV_E_CONFIG, "%s holds no private key that can be read; expected PEM without a passphrase", what);
+		return err_set(err, CLV_E_CONFIG,
+		               "%s holds no private key that can be read; expected PEM without a passphrase",
+		               what);
 	*out = key;
 	return CLV_OK;
 }
@@ -216,7 +228,8 @@ int64_t cert_time_ms(const ASN1_TIME *t)
 
 	if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1)
 		return INT64_MIN;
-	return clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	return clock_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	                        tm.tm_sec);
 }
 
 static void put_label(const char *kind, struct clv_slice foreign, char out[CERT_LABEL_MAX])
@@ -226,7 +239,7 @@ static void put_label(const char *kind, struct clv_slice foreign, char out[CERT_
 	size_t len = strlen(kind);
 	size_t take = text_len(cut);
 
-	memcpy(out, kind, len);
+	(void)snprintf(out, CERT_LABEL_MAX, "%s", kind);
 	/* 64 cells can be many bytes where marks are stacked; such a label is left out. */
 	if (take > CERT_LABEL_MAX - len - 1)
 		(void)snprintf(out, CERT_LABEL_MAX, "an odd name");
@@ -292,11 +305,14 @@ static clv_rc check_rsa(EVP_PKEY *key, const char *whose, struct clv_err *err)
 	clv_rc rc = CLV_FAILED;
 
 	if (bits < 2048)
-		return err_set(err, CLV_E_AUTH, "%s has an RSA key of %d bits; expected 2048 or more", whose, bits);
+		return err_set(err, CLV_E_AUTH, "%s has an RSA key of %d bits; expected 2048 or more", whose,
+		               bits);
 	if (bits > 16384 || bits % 8 != 0)
 		return err_set(err, CLV_E_AUTH, "%s has an RSA key of an odd size, %d bits", whose, bits);
-	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) != 1 || !BN_is_odd(e) || BN_num_bits(e) < 17)
-		(void)err_set(err, CLV_E_AUTH, "%s has an RSA key with a weak exponent; expected 65537", whose);
+	if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) != 1 || !BN_is_odd(e) ||
+	    BN_num_bits(e) < 17)
+		(void)err_set(err, CLV_E_AUTH, "%s has an RSA key with a weak exponent; expected 65537",
+		              whose);
 	else
 		rc = CLV_OK;
 	BN_free(e);
@@ -305,7 +321,7 @@ static clv_rc check_rsa(EVP_PKEY *key, const char *whose, struct clv_err *err)
 
 clv_rc cert_check_key(EVP_PKEY *key, const char *whose, struct clv_err *err)
 {
-	static const char *const groups[] = { "prime256v1", "secp384r1", "secp521r1" };
+	static const char *const groups[] = {"prime256v1", "secp384r1", "secp521r1"};
 	char group[64] = "";
 
 	if (key == NULL)
@@ -319,14 +335,18 @@ clv_rc cert_check_key(EVP_PKEY *key, const char *whose, struct clv_err *err)
 			if (strcmp(group, groups[i]) == 0)
 				return CLV_OK;
 		}
-		return err_set(err, CLV_E_AUTH, "%s has an EC key on %s; expected P-256, P-384 or P-521", whose, group);
+		return err_set(err, CLV_E_AUTH, "%s has an EC key on %s; expected P-256, P-384 or P-521",
+		               whose, group);
 	}
-	return err_set(err, CLV_E_AUTH, "%s has a weak or unknown kind of key; expected RSA of 2048 bits or EC P-256 at least", whose);
+	return err_set(err, CLV_E_AUTH,
+	               "%s has a weak or unknown kind of key; expected RSA of 2048 bits or EC P-256 at least",
+	               whose);
 }
 
 clv_rc cert_check_signature(const X509_ALGOR *alg, const char *whose, struct clv_err *err)
 {
-	static const int good[] = { NID_sha256, NID_sha384, NID_sha512, NID_sha3_256, NID_sha3_384, NID_sha3_512 };
+	static const int good[] = {NID_sha256,   NID_sha384,   NID_sha512,
+	                           NID_sha3_256, NID_sha3_384, NID_sha3_512};
 	const ASN1_OBJECT *oid;
 	const void *param;
 	RSA_PSS_PARAMS *pss;
@@ -351,8 +371,8 @@ clv_rc cert_check_signature(const X509_ALGOR *alg, const char *whose, struct clv
 		if (md == good[i])
 			return CLV_OK;
 	}
-	return err_set(err, CLV_E_AUTH, "%s is signed with %s, which is too weak; expected SHA-256 or better", whose,
-	               md == NID_undef ? "an unknown algorithm" : OBJ_nid2ln(md));
+	return err_set(err, CLV_E_AUTH, "%s is signed with %s, which is too weak; expected SHA-256 or better",
+	               whose, md == NID_undef ? "an unknown algorithm" : OBJ_nid2ln(md));
 }
 
 clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err)
@@ -366,8 +386,10 @@ clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err)
 	/* RFC 5280 4.1.2.2: the sign bit costs a byte, so that 20 bytes with it set would be 21. */
 	if (ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER || ASN1_STRING_length(serial) > 20 ||
 	    (ASN1_STRING_length(serial) == 20 && (ASN1_STRING_get0_data(serial)[0] & 0x80) != 0) ||
-	    (ASN1_STRING_length(serial) <= 1 && (ASN1_STRING_length(serial) == 0 || ASN1_STRING_get0_data(serial)[0] == 0)))
-		return err_set(err, CLV_E_AUTH, "%s has a serial number that is not positive or longer than 20 bytes", whose);
+	    (ASN1_STRING_length(serial) <= 1 &&
+	     (ASN1_STRING_length(serial) == 0 || ASN1_STRING_get0_data(serial)[0] == 0)))
+		return err_set(err, CLV_E_AUTH,
+		               "%s has a serial number that is not positive or longer than 20 bytes", whose);
 	for (int i = 0; i < n; i++) {
 		const ASN1_OBJECT *oid = X509_EXTENSION_get_object(X509_get_ext(x, i));
 

@@ -9,19 +9,22 @@
 #include "claviger/buf.h"
 #include <openssl/x509.h>
 
-#define CERT_LABEL_MAX  160
-#define CERT_DER_MAX    (16u * 1024u)
-#define CERT_PEM_MAX    (1024u * 1024u)
-#define CERT_GRACE_MS   300000 /* T25: a notBefore may lie this far ahead, a notAfter not at all */
+#define CERT_LABEL_MAX 160
+#define CERT_DER_MAX   (16u * 1024u)
+#define CERT_PEM_MAX   (1024u * 1024u)
+#define CERT_GRACE_MS  300000 /* T25: a notBefore may lie this far ahead, a notAfter not at all */
 
 /* One whole DER certificate, nothing behind it, in its one canonical form. */
 CLV_MUST clv_rc cert_from_der(struct clv_slice der, X509 **out, struct clv_err *err);
 /* PEM with certificates only; what names it in messages ("the CA file"). At least one. */
-CLV_MUST clv_rc cert_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509) **out, struct clv_err *err);
-CLV_MUST clv_rc cert_crls_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509_CRL) **out, struct clv_err *err);
+CLV_MUST clv_rc cert_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509) * *out,
+                              struct clv_err *err);
+CLV_MUST clv_rc cert_crls_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509_CRL) * *out,
+                                   struct clv_err *err);
 /* One private key, not encrypted. */
-CLV_MUST clv_rc cert_key_from_pem(struct clv_slice pem, const char *what, EVP_PKEY **out, struct clv_err *err);
-void cert_stack_free(STACK_OF(X509) *s);
+CLV_MUST clv_rc cert_key_from_pem(struct clv_slice pem, const char *what, EVP_PKEY **out,
+                                  struct clv_err *err);
+void cert_stack_free(STACK_OF(X509) * s);
 
 /* ms since 1970; INT64_MIN for a time that is none. */
 int64_t cert_time_ms(const ASN1_TIME *t);

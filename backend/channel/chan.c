@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHAN_MAGIC      0x6368616eu
-#define IN_MAX          (4u * 1024u * 1024u)
-#define TLS_FIRST_BYTE  0x16
-#define TLS_ALERT_BYTE  0x15
-#define TLS_HEAD        9u /* record head and the head of the first handshake message */
-#define HELLO_MAX       16384u
+#define CHAN_MAGIC     0x6368616eu
+#define IN_MAX         (4u * 1024u * 1024u)
+#define TLS_FIRST_BYTE 0x16
+#define TLS_ALERT_BYTE 0x15
+#define TLS_HEAD       9u /* record head and the head of the first handshake message */
+#define HELLO_MAX      16384u
 
 enum clear_frame { CLEAR_OFFER = 1, CLEAR_ANSWER = 2 };
 
@@ -55,7 +55,8 @@ void chan_free(struct chan *c)
 /* A frame in the clear, behind what waits already. */
 static clv_rc put_clear(struct chan *c, uint16_t type, struct clv_slice body, struct clv_err *err)
 {
-	if (buf_put_u32(&c->out, (uint32_t)(body.len + 2), err) != CLV_OK || buf_put_u16(&c->out, type, err) != CLV_OK)
+	if (buf_put_u32(&c->out, (uint32_t)(body.len + 2), err) != CLV_OK ||
+	    buf_put_u16(&c->out, type, err) != CLV_OK)
 		return CLV_FAILED;
 	return buf_put(&c->out, body, err);
 }
@@ -79,10 +80,12 @@ static clv_rc check_opts(const struct chan_opts *o, struct clv_err *err)
 {
 	if (o->pref == CHAN_PREF_KERBEROS)
 		return err_set(err, CLV_E_CONFIG,
-		               "this version speaks certificates only; set mechanism = certificate or auto and install certificates");
+		               "this version speaks certificates only; set mechanism = certificate or auto "
+		               "and install certificates");
 	if (o->creds == NULL || o->creds->client == NULL)
-		return err_set(err, CLV_E_CONFIG,
-		               "there is no channel certificate; set ca, certificate and key under [channel]");
+		return err_set(
+		    err, CLV_E_CONFIG,
+		    "there is no channel certificate; set ca, certificate and key under [channel]");
 	if (o->role != NULL && strlen(o->role) > NEGOTIATE_ROLE_MAX)
 		return err_set(err, CLV_E_USAGE, "a role of more than %u letters", NEGOTIATE_ROLE_MAX);
 	if (o->initiator && o->peer_name == NULL && o->peer_kind == VERIFY_NODE)
@@ -123,7 +126,8 @@ struct chan *chan_new_local(const char *peer_name, struct clv_err *err)
 	struct chan *c;
 
 	if (strlen(peer_name) >= sizeof(c->desc.peer_name)) {
-		(void)err_set(err, CLV_E_LIMIT, "a local peer's name of more than %zu bytes", sizeof(c->desc.peer_name) - 1);
+		(void)err_set(err, CLV_E_LIMIT, "a local peer's name of more than %zu bytes",
+		              sizeof(c->desc.peer_name) - 1);
 		return NULL;
 	}
 	c = make(false);
@@ -137,7 +141,8 @@ struct chan *chan_new_local(const char *peer_name, struct clv_err *err)
 }
 
 /* The frame in the clear at the front of raw. *have false: more bytes are needed. */
-static clv_rc clear_frame(struct chan *c, enum clear_frame want, bool *have, struct clv_slice *body, struct clv_err *err)
+static clv_rc clear_frame(struct chan *c, enum clear_frame want, bool *have, struct clv_slice *body,
+                          struct clv_err *err)
 {
 	struct clv_slice s = buf_slice(&c->raw);
 	uint32_t len;
@@ -149,7 +154,8 @@ static clv_rc clear_frame(struct chan *c, enum clear_frame want, bool *have, str
 	if (slice_get_u32(&s, &len, err) != CLV_OK || slice_get_u16(&s, &type, err) != CLV_OK)
 		return CLV_FAILED;
 	if (len < 2 || len - 2 > CHAN_FRAME_PREAUTH_MAX)
-		return err_set(err, CLV_E_LIMIT, "the peer's first frame claims %u bytes; at most %u are taken", len,
+		return err_set(err, CLV_E_LIMIT,
+		               "the peer's first frame claims %u bytes; at most %u are taken", len,
 		               CHAN_FRAME_PREAUTH_MAX);
 	if (type != want)
 		return err_set(err, CLV_E_PROTO, "the peer's first frame is of type %u; expected %s", type,
@@ -177,8 +183,8 @@ static clv_rc go_tls(struct chan *c, size_t n, struct clv_err *err)
 
 static clv_rc on_offer(struct chan *c, struct clv_slice body, struct clv_err *err)
 {
-	const struct chan_means ours = { .pref = c->pref, .certificate = true };
-	struct chan_answer answer = { 0 };
+	const struct chan_means ours = {.pref = c->pref, .certificate = true};
+	struct chan_answer answer = {0};
 	struct clv_buf b;
 	clv_rc rc = CLV_FAILED;
 
@@ -190,10 +196,14 @@ static clv_rc on_offer(struct chan *c, struct clv_slice body, struct clv_err *er
 		(void)err_set(err, CLV_E_CRYPTO, "the random generator failed");
 		goto out;
 	}
-	if (answer_encode(&answer, &b, err) != CLV_OK || put_clear(c, CLEAR_ANSWER, buf_slice(&b), err) != CLV_OK)
+	if (answer_encode(&answer, &b, err) != CLV_OK ||
+	    put_clear(c, CLEAR_ANSWER, buf_slice(&b), err) != CLV_OK)
 		goto out;
 	if (answer.choice != CHAN_MECH_CERTIFICATE) {
-		(void)err_set(err, answer.version == 0 && strncmp(answer.reason, "no common version", 17) == 0 ? CLV_E_VERSION : CLV_E_AUTH,
+		(void)err_set(err,
+		              answer.version == 0 && strncmp(answer.reason, "no common version", 17) == 0
+		                  ? CLV_E_VERSION
+		                  : CLV_E_AUTH,
 		              "refused the peer's offer: %s", answer.reason);
 		goto out;
 	}
@@ -232,7 +242,8 @@ static clv_rc check_hello(struct clv_slice s, struct clv_err *err)
 	if (s.ptr[1] != 3 || s.ptr[5] != 1 || record < 4)
 		return err_set(err, CLV_E_PROTO, "the peer's first bytes are no TLS handshake");
 	if (claimed > HELLO_MAX)
-		return err_set(err, CLV_E_LIMIT, "the peer's first TLS message claims %zu bytes; at most %u are taken", claimed,
+		return err_set(err, CLV_E_LIMIT,
+		               "the peer's first TLS message claims %zu bytes; at most %u are taken", claimed,
 		               HELLO_MAX);
 	return CLV_OK;
 }
@@ -256,7 +267,8 @@ static clv_rc negotiate(struct chan *c, struct clv_slice bytes, struct clv_err *
 	}
 	if (c->initiator && s.len > 0 && (s.ptr[0] == TLS_FIRST_BYTE || s.ptr[0] == TLS_ALERT_BYTE))
 		return err_set(err, CLV_E_PROTO,
-		               "the peer answers our offer with TLS: it does not know claviger's offer; set mechanism = certificate to start with TLS at once");
+		               "the peer answers our offer with TLS: it does not know claviger's offer; set "
+		               "mechanism = certificate to start with TLS at once");
 	if (clear_frame(c, c->initiator ? CLEAR_ANSWER : CLEAR_OFFER, &have, &body, err) != CLV_OK)
 		return CLV_FAILED;
 	if (!have)
@@ -290,7 +302,8 @@ static clv_rc feed(struct chan *c, struct clv_slice bytes, struct clv_err *err)
 	if (c->state != CHAN_OPEN) {
 		c->before_open += bytes.len;
 		if (c->before_open > CHAN_HANDSHAKE_MAX)
-			return err_set(err, CLV_E_LIMIT, "the peer sent more than %u bytes before it was authenticated",
+			return err_set(err, CLV_E_LIMIT,
+			               "the peer sent more than %u bytes before it was authenticated",
 			               CHAN_HANDSHAKE_MAX);
 	}
 	if (c->state == CHAN_NEGOTIATING) {
@@ -337,7 +350,8 @@ static clv_rc next(struct chan *c, bool *have, uint16_t *type, struct clv_slice 
 		if (slice_get_u32(&s, &len, err) != CLV_OK)
 			return CLV_FAILED;
 		if (s.len >= len) {
-			if (slice_get_u16(&s, type, err) != CLV_OK || slice_get(&s, len - 2, body, err) != CLV_OK)
+			if (slice_get_u16(&s, type, err) != CLV_OK ||
+			    slice_get(&s, len - 2, body, err) != CLV_OK)
 				return CLV_FAILED;
 			c->taken = 4 + (size_t)len;
 			*have = true;
@@ -345,8 +359,9 @@ static clv_rc next(struct chan *c, bool *have, uint16_t *type, struct clv_slice 
 		}
 	}
 	if (c->peer_closed)
-		return err_set(err, CLV_E_CLOSED, s.len == 0 ? "the peer closed the channel"
-		                                             : "the peer closed the channel in the middle of a message");
+		return err_set(err, CLV_E_CLOSED,
+		               s.len == 0 ? "the peer closed the channel"
+		                          : "the peer closed the channel in the middle of a message");
 	if (s.len == 0)
 		buf_release(&c->in); /* an idle connection holds no memory for messages */
 	return CLV_OK;
@@ -394,9 +409,11 @@ clv_rc chan_send(struct chan *c, uint16_t type, struct clv_slice body, struct cl
 	if (c->state != CHAN_OPEN)
 		return err_set(err, CLV_E_CLOSED, "the channel is not open");
 	if (body.len > CHAN_FRAME_MAX)
-		return err_set(err, CLV_E_LIMIT, "a message of %zu bytes; at most %u can be sent", body.len, CHAN_FRAME_MAX);
+		return err_set(err, CLV_E_LIMIT, "a message of %zu bytes; at most %u can be sent", body.len,
+		               CHAN_FRAME_MAX);
 	if (buf_slice(&c->out).len + CHAN_HEAD + body.len > CHAN_OUTPUT_MAX)
-		return err_set(err, CLV_E_LIMIT, "the peer does not read: %zu bytes wait for it", buf_slice(&c->out).len);
+		return err_set(err, CLV_E_LIMIT, "the peer does not read: %zu bytes wait for it",
+		               buf_slice(&c->out).len);
 	if (put_frame(c, type, body, err) != CLV_OK) {
 		c->state = CHAN_CLOSED; /* half a record may be out */
 		return CLV_FAILED;

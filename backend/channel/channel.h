@@ -13,11 +13,11 @@
 
 #include "channel/verify.h"
 
-#define CHAN_FRAME_PREAUTH_MAX (16u * 1024u) /* offer, answer, proofs */
-#define CHAN_FRAME_MAX (1024u * 1024u)       /* after authentication (design 3, Limits) */
-#define CHAN_FINGERPRINT_LEN 16u
-#define CHAN_T_LEN 32u
-#define CHAN_VERSION 1u
+#define CHAN_FRAME_PREAUTH_MAX (16u * 1024u)   /* offer, answer, proofs */
+#define CHAN_FRAME_MAX         (1024u * 1024u) /* after authentication (design 3, Limits) */
+#define CHAN_FINGERPRINT_LEN   16u
+#define CHAN_T_LEN             32u
+#define CHAN_VERSION           1u
 
 enum chan_mech { CHAN_MECH_NONE, CHAN_MECH_CERTIFICATE, CHAN_MECH_KERBEROS, CHAN_MECH_LOCAL };
 enum chan_pref { CHAN_PREF_AUTO, CHAN_PREF_CERTIFICATE, CHAN_PREF_KERBEROS };
@@ -31,10 +31,12 @@ CLV_MUST clv_rc channel_process_init(struct clv_err *err);
  * counted). Made from PEM bytes, so that the process needs no file. */
 struct chan_creds;
 struct chan_creds_pem {
-	struct clv_slice ca, cert, key; /* cert: leaf first, then intermediates; cert and key may be empty for a console that uses local only */
+	struct clv_slice ca, cert, key; /* cert: leaf first, then intermediates; cert and key may be empty for
+	                                   a console that uses local only */
 	struct clv_slice crl;           /* empty: revocation is not configured */
 	int64_t crl_grace_ms;
-	enum verify_kind peer_kind_accept; /* what peers may be when we accept: VERIFY_NODE (5723) or VERIFY_OPERATOR (5724) */
+	enum verify_kind peer_kind_accept; /* what peers may be when we accept: VERIFY_NODE (5723) or
+	                                      VERIFY_OPERATOR (5724) */
 };
 /* Checks everything `clavigerd check` would (both EKUs, key matches, dates, chain, SAN): a bad set
  * is refused here with one clear line, so that the caller keeps the old one (P3). */
@@ -53,7 +55,7 @@ struct chan_desc {
 	char peer_name[256]; /* canonical name: a node's SAN dNSName, an operator's SAN rfc822Name, or "" */
 	uint8_t peer_thumbprint[32]; /* SHA-256 of the peer's certificate */
 	int64_t peer_not_after_ms;
-	char peer_role[24];  /* what the offer said, "" for TLS at once: a claim only */
+	char peer_role[24]; /* what the offer said, "" for TLS at once: a claim only */
 	uint8_t t[CHAN_T_LEN];
 	uint8_t fingerprint[CHAN_FINGERPRINT_LEN]; /* TLS exporter EXPORTER-claviger-channel */
 };
@@ -62,12 +64,12 @@ struct chan; /* one connection */
 
 struct chan_opts {
 	bool initiator;
-	enum chan_pref pref;          /* CERTIFICATE as initiator: no offer, TLS at once */
-	struct chan_creds *creds;     /* a reference is taken */
-	const char *peer_name;        /* initiator: the name that must be proven (canonical) */
-	enum verify_kind peer_kind;   /* initiator: VERIFY_NODE; acceptor: from creds */
-	const char *role;             /* ours: "agent", "gateway", "management-server", "console" */
-	int64_t (*wall_ms)(void);     /* NULL: clock_wall_ms */
+	enum chan_pref pref;        /* CERTIFICATE as initiator: no offer, TLS at once */
+	struct chan_creds *creds;   /* a reference is taken */
+	const char *peer_name;      /* initiator: the name that must be proven (canonical) */
+	enum verify_kind peer_kind; /* initiator: VERIFY_NODE; acceptor: from creds */
+	const char *role;           /* ours: "agent", "gateway", "management-server", "console" */
+	int64_t (*wall_ms)(void);   /* NULL: clock_wall_ms */
 };
 CLV_MUST struct chan *chan_new(const struct chan_opts *opts, struct clv_err *err);
 /* A local channel: already authenticated by the kernel (peer credentials), frames in the clear. */
@@ -82,7 +84,8 @@ CLV_MUST clv_rc chan_feed(struct chan *c, struct clv_slice bytes, struct clv_err
 struct clv_buf *chan_output(struct chan *c);
 /* The next whole message: *have false when there is none. body is valid until the next call.
  * CLV_E_CLOSED when the peer has closed and every whole message before that was taken. */
-CLV_MUST clv_rc chan_next(struct chan *c, bool *have, uint16_t *type, struct clv_slice *body, struct clv_err *err);
+CLV_MUST clv_rc chan_next(struct chan *c, bool *have, uint16_t *type, struct clv_slice *body,
+                          struct clv_err *err);
 /* OPEN only. CLV_E_LIMIT when the frame or the output queue (4 MiB) would pass its limit. */
 CLV_MUST clv_rc chan_send(struct chan *c, uint16_t type, struct clv_slice body, struct clv_err *err);
 /* Until called, received frames are capped at CHAN_FRAME_PREAUTH_MAX: the link proof was verified. */

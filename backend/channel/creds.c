@@ -37,9 +37,10 @@ static enum verify_kind kind_of(X509 *x)
 }
 
 /* The same judgement that a peer will pass on us, so that a mistake shows at home. */
-static clv_rc check_own(struct chan_creds *c, X509 *leaf, STACK_OF(X509) *rest, struct clv_err *err)
+static clv_rc check_own(struct chan_creds *c, X509 *leaf, STACK_OF(X509) * rest, struct clv_err *err)
 {
-	struct verify_request req = { .kind = kind_of(leaf), .role = VERIFY_PEER_SERVER, .at_ms = clock_wall_ms(), .own = true };
+	struct verify_request req = {
+	    .kind = kind_of(leaf), .role = VERIFY_PEER_SERVER, .at_ms = clock_wall_ms(), .own = true};
 	int n = sk_X509_num(rest);
 	struct clv_slice *chain = clv_calloc((size_t)n, sizeof(*chain));
 	unsigned char *der = NULL;
@@ -53,7 +54,8 @@ static clv_rc check_own(struct chan_creds *c, X509 *leaf, STACK_OF(X509) *rest, 
 		chain[i] = slice_of(one, len < 0 ? 0 : (size_t)len);
 	}
 	len = i2d_X509(leaf, &der);
-	rc = verify_peer(c->anchors, &req, slice_of(der, len < 0 ? 0 : (size_t)len), chain, (size_t)n, &c->own, err);
+	rc = verify_peer(c->anchors, &req, slice_of(der, len < 0 ? 0 : (size_t)len), chain, (size_t)n,
+	                 &c->own, err);
 	for (int i = 0; i < n; i++)
 		OPENSSL_free((void *)(uintptr_t)chain[i].ptr);
 	OPENSSL_free(der);
@@ -74,7 +76,9 @@ static clv_rc load_own(struct chan_creds *c, const struct chan_creds_pem *pem, s
 	leaf = sk_X509_shift(certs);
 	if (X509_check_private_key(leaf, key) != 1) {
 		ERR_clear_error();
-		(void)err_set(err, CLV_E_CONFIG, "the private key does not belong to the first certificate of the certificate file");
+		(void)err_set(
+		    err, CLV_E_CONFIG,
+		    "the private key does not belong to the first certificate of the certificate file");
 		goto out;
 	}
 	if (check_own(c, leaf, certs, err) != CLV_OK)

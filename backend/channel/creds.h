@@ -19,7 +19,7 @@ struct chan_creds {
 };
 
 /* TLS 1.3 only, as design 3 wants it; creds without contexts yet. */
-CLV_MUST SSL_CTX *tls_ctx_new(const struct verify_anchors *anchors, bool server, X509 *cert, STACK_OF(X509) *chain,
-                              EVP_PKEY *key, struct clv_err *err);
+CLV_MUST SSL_CTX *tls_ctx_new(const struct verify_anchors *anchors, bool server, X509 *cert,
+                              STACK_OF(X509) * chain, EVP_PKEY *key, struct clv_err *err);
 
 #endif

@@ -37,23 +37,26 @@ clv_rc offer_encode(const struct chan_offer *o, struct clv_buf *b, struct clv_er
 
 clv_rc offer_decode(struct clv_slice body, struct chan_offer *out, struct clv_err *err)
 {
-	struct chan_offer o = { 0 };
+	struct chan_offer o = {0};
 	struct clv_slice nonce, mechs, role;
 	uint8_t n;
 
-	if (slice_get_u16(&body, &o.version_min, err) != CLV_OK || slice_get_u16(&body, &o.version_max, err) != CLV_OK ||
-	    slice_get(&body, NEGOTIATE_NONCE_LEN, &nonce, err) != CLV_OK || slice_get_u8(&body, &n, err) != CLV_OK)
+	if (slice_get_u16(&body, &o.version_min, err) != CLV_OK ||
+	    slice_get_u16(&body, &o.version_max, err) != CLV_OK ||
+	    slice_get(&body, NEGOTIATE_NONCE_LEN, &nonce, err) != CLV_OK ||
+	    slice_get_u8(&body, &n, err) != CLV_OK)
 		return err_wrap(err, "the peer's offer");
 	if (n == 0 || n > NEGOTIATE_MECHS_MAX)
-		return err_set(err, CLV_E_PROTO, "the peer's offer names %u mechanisms; expected 1 to %u", n, NEGOTIATE_MECHS_MAX);
+		return err_set(err, CLV_E_PROTO, "the peer's offer names %u mechanisms; expected 1 to %u", n,
+		               NEGOTIATE_MECHS_MAX);
 	if (slice_get(&body, n, &mechs, err) != CLV_OK ||
 	    slice_get_lp(&body, NEGOTIATE_ROLE_MAX, &role, err) != CLV_OK)
 		return err_wrap(err, "the peer's offer");
 	if (body.len != 0)
 		return err_set(err, CLV_E_PROTO, "the peer's offer has %zu bytes too many", body.len);
 	if (o.version_min == 0 || o.version_min > o.version_max)
-		return err_set(err, CLV_E_PROTO, "the peer offers versions %u to %u, which is no range", o.version_min,
-		               o.version_max);
+		return err_set(err, CLV_E_PROTO, "the peer offers versions %u to %u, which is no range",
+		               o.version_min, o.version_max);
 	if (!is_role(role))
 		return err_set(err, CLV_E_PROTO, "the peer's offer has no proper role");
 	for (size_t i = 0; i < mechs.len; i++) {
@@ -70,7 +73,8 @@ clv_rc offer_decode(struct clv_slice body, struct chan_offer *out, struct clv_er
 
 clv_rc answer_encode(const struct chan_answer *a, struct clv_buf *b, struct clv_err *err)
 {
-	if (buf_put_u16(b, a->version, err) != CLV_OK || buf_put(b, slice_of(a->nonce, sizeof(a->nonce)), err) != CLV_OK ||
+	if (buf_put_u16(b, a->version, err) != CLV_OK ||
+	    buf_put(b, slice_of(a->nonce, sizeof(a->nonce)), err) != CLV_OK ||
 	    buf_put_u8(b, (uint8_t)a->choice, err) != CLV_OK)
 		return CLV_FAILED;
 	return buf_put_lp(b, slice_str(a->reason), err);
@@ -81,25 +85,31 @@ static clv_rc check_answer(const struct chan_answer *a, const struct chan_offer 
 	if (a->choice == CHAN_MECH_NONE) {
 		if (a->reason[0] == '\0')
 			return err_set(err, CLV_E_PROTO, "the peer refused our offer without a reason");
-		return a->version == 0 ? CLV_OK : err_set(err, CLV_E_PROTO, "the peer's answer refuses and chooses at once");
+		return a->version == 0
+		           ? CLV_OK
+		           : err_set(err, CLV_E_PROTO, "the peer's answer refuses and chooses at once");
 	}
 	if (a->reason[0] != '\0')
 		return err_set(err, CLV_E_PROTO, "the peer's answer refuses and chooses at once");
 	if (a->version < offer->version_min || a->version > offer->version_max)
-		return err_set(err, CLV_E_PROTO, "the peer chose version %u, which was not offered", a->version);
+		return err_set(err, CLV_E_PROTO, "the peer chose version %u, which was not offered",
+		               a->version);
 	if (memchr(offer->mechs, (int)a->choice, offer->n_mechs) == NULL)
-		return err_set(err, CLV_E_PROTO, "the peer chose mechanism %u, which was not offered", (unsigned)a->choice);
+		return err_set(err, CLV_E_PROTO, "the peer chose mechanism %u, which was not offered",
+		               (unsigned)a->choice);
 	return CLV_OK;
 }
 
-clv_rc answer_decode(struct clv_slice body, const struct chan_offer *offer, struct chan_answer *out, struct clv_err *err)
+clv_rc answer_decode(struct clv_slice body, const struct chan_offer *offer, struct chan_answer *out,
+                     struct clv_err *err)
 {
-	struct chan_answer a = { 0 };
+	struct chan_answer a = {0};
 	struct clv_slice nonce, reason;
 	uint8_t choice;
 
 	if (slice_get_u16(&body, &a.version, err) != CLV_OK ||
-	    slice_get(&body, NEGOTIATE_NONCE_LEN, &nonce, err) != CLV_OK || slice_get_u8(&body, &choice, err) != CLV_OK ||
+	    slice_get(&body, NEGOTIATE_NONCE_LEN, &nonce, err) != CLV_OK ||
+	    slice_get_u8(&body, &choice, err) != CLV_OK ||
 	    slice_get_lp(&body, NEGOTIATE_REASON_MAX, &reason, err) != CLV_OK)
 		return err_wrap(err, "the peer's answer");
 	if (body.len != 0)
@@ -134,7 +144,8 @@ void answer_decide(const struct chan_offer *o, const struct chan_means *ours, st
 	out->reason[0] = '\0';
 	if (o->version_min > CHAN_VERSION || most < VERSION_LEAST) {
 		(void)snprintf(out->reason, sizeof(out->reason),
-		               "no common version: this side speaks %u to %u, the offer %u to %u; bring both to neighbouring releases",
+		               "no common version: this side speaks %u to %u, the offer %u to %u; bring both "
+		               "to neighbouring releases",
 		               VERSION_LEAST, CHAN_VERSION, o->version_min, o->version_max);
 		return;
 	}
@@ -144,7 +155,8 @@ void answer_decide(const struct chan_offer *o, const struct chan_means *ours, st
 		out->choice = CHAN_MECH_KERBEROS;
 	} else {
 		(void)snprintf(out->reason, sizeof(out->reason),
-		               "no common mechanism: this side has %s; across an untrusted boundary enable certificates on both ends",
+		               "no common mechanism: this side has %s; across an untrusted boundary enable "
+		               "certificates on both ends",
 		               certificate && kerberos ? "certificates and Kerberos"
 		               : certificate           ? "certificates only"
 		               : kerberos              ? "Kerberos only"
@@ -159,8 +171,8 @@ void negotiate_t(struct clv_slice offer, struct clv_slice answer, uint8_t t[CHAN
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
 	if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
-	    EVP_DigestUpdate(ctx, offer.ptr, offer.len) != 1 || EVP_DigestUpdate(ctx, answer.ptr, answer.len) != 1 ||
-	    EVP_DigestFinal_ex(ctx, t, NULL) != 1)
+	    EVP_DigestUpdate(ctx, offer.ptr, offer.len) != 1 ||
+	    EVP_DigestUpdate(ctx, answer.ptr, answer.len) != 1 || EVP_DigestFinal_ex(ctx, t, NULL) != 1)
 		clv_fatal("SHA-256 is missing");
 	EVP_MD_CTX_free(ctx);
 }

@@ -8,9 +8,9 @@
 
 #include "channel/channel.h"
 
-#define NEGOTIATE_NONCE_LEN 32u
-#define NEGOTIATE_MECHS_MAX 8u
-#define NEGOTIATE_ROLE_MAX  23u
+#define NEGOTIATE_NONCE_LEN  32u
+#define NEGOTIATE_MECHS_MAX  8u
+#define NEGOTIATE_ROLE_MAX   23u
 #define NEGOTIATE_REASON_MAX 512u
 
 /* u16 least, u16 most, nonce, u8 count and as many u8 mechanisms in order, u32 length and role. */

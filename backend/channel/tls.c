@@ -22,10 +22,12 @@
 
 static const char ciphersuites[] = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
 static const char groups[] = "P-256:P-384:X25519";
-static const char sigalgs[] = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:RSA-PSS+SHA256:RSA-PSS+SHA384:"
-			      "RSA-PSS+SHA512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:"
-			      "RSA+SHA384:RSA+SHA512";
-static const unsigned char alpn[] = "\x0a" "claviger/1";
+static const char sigalgs[] =
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+    "RSA-PSS+SHA512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:"
+    "RSA+SHA384:RSA+SHA512";
+static const unsigned char alpn[] = "\x0a"
+                                    "claviger/1";
 static const char exporter_label[] = "EXPORTER-claviger-channel";
 
 #ifdef CLV_TEST_BUILD
@@ -71,16 +73,16 @@ clv_rc channel_process_init(struct clv_err *err)
 }
 
 /* The chain that the peer sent, leaf first or not, as verify_peer wants it. */
-static clv_rc judge(const struct chan *c, const struct chan_creds *creds, X509 *leaf, STACK_OF(X509) *sent,
+static clv_rc judge(const struct chan *c, const struct chan_creds *creds, X509 *leaf, STACK_OF(X509) * sent,
                     struct verify_result *out, struct clv_err *err)
 {
 	struct verify_request req = {
-		.kind = c->peer_kind,
-		.role = c->initiator ? VERIFY_PEER_SERVER : VERIFY_PEER_CLIENT,
-		.name = c->peer_name,
-		.at_ms = c->wall_ms(),
+	    .kind = c->peer_kind,
+	    .role = c->initiator ? VERIFY_PEER_SERVER : VERIFY_PEER_CLIENT,
+	    .name = c->peer_name,
+	    .at_ms = c->wall_ms(),
 	};
-	struct clv_slice chain[PEER_CHAIN_MAX + 1] = { { 0 } };
+	struct clv_slice chain[PEER_CHAIN_MAX + 1] = {{0}};
 	unsigned char *der = NULL;
 	size_t n = 0;
 	clv_rc rc;
@@ -110,8 +112,8 @@ static int on_certificate(X509_STORE_CTX *ctx, void *arg)
 	struct verify_result result;
 
 	(void)arg;
-	if (judge(c, c->creds, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx), &result, &c->refusal) !=
-	    CLV_OK) {
+	if (judge(c, c->creds, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx), &result,
+	          &c->refusal) != CLV_OK) {
 		c->refused = true;
 		X509_STORE_CTX_set_error(ctx, X509_V_ERR_CERT_REJECTED);
 		return 0;
@@ -128,8 +130,8 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, 
 {
 	(void)ssl;
 	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, alpn, sizeof(alpn) - 1, in, in_len) !=
-	    OPENSSL_NPN_NEGOTIATED)
+	if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, alpn, sizeof(alpn) - 1, in,
+	                          in_len) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	return SSL_TLSEXT_ERR_OK;
 }
@@ -148,9 +150,9 @@ static bool set_policy(SSL_CTX *ctx)
 #endif
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-	       SSL_CTX_set_ciphersuites(ctx, ciphersuites) == 1 && SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
-	       SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1 && SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
-	       SSL_CTX_set_max_early_data(ctx, 0) == 1;
+	       SSL_CTX_set_ciphersuites(ctx, ciphersuites) == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, groups) == 1 && SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1 &&
+	       SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_max_early_data(ctx, 0) == 1;
 }
 
 /* Names our authorities in the request, so that clients with several certificates pick the right one. */
@@ -171,8 +173,8 @@ static bool set_server(SSL_CTX *ctx, const struct verify_anchors *anchors)
 	return true;
 }
 
-SSL_CTX *tls_ctx_new(const struct verify_anchors *anchors, bool server, X509 *cert, STACK_OF(X509) *chain, EVP_PKEY *key,
-                     struct clv_err *err)
+SSL_CTX *tls_ctx_new(const struct verify_anchors *anchors, bool server, X509 *cert, STACK_OF(X509) * chain,
+                     EVP_PKEY *key, struct clv_err *err)
 {
 	SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	bool ok;
@@ -180,7 +182,8 @@ SSL_CTX *tls_ctx_new(const struct verify_anchors *anchors, bool server, X509 *ce
 	if (ctx == NULL)
 		clv_fatal("out of memory");
 	ok = set_policy(ctx) && SSL_CTX_use_cert_and_key(ctx, cert, key, chain, 1) == 1;
-	ok = ok && (server ? set_server(ctx, anchors) : SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0);
+	ok = ok &&
+	     (server ? set_server(ctx, anchors) : SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0);
 	ERR_clear_error();
 	if (!ok) {
 		SSL_CTX_free(ctx);
@@ -210,7 +213,8 @@ clv_rc tls_start(struct chan *c, struct clv_err *err)
 		return CLV_OK;
 	}
 	SSL_set_connect_state(c->ssl);
-	if (c->peer_kind == VERIFY_NODE && c->peer_name != NULL && SSL_set_tlsext_host_name(c->ssl, c->peer_name) != 1)
+	if (c->peer_kind == VERIFY_NODE && c->peer_name != NULL &&
+	    SSL_set_tlsext_host_name(c->ssl, c->peer_name) != 1)
 		return err_set(err, CLV_E_INTERNAL, "the server's name cannot be set");
 	return tls_feed(c, slice_of(NULL, 0), err);
 }
@@ -235,27 +239,30 @@ static const struct {
 	enum clv_code code;
 	const char *text;
 } failures[] = {
-	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, CLV_E_AUTH, "the peer showed no certificate" },
-	{ SSL_R_UNSUPPORTED_PROTOCOL, CLV_E_VERSION, "the peer does not speak TLS 1.3" },
-	{ SSL_R_WRONG_VERSION_NUMBER, CLV_E_VERSION, "the peer does not speak TLS 1.3" },
-	{ SSL_R_VERSION_TOO_LOW, CLV_E_VERSION, "the peer does not speak TLS 1.3" },
-	{ SSL_R_NO_PROTOCOLS_AVAILABLE, CLV_E_VERSION, "the peer does not speak TLS 1.3" },
-	{ SSL_R_HTTP_REQUEST, CLV_E_PROTO, "the peer speaks HTTP" },
-	{ SSL_R_NO_SHARED_CIPHER, CLV_E_PROTO, "the peer offers neither AES-256-GCM nor AES-128-GCM" },
-	{ SSL_R_NO_SUITABLE_KEY_SHARE, CLV_E_PROTO, "the peer offers no key exchange on P-256, P-384 or X25519" },
-	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, CLV_E_PROTO, "the peer offers no signature that our certificate can make" },
-	{ SSL_R_NO_APPLICATION_PROTOCOL, CLV_E_PROTO, "the peer asks for another protocol than claviger/1" },
-	{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, CLV_E_AUTH, "the peer asked for our certificate and did not get it" },
-	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, CLV_E_VERSION, "the peer does not speak TLS 1.3" },
-	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA, CLV_E_AUTH, "the peer refused our certificate: not by its CA" },
-	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, CLV_E_AUTH, "the peer refused our certificate; its log says why" },
-	{ SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, CLV_E_AUTH, "the peer refused our certificate: expired" },
-	{ SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, CLV_E_AUTH, "the peer refused our certificate: revoked" },
-	{ SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, CLV_E_AUTH, "the peer refused our certificate: of the wrong kind" },
-	{ SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, CLV_E_AUTH, "the peer refused our certificate" },
-	{ SSL_R_TLSV1_ALERT_ACCESS_DENIED, CLV_E_AUTH, "the peer refused us: access denied" },
-	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, CLV_E_AUTH, "the peer refused the handshake" },
-	{ SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, CLV_E_PROTO, "a record was changed on its way" },
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, CLV_E_AUTH, "the peer showed no certificate"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, CLV_E_VERSION, "the peer does not speak TLS 1.3"},
+    {SSL_R_WRONG_VERSION_NUMBER, CLV_E_VERSION, "the peer does not speak TLS 1.3"},
+    {SSL_R_VERSION_TOO_LOW, CLV_E_VERSION, "the peer does not speak TLS 1.3"},
+    {SSL_R_NO_PROTOCOLS_AVAILABLE, CLV_E_VERSION, "the peer does not speak TLS 1.3"},
+    {SSL_R_HTTP_REQUEST, CLV_E_PROTO, "the peer speaks HTTP"},
+    {SSL_R_NO_SHARED_CIPHER, CLV_E_PROTO, "the peer offers neither AES-256-GCM nor AES-128-GCM"},
+    {SSL_R_NO_SUITABLE_KEY_SHARE, CLV_E_PROTO, "the peer offers no key exchange on P-256, P-384 or X25519"},
+    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, CLV_E_PROTO,
+     "the peer offers no signature that our certificate can make"},
+    {SSL_R_NO_APPLICATION_PROTOCOL, CLV_E_PROTO, "the peer asks for another protocol than claviger/1"},
+    {SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, CLV_E_AUTH,
+     "the peer asked for our certificate and did not get it"},
+    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, CLV_E_VERSION, "the peer does not speak TLS 1.3"},
+    {SSL_R_TLSV1_ALERT_UNKNOWN_CA, CLV_E_AUTH, "the peer refused our certificate: not by its CA"},
+    {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, CLV_E_AUTH, "the peer refused our certificate; its log says why"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, CLV_E_AUTH, "the peer refused our certificate: expired"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, CLV_E_AUTH, "the peer refused our certificate: revoked"},
+    {SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, CLV_E_AUTH,
+     "the peer refused our certificate: of the wrong kind"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, CLV_E_AUTH, "the peer refused our certificate"},
+    {SSL_R_TLSV1_ALERT_ACCESS_DENIED, CLV_E_AUTH, "the peer refused us: access denied"},
+    {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, CLV_E_AUTH, "the peer refused the handshake"},
+    {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, CLV_E_PROTO, "a record was changed on its way"},
 };
 
 static clv_rc fail(struct chan *c, struct clv_err *err)
@@ -288,8 +295,8 @@ static clv_rc opened(struct chan *c, struct clv_err *err)
 		return err_set(err, CLV_E_PROTO, "the peer did not agree on claviger/1 within TLS");
 	if (SSL_session_reused(c->ssl) != 0 || c->refused || SSL_get0_peer_certificate(c->ssl) == NULL)
 		return err_set(err, CLV_E_INTERNAL, "a TLS session without a verified certificate");
-	if (SSL_export_keying_material(c->ssl, c->desc.fingerprint, sizeof(c->desc.fingerprint), exporter_label,
-	                               sizeof(exporter_label) - 1, NULL, 0, 0) != 1)
+	if (SSL_export_keying_material(c->ssl, c->desc.fingerprint, sizeof(c->desc.fingerprint),
+	                               exporter_label, sizeof(exporter_label) - 1, NULL, 0, 0) != 1)
 		return err_set(err, CLV_E_CRYPTO, "the fingerprint cannot be computed");
 	c->desc.mech = CHAN_MECH_CERTIFICATE;
 	(void)snprintf(c->desc.protocol, sizeof(c->desc.protocol), "%s",
@@ -374,5 +381,6 @@ clv_rc tls_recheck(struct chan *c, const struct chan_creds *now, struct clv_err 
 
 	if (now->anchors == NULL)
 		return err_set(err, CLV_E_AUTH, "there is no CA any more to check the peer against");
-	return judge(c, now, SSL_get0_peer_certificate(c->ssl), SSL_get_peer_cert_chain(c->ssl), &result, err);
+	return judge(c, now, SSL_get0_peer_certificate(c->ssl), SSL_get_peer_cert_chain(c->ssl), &result,
+	             err);
 }

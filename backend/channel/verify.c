@@ -26,34 +26,38 @@ static const struct {
 	int code;
 	const char *text;
 } reasons[] = {
-	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "is not by our CA: its issuer is not in the CA file" },
-	{ X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "is not by our CA: its issuer is not in the CA file" },
-	{ X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "is not by our CA: its issuer is not in the CA file" },
-	{ X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "is not by our CA: it is self-signed" },
-	{ X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "is not by our CA: its chain ends at an authority that is not in the CA file" },
-	{ X509_V_ERR_CERT_UNTRUSTED, "is not by our CA" },
-	{ X509_V_ERR_CERT_SIGNATURE_FAILURE, "carries a signature that is not its issuer's" },
-	{ X509_V_ERR_CERT_CHAIN_TOO_LONG, "has a chain of more than 8 intermediates" },
-	{ X509_V_ERR_CERT_REVOKED, "has been revoked" },
-	{ X509_V_ERR_UNABLE_TO_GET_CRL, "cannot be checked: there is no revocation list of its issuer" },
-	{ X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER, "cannot be checked: its revocation list is by an unknown authority" },
-	{ X509_V_ERR_CRL_SIGNATURE_FAILURE, "cannot be checked: the revocation list of its issuer is not signed by it" },
-	{ X509_V_ERR_CRL_HAS_EXPIRED, "cannot be checked: the revocation list of its issuer is too old" },
-	{ X509_V_ERR_CRL_NOT_YET_VALID, "cannot be checked: the revocation list of its issuer is from the future" },
-	{ X509_V_ERR_PATH_LENGTH_EXCEEDED, "breaks the path length of an authority" },
-	{ X509_V_ERR_INVALID_CA, "is issued by something that is no authority" },
-	{ X509_V_ERR_INVALID_PURPOSE, "has a chain that is not meant for this purpose" },
-	{ X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, "has a critical extension that is not known here" },
-	{ X509_V_ERR_PERMITTED_VIOLATION, "has a name its authority may not give (name constraints)" },
-	{ X509_V_ERR_EXCLUDED_VIOLATION, "has a name its authority may not give (name constraints)" },
-	{ X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER,
-	  "has no authority key identifier (RFC 5280 4.2.1.1); issue it again with one" },
-	{ X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER,
-	  "has no subject key identifier (RFC 5280 4.2.1.2); issue it again with one" },
-	{ X509_V_ERR_CA_CERT_MISSING_KEY_USAGE, "has no key usage (RFC 5280 4.2.1.3); issue it again with keyCertSign" },
-	{ X509_V_ERR_CA_BCONS_NOT_CRITICAL,
-	  "has basic constraints that are not critical (RFC 5280 4.2.1.9); issue it again" },
-	{ X509_V_ERR_KEYUSAGE_NO_CERTSIGN, "is issued by something that may not sign certificates" },
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "is not by our CA: its issuer is not in the CA file"},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "is not by our CA: its issuer is not in the CA file"},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "is not by our CA: its issuer is not in the CA file"},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "is not by our CA: it is self-signed"},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+     "is not by our CA: its chain ends at an authority that is not in the CA file"},
+    {X509_V_ERR_CERT_UNTRUSTED, "is not by our CA"},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, "carries a signature that is not its issuer's"},
+    {X509_V_ERR_CERT_CHAIN_TOO_LONG, "has a chain of more than 8 intermediates"},
+    {X509_V_ERR_CERT_REVOKED, "has been revoked"},
+    {X509_V_ERR_UNABLE_TO_GET_CRL, "cannot be checked: there is no revocation list of its issuer"},
+    {X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER,
+     "cannot be checked: its revocation list is by an unknown authority"},
+    {X509_V_ERR_CRL_SIGNATURE_FAILURE,
+     "cannot be checked: the revocation list of its issuer is not signed by it"},
+    {X509_V_ERR_CRL_HAS_EXPIRED, "cannot be checked: the revocation list of its issuer is too old"},
+    {X509_V_ERR_CRL_NOT_YET_VALID, "cannot be checked: the revocation list of its issuer is from the future"},
+    {X509_V_ERR_PATH_LENGTH_EXCEEDED, "breaks the path length of an authority"},
+    {X509_V_ERR_INVALID_CA, "is issued by something that is no authority"},
+    {X509_V_ERR_INVALID_PURPOSE, "has a chain that is not meant for this purpose"},
+    {X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, "has a critical extension that is not known here"},
+    {X509_V_ERR_PERMITTED_VIOLATION, "has a name its authority may not give (name constraints)"},
+    {X509_V_ERR_EXCLUDED_VIOLATION, "has a name its authority may not give (name constraints)"},
+    {X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER,
+     "has no authority key identifier (RFC 5280 4.2.1.1); issue it again with one"},
+    {X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER,
+     "has no subject key identifier (RFC 5280 4.2.1.2); issue it again with one"},
+    {X509_V_ERR_CA_CERT_MISSING_KEY_USAGE,
+     "has no key usage (RFC 5280 4.2.1.3); issue it again with keyCertSign"},
+    {X509_V_ERR_CA_BCONS_NOT_CRITICAL,
+     "has basic constraints that are not critical (RFC 5280 4.2.1.9); issue it again"},
+    {X509_V_ERR_KEYUSAGE_NO_CERTSIGN, "is issued by something that may not sign certificates"},
 };
 
 static int64_t time_of(const X509 *x, bool begin)
@@ -97,7 +101,8 @@ static void describe(const X509 *x, int depth, char whose[VERIFY_WHOSE_MAX])
 	char label[CERT_LABEL_MAX];
 
 	cert_label(x, label);
-	(void)snprintf(whose, VERIFY_WHOSE_MAX, "the %s certificate (%s)", depth == 0 ? "peer's" : "authority's", label);
+	(void)snprintf(whose, VERIFY_WHOSE_MAX, "the %s certificate (%s)",
+	               depth == 0 ? "peer's" : "authority's", label);
 }
 
 static void day_of(int64_t ms, char out[CLOCK_RFC3339_LEN])
@@ -158,9 +163,9 @@ static clv_rc check_links(X509_STORE_CTX *ctx, const struct verify_request *req,
 }
 
 static clv_rc build_chain(const struct verify_anchors *a, const struct verify_request *req, X509 *leaf,
-                          STACK_OF(X509) *untrusted, bool *stale, struct clv_err *err)
+                          STACK_OF(X509) * untrusted, bool *stale, struct clv_err *err)
 {
-	struct judge judge = { .anchors = a, .at_ms = req->at_ms };
+	struct judge judge = {.anchors = a, .at_ms = req->at_ms};
 	unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_POLICY_CHECK;
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM *param;
@@ -187,7 +192,7 @@ static clv_rc build_chain(const struct verify_anchors *a, const struct verify_re
 	return rc;
 }
 
-static clv_rc read_chain(const struct clv_slice *chain, size_t n, STACK_OF(X509) *out, struct clv_err *err)
+static clv_rc read_chain(const struct clv_slice *chain, size_t n, STACK_OF(X509) * out, struct clv_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		X509 *x;
@@ -208,10 +213,11 @@ static clv_rc check_request(const struct verify_request *req, struct clv_err *er
 }
 
 clv_rc verify_peer(const struct verify_anchors *a, const struct verify_request *req, struct clv_slice leaf,
-                   const struct clv_slice *chain, size_t n_chain, struct verify_result *out, struct clv_err *err)
+                   const struct clv_slice *chain, size_t n_chain, struct verify_result *out,
+                   struct clv_err *err)
 {
 	STACK_OF(X509) *untrusted = NULL;
-	struct verify_result result = { 0 };
+	struct verify_result result = {0};
 	char whose[VERIFY_WHOSE_MAX];
 	clv_rc rc = CLV_FAILED;
 	X509 *x = NULL;
@@ -219,7 +225,8 @@ clv_rc verify_peer(const struct verify_anchors *a, const struct verify_request *
 	if (check_request(req, err) != CLV_OK)
 		return CLV_FAILED;
 	if (n_chain > CHAIN_MAX)
-		return err_set(err, CLV_E_AUTH, "the peer sent %zu intermediate certificates; at most %d are taken", n_chain,
+		return err_set(err, CLV_E_AUTH,
+		               "the peer sent %zu intermediate certificates; at most %d are taken", n_chain,
 		               CHAIN_MAX);
 	untrusted = sk_X509_new_null();
 	if (cert_from_der(leaf, &x, err) != CLV_OK) {

@@ -15,7 +15,9 @@ static clv_rc check_ca(X509 *x, struct clv_err *err)
 
 	cert_label(x, label);
 	if (X509_get_version(x) != X509_VERSION_3 || X509_check_ca(x) != 1)
-		return err_set(err, CLV_E_CONFIG, "the CA file holds a certificate that is no authority's (%s); expected CA:TRUE", label);
+		return err_set(
+		    err, CLV_E_CONFIG,
+		    "the CA file holds a certificate that is no authority's (%s); expected CA:TRUE", label);
 	return CLV_OK;
 }
 
@@ -56,13 +58,15 @@ static clv_rc check_crl(const struct verify_anchors *a, X509_CRL *crl, struct cl
 	cert_name_label(X509_CRL_get_issuer(crl), label);
 	(void)snprintf(whose, sizeof(whose), "the revocation list of %s", label);
 	if (X509_CRL_get0_nextUpdate(crl) == NULL || cert_time_ms(X509_CRL_get0_nextUpdate(crl)) == INT64_MIN)
-		return err_set(err, CLV_E_CONFIG, "%s does not say when the next one is due; expected nextUpdate", whose);
+		return err_set(err, CLV_E_CONFIG,
+		               "%s does not say when the next one is due; expected nextUpdate", whose);
 	X509_CRL_get0_signature(crl, NULL, &alg);
 	if (cert_check_signature(alg, whose, err) != CLV_OK)
 		return CLV_FAILED;
 	if (issuer != NULL && X509_CRL_verify(crl, X509_get0_pubkey(issuer)) != 1) {
 		ERR_clear_error();
-		return err_set(err, CLV_E_CONFIG, "%s is not signed by that authority's key in the CA file", whose);
+		return err_set(err, CLV_E_CONFIG, "%s is not signed by that authority's key in the CA file",
+		               whose);
 	}
 	return CLV_OK;
 }
@@ -80,7 +84,8 @@ static clv_rc check_complete(const struct verify_anchors *a, struct clv_err *err
 		if (!found) {
 			cert_name_label(name, label);
 			return err_set(err, CLV_E_CONFIG,
-			               "there is no revocation list of the authority %s; expected one for every authority in the CA file",
+			               "there is no revocation list of the authority %s; expected one for "
+			               "every authority in the CA file",
 			               label);
 		}
 	}

@@ -41,16 +41,23 @@ static clv_rc check_eku(X509 *x, enum verify_kind kind, bool optional, const cha
 	if (eku == NULL && critical == -1 && optional)
 		return CLV_OK;
 	if (eku == NULL)
-		return err_set(err, CLV_E_AUTH, "%s has no extended key usage that can be read; expected %s", whose,
-		               kind == VERIFY_NODE ? "client and server authentication" : "client authentication");
+		return err_set(
+		    err, CLV_E_AUTH, "%s has no extended key usage that can be read; expected %s", whose,
+		    kind == VERIFY_NODE ? "client and server authentication" : "client authentication");
 	client = has_usage(eku, NID_client_auth);
 	server = has_usage(eku, NID_server_auth);
 	EXTENDED_KEY_USAGE_free(eku);
 	if (kind == VERIFY_NODE && !(client && server))
-		return err_set(err, CLV_E_AUTH, "%s lacks %s among its extended key usages; a node's has client and server authentication",
-		               whose, client ? "server authentication" : server ? "client authentication" : "both");
+		return err_set(err, CLV_E_AUTH,
+		               "%s lacks %s among its extended key usages; a node's has client and server "
+		               "authentication",
+		               whose,
+		               client   ? "server authentication"
+		               : server ? "client authentication"
+		                        : "both");
 	if (!client)
-		return err_set(err, CLV_E_AUTH, "%s lacks client authentication among its extended key usages", whose);
+		return err_set(err, CLV_E_AUTH,
+		               "%s lacks client authentication among its extended key usages", whose);
 	return CLV_OK;
 }
 
@@ -71,7 +78,8 @@ clv_rc verify_leaf_purpose(X509 *x, enum verify_kind kind, const char *whose, st
 	if ((flags & EXFLAG_PROXY) != 0)
 		return err_set(err, CLV_E_AUTH, "%s is a proxy certificate", whose);
 	if ((flags & EXFLAG_KUSAGE) != 0 && (usage & KU_DIGITAL_SIGNATURE) == 0)
-		return err_set(err, CLV_E_AUTH, "%s may not sign: its key usage lacks digitalSignature", whose);
+		return err_set(err, CLV_E_AUTH, "%s may not sign: its key usage lacks digitalSignature",
+		               whose);
 	if ((flags & EXFLAG_KUSAGE) != 0 && (usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0)
 		return err_set(err, CLV_E_AUTH, "%s has an authority's key usage; expected a leaf", whose);
 	return check_eku(x, kind, false, whose, err);
@@ -97,7 +105,8 @@ static bool dns_grammar(struct clv_slice s, bool loose)
 			digits = true;
 			continue;
 		}
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && label > 0) || (c == '_' && loose)))
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && label > 0) ||
+		      (c == '_' && loose)))
 			return false;
 		digits = digits && c >= '0' && c <= '9';
 		if (++label > 63)
@@ -117,7 +126,8 @@ clv_rc verify_node_name(struct clv_slice name, struct clv_err *err)
 	whole = text_new(name);
 	cut = text_cut(whole, 60);
 	(void)err_set(err, CLV_E_USAGE,
-	              "'%s' is no node name; expected a full host name in lower case (letters, digits, hyphens, dots) such as web01.ops.test",
+	              "'%s' is no node name; expected a full host name in lower case (letters, digits, "
+	              "hyphens, dots) such as web01.ops.test",
 	              text_str(cut));
 	text_free(cut);
 	text_free(whole);
@@ -140,7 +150,8 @@ static bool fold_into(struct clv_slice s, char out[256])
 	return true;
 }
 
-static clv_rc bad_name(const char *whose, const char *what, struct clv_slice name, const char *why, struct clv_err *err)
+static clv_rc bad_name(const char *whose, const char *what, struct clv_slice name, const char *why,
+                       struct clv_err *err)
 {
 	struct clv_text *whole = text_new(name);
 	struct clv_text *cut = text_cut(whole, 60);
@@ -168,21 +179,27 @@ static clv_rc collect(const GENERAL_NAMES *san, const char *whose, struct names 
 	return CLV_OK;
 }
 
-static clv_rc node_name(const struct names *n, const struct verify_request *req, const char *whose, char out[256],
-                        struct clv_err *err)
+static clv_rc node_name(const struct names *n, const struct verify_request *req, const char *whose,
+                        char out[256], struct clv_err *err)
 {
 	char folded[256];
 	char first[256] = "";
 	bool found = false;
 
 	if (n->n_mail > 0)
-		return err_set(err, CLV_E_AUTH, "%s is an operator's (it has an rfc822Name); it does not stand for a node", whose);
+		return err_set(err, CLV_E_AUTH,
+		               "%s is an operator's (it has an rfc822Name); it does not stand for a node",
+		               whose);
 	if (n->n_dns == 0)
-		return err_set(err, CLV_E_AUTH, "%s has no dNSName among its subject alternative names; the CN does not count", whose);
+		return err_set(err, CLV_E_AUTH,
+		               "%s has no dNSName among its subject alternative names; the CN does not count",
+		               whose);
 	for (size_t i = 0; i < n->n_dns; i++) {
 		if (memchr(n->dns[i].ptr, '*', n->dns[i].len) != NULL)
-			return bad_name(whose, "has the wildcard name", n->dns[i], "; a node's certificate names one host", err);
-		if (!fold_into(n->dns[i], folded) || !dns_grammar(slice_of(folded, n->dns[i].len), req->any_dns_name))
+			return bad_name(whose, "has the wildcard name", n->dns[i],
+			                "; a node's certificate names one host", err);
+		if (!fold_into(n->dns[i], folded) ||
+		    !dns_grammar(slice_of(folded, n->dns[i].len), req->any_dns_name))
 			return bad_name(whose, "has a dNSName that is no host name:", n->dns[i], "", err);
 		if (i == 0)
 			memcpy(first, folded, sizeof(first));
@@ -192,9 +209,12 @@ static clv_rc node_name(const struct names *n, const struct verify_request *req,
 		}
 	}
 	if (req->name != NULL && !found)
-		return bad_name(whose, "is not for the expected name but for", n->dns[0], n->n_dns > 1 ? " and others" : "", err);
+		return bad_name(whose, "is not for the expected name but for", n->dns[0],
+		                n->n_dns > 1 ? " and others" : "", err);
 	if (req->name == NULL && n->n_dns > 1 && !req->own)
-		return err_set(err, CLV_E_AUTH, "%s has %zu dNSNames; a node that dials must have exactly one", whose, n->n_dns);
+		return err_set(err, CLV_E_AUTH,
+		               "%s has %zu dNSNames; a node that dials must have exactly one", whose,
+		               n->n_dns);
 	if (req->name == NULL)
 		memcpy(out, first, sizeof(first));
 	return CLV_OK;
@@ -211,25 +231,27 @@ static bool mail_name(struct clv_slice s, char out[256])
 		return false;
 	local = (size_t)(at - s.ptr);
 	for (size_t i = 0; i < local; i++) {
-		if (s.ptr[i] <= 0x20 || s.ptr[i] >= 0x7f || s.ptr[i] == '@' || s.ptr[i] == '"' || s.ptr[i] == '\\')
+		if (s.ptr[i] <= 0x20 || s.ptr[i] >= 0x7f || s.ptr[i] == '@' || s.ptr[i] == '"' ||
+		    s.ptr[i] == '\\')
 			return false;
 		out[i] = (char)s.ptr[i];
 	}
-	if (!fold_into(slice_of(at + 1, s.len - local - 1), domain) || !dns_grammar(slice_str(domain), true) ||
-	    strlen(domain) != s.len - local - 1)
+	if (!fold_into(slice_of(at + 1, s.len - local - 1), domain) ||
+	    !dns_grammar(slice_str(domain), true) || strlen(domain) != s.len - local - 1)
 		return false;
 	out[local] = '@';
 	memcpy(out + local + 1, domain, strlen(domain) + 1);
 	return true;
 }
 
-static clv_rc operator_name(const struct names *n, const struct verify_request *req, const char *whose, char out[256],
-                            struct clv_err *err)
+static clv_rc operator_name(const struct names *n, const struct verify_request *req, const char *whose,
+                            char out[256], struct clv_err *err)
 {
 	char name[256] = "";
 
 	if (n->n_dns > 0)
-		return err_set(err, CLV_E_AUTH, "%s is a node's (it has a dNSName); a node does not log on", whose);
+		return err_set(err, CLV_E_AUTH, "%s is a node's (it has a dNSName); a node does not log on",
+		               whose);
 	if (n->n_mail > 1)
 		return err_set(err, CLV_E_AUTH, "%s has %zu mail addresses; expected one", whose, n->n_mail);
 	if (n->n_mail == 1 && !mail_name(n->mail[0], name))
@@ -240,7 +262,8 @@ static clv_rc operator_name(const struct names *n, const struct verify_request *
 	return CLV_OK;
 }
 
-clv_rc verify_leaf_name(X509 *x, const struct verify_request *req, const char *whose, char out[256], struct clv_err *err)
+clv_rc verify_leaf_name(X509 *x, const struct verify_request *req, const char *whose, char out[256],
+                        struct clv_err *err)
 {
 	int critical = -1;
 	GENERAL_NAMES *san = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);

@@ -10,8 +10,8 @@
 
 struct verify_anchors {
 	X509_STORE *store;
-	STACK_OF(X509) *cas;
-	STACK_OF(X509_CRL) *crls; /* NULL: revocation is not configured */
+	STACK_OF(X509) * cas;
+	STACK_OF(X509_CRL) * crls; /* NULL: revocation is not configured */
 	int64_t crl_grace_ms;
 };
 

@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAYS_MAX      36500
-#define FILE_LIMIT    (4u * 1024u * 1024u)
-#define CN_MAX        64
+#define DAYS_MAX   36500
+#define FILE_LIMIT (4u * 1024u * 1024u)
+#define CN_MAX     64
 
 static const char usage_text[] =
     "usage: clavigerd ca init DIR [--name CN] [--days N]\n"
@@ -50,28 +50,31 @@ static clv_rc load_authority(const struct ca_args *a, struct ca_pair *out, struc
 	char *cert = in_dir(a, "ca.pem");
 	char *key = in_dir(a, "ca.key");
 	STACK_OF(X509) *all = NULL;
-	struct ca_pair p = { 0 };
+	struct ca_pair p = {0};
 	clv_rc rc = CLV_FAILED;
 	struct clv_buf b;
 
 	buf_init(&b, FILE_LIMIT);
 	if (read_file(cert, false, &b, err) != CLV_OK) {
 		if (err->code == CLV_E_NOTFOUND)
-			(void)err_set(err, CLV_E_NOTFOUND, "%s is no authority's folder: there is no ca.pem; make one with: clavigerd ca init %s",
+			(void)err_set(err, CLV_E_NOTFOUND,
+			              "%s is no authority's folder: there is no ca.pem; make one with: "
+			              "clavigerd ca init %s",
 			              a->dir, a->dir);
 		goto out;
 	}
 	if (cert_from_pem(buf_slice(&b), cert, &all, err) != CLV_OK)
 		goto out;
 	p.x = sk_X509_shift(all);
-	if (read_file(key, true, &b, err) != CLV_OK || cert_key_from_pem(buf_slice(&b), key, &p.key, err) != CLV_OK)
+	if (read_file(key, true, &b, err) != CLV_OK ||
+	    cert_key_from_pem(buf_slice(&b), key, &p.key, err) != CLV_OK)
 		goto out;
 	if (X509_check_private_key(p.x, p.key) != 1) {
 		(void)err_set(err, CLV_E_CONFIG, "%s does not belong to %s", key, cert);
 		goto out;
 	}
 	*out = p;
-	p = (struct ca_pair){ 0 };
+	p = (struct ca_pair){0};
 	rc = CLV_OK;
 out:
 	ca_pair_release(&p);
@@ -90,7 +93,8 @@ static clv_rc load_crl(const struct ca_args *a, X509_CRL **out, struct clv_err *
 	struct clv_buf b;
 
 	buf_init(&b, FILE_LIMIT);
-	if (read_file(path, false, &b, err) == CLV_OK && cert_crls_from_pem(buf_slice(&b), path, &all, err) == CLV_OK) {
+	if (read_file(path, false, &b, err) == CLV_OK &&
+	    cert_crls_from_pem(buf_slice(&b), path, &all, err) == CLV_OK) {
 		*out = sk_X509_CRL_shift(all);
 		rc = CLV_OK;
 	}
@@ -131,7 +135,8 @@ static void say_cert(const char *path, X509 *x)
 
 /* ---- init ---- */
 
-static clv_rc store_authority(const struct ca_args *a, const struct ca_pair *p, X509_CRL *crl, struct clv_err *err)
+static clv_rc store_authority(const struct ca_args *a, const struct ca_pair *p, X509_CRL *crl,
+                              struct clv_err *err)
 {
 	char *cert = in_dir(a, "ca.pem");
 	char *key = in_dir(a, "ca.key");
@@ -142,7 +147,8 @@ static clv_rc store_authority(const struct ca_args *a, const struct ca_pair *p, 
 	buf_init(&key_pem, FILE_LIMIT);
 	buf_init(&cert_pem, FILE_LIMIT);
 	if (file_exists(cert) || file_exists(key) || file_exists(list)) {
-		(void)err_set(err, CLV_E_EXISTS, "%s holds an authority already; choose another folder", a->dir);
+		(void)err_set(err, CLV_E_EXISTS, "%s holds an authority already; choose another folder",
+		              a->dir);
 		goto out;
 	}
 	if (ca_put_key(&key_pem, p->key, err) != CLV_OK || ca_put_cert(&cert_pem, p->x, err) != CLV_OK)
@@ -169,14 +175,14 @@ out:
 
 static clv_rc do_init(const struct ca_args *a, struct clv_err *err)
 {
-	struct ca_pair p = { 0 };
+	struct ca_pair p = {0};
 	X509_CRL *crl = NULL;
 	clv_rc rc = CLV_FAILED;
 
 	if (file_mkdirs(a->dir, 0755, err) != CLV_OK)
 		return CLV_FAILED;
-	if (ca_make_authority(a->name == NULL ? "Claviger lab authority" : a->name, a->days == 0 ? 3650 : a->days, &p, err) ==
-	        CLV_OK &&
+	if (ca_make_authority(a->name == NULL ? "Claviger lab authority" : a->name,
+	                      a->days == 0 ? 3650 : a->days, &p, err) == CLV_OK &&
 	    ca_make_crl(&p, NULL, NULL, 0, &crl, err) == CLV_OK)
 		rc = store_authority(a, &p, crl, err);
 	X509_CRL_free(crl);
@@ -202,7 +208,8 @@ static clv_rc store_leaf(const struct ca_args *a, const struct ca_pair *p, struc
 	buf_init(&key_pem, FILE_LIMIT);
 	buf_init(&cert_pem, FILE_LIMIT);
 	if (file_exists(cert) || file_exists(key)) {
-		(void)err_set(err, CLV_E_EXISTS, "%s exists already; give another place with --out PREFIX, or move it away",
+		(void)err_set(err, CLV_E_EXISTS,
+		              "%s exists already; give another place with --out PREFIX, or move it away",
 		              file_exists(cert) ? cert : key);
 		goto out;
 	}
@@ -238,15 +245,16 @@ static clv_rc check_life(const struct ca_pair *ca, int64_t days, struct clv_err 
 	if (clock_wall_ms() + days * 86400000ll <= end)
 		return CLV_OK;
 	clock_rfc3339(end, false, day);
-	return err_set(err, CLV_E_USAGE, "%lld days reach beyond the authority's own end, %s; give fewer with --days",
+	return err_set(err, CLV_E_USAGE,
+	               "%lld days reach beyond the authority's own end, %s; give fewer with --days",
 	               (long long)days, day);
 }
 
 static clv_rc do_issue(const struct ca_args *a, struct clv_err *err)
 {
-	struct ca_leaf leaf = { a->what, a->mail, a->days == 0 ? 365 : a->days };
-	struct ca_pair ca = { 0 };
-	struct ca_pair p = { 0 };
+	struct ca_leaf leaf = {a->what, a->mail, a->days == 0 ? 365 : a->days};
+	struct ca_pair ca = {0};
+	struct ca_pair p = {0};
 	clv_rc rc = CLV_FAILED;
 
 	if (load_authority(a, &ca, err) == CLV_OK && check_life(&ca, leaf.days, err) == CLV_OK &&
@@ -299,14 +307,15 @@ static bool has_serial(const X509 *x, const char *text)
 	return n > 0 && mine[n] == '\0';
 }
 
-static clv_rc take_one(const char *path, STACK_OF(X509) *found, X509 **out, struct clv_err *err)
+static clv_rc take_one(const char *path, STACK_OF(X509) * found, X509 **out, struct clv_err *err)
 {
 	STACK_OF(X509) *all = NULL;
 	clv_rc rc = CLV_FAILED;
 	struct clv_buf b;
 
 	buf_init(&b, FILE_LIMIT);
-	if (read_file(path, false, &b, err) == CLV_OK && cert_from_pem(buf_slice(&b), path, &all, err) == CLV_OK) {
+	if (read_file(path, false, &b, err) == CLV_OK &&
+	    cert_from_pem(buf_slice(&b), path, &all, err) == CLV_OK) {
 		*out = sk_X509_shift(all);
 		if (found != NULL && sk_X509_push(found, *out) <= 0)
 			clv_fatal("out of memory");
@@ -317,7 +326,7 @@ static clv_rc take_one(const char *path, STACK_OF(X509) *found, X509 **out, stru
 	return rc;
 }
 
-static clv_rc search(const struct ca_args *a, STACK_OF(X509) *found, struct clv_err *err)
+static clv_rc search(const struct ca_args *a, STACK_OF(X509) * found, struct clv_err *err)
 {
 	char *folder = in_dir(a, "issued");
 	DIR *d = opendir(folder);
@@ -349,7 +358,8 @@ static clv_rc search(const struct ca_args *a, STACK_OF(X509) *found, struct clv_
 	return rc;
 }
 
-static clv_rc find_certs(const struct ca_args *a, const struct ca_pair *ca, STACK_OF(X509) *found, struct clv_err *err)
+static clv_rc find_certs(const struct ca_args *a, const struct ca_pair *ca, STACK_OF(X509) * found,
+                         struct clv_err *err)
 {
 	struct clv_text *shown;
 	X509 *x;
@@ -360,7 +370,8 @@ static clv_rc find_certs(const struct ca_args *a, const struct ca_pair *ca, STAC
 		return CLV_OK;
 	shown = text_new_str(a->what);
 	if (!file_exists(a->what))
-		(void)err_set(err, CLV_E_NOTFOUND, "'%s' is neither a name nor a serial number under %s/issued, nor a file",
+		(void)err_set(err, CLV_E_NOTFOUND,
+		              "'%s' is neither a name nor a serial number under %s/issued, nor a file",
 		              text_str(shown), a->dir);
 	text_free(shown);
 	if (!file_exists(a->what) || take_one(a->what, found, &x, err) != CLV_OK)
@@ -374,7 +385,7 @@ static clv_rc do_revoke(const struct ca_args *a, struct clv_err *err)
 {
 	STACK_OF(X509) *found = sk_X509_new_null();
 	X509 **revoked = NULL;
-	struct ca_pair ca = { 0 };
+	struct ca_pair ca = {0};
 	X509_CRL *fresh = NULL;
 	X509_CRL *old = NULL;
 	clv_rc rc = CLV_FAILED;
@@ -424,28 +435,30 @@ static clv_rc check_names(const struct ca_args *a, const char *verb, struct clv_
 {
 	if (a->name != NULL && (strlen(a->name) == 0 || strlen(a->name) > CN_MAX))
 		return err_set(err, CLV_E_USAGE, "--name takes 1 to %d bytes", CN_MAX);
-	if (strcmp(verb, "issue") != 0)
+	if (strcmp(verb, "issue") != 0 || a->what == NULL)
 		return CLV_OK;
 	if (strlen(a->what) > CN_MAX)
-		return err_set(err, CLV_E_USAGE, "a name of at most %d bytes fits a certificate's common name", CN_MAX);
+		return err_set(err, CLV_E_USAGE,
+		               "a name of at most %d bytes fits a certificate's common name", CN_MAX);
 	if (a->mail == NULL)
 		return verify_node_name(slice_str(a->what), err);
 	for (const char *p = a->what; *p != '\0'; p++) {
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '_' ||
-		      (p != a->what && (*p == '.' || *p == '-'))))
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+		      *p == '_' || (p != a->what && (*p == '.' || *p == '-'))))
 			return err_set(err, CLV_E_USAGE,
-			               "an operator's NAME becomes a file name; expected letters, digits, dots, hyphens, underscores");
+			               "an operator's NAME becomes a file name; expected letters, digits, "
+			               "dots, hyphens, underscores");
 	}
 	return a->what[0] != '\0' ? CLV_OK : err_set(err, CLV_E_USAGE, "an empty name");
 }
 
 static clv_rc parse(int argc, char **argv, const char *allowed, struct ca_args *a, struct clv_err *err)
 {
-	static const struct option longs[] = { { "name", required_argument, NULL, 'n' },
-		                               { "days", required_argument, NULL, 'd' },
-		                               { "operator", required_argument, NULL, 'm' },
-		                               { "out", required_argument, NULL, 'o' },
-		                               { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = {{"name", required_argument, NULL, 'n'},
+	                                      {"days", required_argument, NULL, 'd'},
+	                                      {"operator", required_argument, NULL, 'm'},
+	                                      {"out", required_argument, NULL, 'o'},
+	                                      {NULL, 0, NULL, 0}};
 	int c;
 
 	opterr = 0;
@@ -465,7 +478,8 @@ static clv_rc parse(int argc, char **argv, const char *allowed, struct ca_args *
 	a->dir = optind < argc ? argv[optind] : NULL;
 	a->what = optind + 1 < argc ? argv[optind + 1] : NULL;
 	if (a->dir == NULL || a->dir[0] == '\0' || argc - optind > 2)
-		return err_set(err, CLV_E_USAGE, "expected a folder%s", argc - optind > 2 ? " and one name" : "");
+		return err_set(err, CLV_E_USAGE, "expected a folder%s",
+		               argc - optind > 2 ? " and one name" : "");
 	return CLV_OK;
 }
 
@@ -476,8 +490,10 @@ int cli_ca(int argc, char **argv)
 		const char *allowed;
 		bool takes_what;
 		clv_rc (*run)(const struct ca_args *a, struct clv_err *err);
-	} verbs[] = { { "init", "nd", false, do_init }, { "issue", "dmo", true, do_issue }, { "revoke", "", true, do_revoke } };
-	struct ca_args a = { 0 };
+	} verbs[] = {{"init", "nd", false, do_init},
+	             {"issue", "dmo", true, do_issue},
+	             {"revoke", "", true, do_revoke}};
+	struct ca_args a = {0};
 	struct clv_err err;
 	clv_rc rc = CLV_FAILED;
 
@@ -486,7 +502,9 @@ int cli_ca(int argc, char **argv)
 			continue;
 		rc = parse(argc - 1, argv + 1, verbs[i].allowed, &a, &err);
 		if (rc == CLV_OK && (a.what != NULL) != verbs[i].takes_what)
-			rc = err_set(&err, CLV_E_USAGE, verbs[i].takes_what ? "expected a folder and a name" : "expected a folder alone");
+			rc = err_set(&err, CLV_E_USAGE,
+			             verbs[i].takes_what ? "expected a folder and a name"
+			                                 : "expected a folder alone");
 		if (rc == CLV_OK)
 			rc = check_names(&a, argv[1], &err);
 		if (rc == CLV_OK)

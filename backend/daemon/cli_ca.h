@@ -21,10 +21,11 @@ struct ca_leaf {
 
 CLV_MUST clv_rc ca_make_authority(const char *cn, int64_t days, struct ca_pair *out, struct clv_err *err);
 /* Checked by the product's own judgement before it is given out. */
-CLV_MUST clv_rc ca_make_leaf(const struct ca_pair *ca, const struct ca_leaf *leaf, struct ca_pair *out, struct clv_err *err);
+CLV_MUST clv_rc ca_make_leaf(const struct ca_pair *ca, const struct ca_leaf *leaf, struct ca_pair *out,
+                             struct clv_err *err);
 /* A list with the entries of `old` (may be NULL) and n more. */
-CLV_MUST clv_rc ca_make_crl(const struct ca_pair *ca, X509_CRL *old, X509 *const *revoked, size_t n, X509_CRL **out,
-                            struct clv_err *err);
+CLV_MUST clv_rc ca_make_crl(const struct ca_pair *ca, X509_CRL *old, X509 *const *revoked, size_t n,
+                            X509_CRL **out, struct clv_err *err);
 bool ca_is_revoked(X509_CRL *crl, X509 *x);
 void ca_pair_release(struct ca_pair *p);
 /* Upper-case hexadecimal; false when it does not fit. */

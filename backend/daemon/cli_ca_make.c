@@ -14,16 +14,16 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define BACK_MS     600000ll /* notBefore lies ten minutes back: clocks differ */
-#define DAY_MS      86400000ll
-#define CRL_DAYS    365
-#define SERIAL_LEN  16
+#define BACK_MS    600000ll /* notBefore lies ten minutes back: clocks differ */
+#define DAY_MS     86400000ll
+#define CRL_DAYS   365
+#define SERIAL_LEN 16
 
 void ca_pair_release(struct ca_pair *p)
 {
 	X509_free(p->x);
 	EVP_PKEY_free(p->key);
-	*p = (struct ca_pair){ 0 };
+	*p = (struct ca_pair){0};
 }
 
 static clv_rc crypto(struct clv_err *err, const char *what)
@@ -78,7 +78,8 @@ static bool add_name(X509 *x, int type, const char *name)
 	if (names == NULL || one == NULL || s == NULL || ASN1_STRING_set(s, name, -1) != 1)
 		clv_fatal("out of memory");
 	GENERAL_NAME_set0_value(one, type, s);
-	ok = sk_GENERAL_NAME_push(names, one) > 0 && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0) == 1;
+	ok = sk_GENERAL_NAME_push(names, one) > 0 &&
+	     X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0) == 1;
 	GENERAL_NAMES_free(names);
 	return ok;
 }
@@ -93,13 +94,15 @@ static bool start(struct ca_pair *p, const char *cn, const X509_NAME *issuer, in
 		return false;
 	subject = X509_get_subject_name(p->x);
 	return X509_set_version(p->x, X509_VERSION_3) == 1 && set_serial(p->x) && set_times(p->x, days) &&
-	       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) == 1 &&
-	       X509_set_issuer_name(p->x, issuer == NULL ? subject : issuer) == 1 && X509_set_pubkey(p->x, p->key) == 1;
+	       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1,
+	                                  0) == 1 &&
+	       X509_set_issuer_name(p->x, issuer == NULL ? subject : issuer) == 1 &&
+	       X509_set_pubkey(p->x, p->key) == 1;
 }
 
 clv_rc ca_make_authority(const char *cn, int64_t days, struct ca_pair *out, struct clv_err *err)
 {
-	struct ca_pair p = { 0 };
+	struct ca_pair p = {0};
 	X509V3_CTX ctx;
 	bool ok = start(&p, cn, NULL, days);
 
@@ -107,7 +110,8 @@ clv_rc ca_make_authority(const char *cn, int64_t days, struct ca_pair *out, stru
 	ok = ok && add(p.x, &ctx, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 	     add(p.x, &ctx, NID_key_usage, "critical,keyCertSign,cRLSign") &&
 	     add(p.x, &ctx, NID_subject_key_identifier, "hash") &&
-	     add(p.x, &ctx, NID_authority_key_identifier, "keyid:always") && X509_sign(p.x, p.key, EVP_sha256()) > 0;
+	     add(p.x, &ctx, NID_authority_key_identifier, "keyid:always") &&
+	     X509_sign(p.x, p.key, EVP_sha256()) > 0;
 	if (!ok) {
 		ca_pair_release(&p);
 		return crypto(err, "making the authority's certificate");
@@ -118,10 +122,10 @@ clv_rc ca_make_authority(const char *cn, int64_t days, struct ca_pair *out, stru
 
 static clv_rc check_leaf(const struct ca_pair *ca, const struct ca_leaf *leaf, X509 *x, struct clv_err *err)
 {
-	struct verify_request req = { .kind = leaf->mail == NULL ? VERIFY_NODE : VERIFY_OPERATOR,
-		                      .role = VERIFY_PEER_CLIENT,
-		                      .name = leaf->mail == NULL ? leaf->name : NULL,
-		                      .at_ms = clock_wall_ms() };
+	struct verify_request req = {.kind = leaf->mail == NULL ? VERIFY_NODE : VERIFY_OPERATOR,
+	                             .role = VERIFY_PEER_CLIENT,
+	                             .name = leaf->mail == NULL ? leaf->name : NULL,
+	                             .at_ms = clock_wall_ms()};
 	struct verify_anchors *a = NULL;
 	struct verify_result result;
 	unsigned char *der = NULL;
@@ -147,9 +151,10 @@ out:
 	return rc;
 }
 
-clv_rc ca_make_leaf(const struct ca_pair *ca, const struct ca_leaf *leaf, struct ca_pair *out, struct clv_err *err)
+clv_rc ca_make_leaf(const struct ca_pair *ca, const struct ca_leaf *leaf, struct ca_pair *out,
+                    struct clv_err *err)
 {
-	struct ca_pair p = { 0 };
+	struct ca_pair p = {0};
 	X509V3_CTX ctx;
 	bool ok = start(&p, leaf->name, X509_get_subject_name(ca->x), leaf->days);
 
@@ -159,7 +164,8 @@ clv_rc ca_make_leaf(const struct ca_pair *ca, const struct ca_leaf *leaf, struct
 	     add(p.x, &ctx, NID_ext_key_usage, leaf->mail == NULL ? "clientAuth,serverAuth" : "clientAuth") &&
 	     add(p.x, &ctx, NID_subject_key_identifier, "hash") &&
 	     add(p.x, &ctx, NID_authority_key_identifier, "keyid:always") &&
-	     add_name(p.x, leaf->mail == NULL ? GEN_DNS : GEN_EMAIL, leaf->mail == NULL ? leaf->name : leaf->mail) &&
+	     add_name(p.x, leaf->mail == NULL ? GEN_DNS : GEN_EMAIL,
+	              leaf->mail == NULL ? leaf->name : leaf->mail) &&
 	     X509_sign(p.x, ca->key, EVP_sha256()) > 0;
 	if (!ok) {
 		ca_pair_release(&p);
@@ -196,7 +202,8 @@ static bool add_revoked(X509_CRL *crl, const ASN1_INTEGER *serial, const ASN1_TI
 	X509_REVOKED *r = X509_REVOKED_new();
 
 	if (r != NULL && X509_REVOKED_set_serialNumber(r, (ASN1_INTEGER *)(uintptr_t)serial) == 1 &&
-	    X509_REVOKED_set_revocationDate(r, (ASN1_TIME *)(uintptr_t)when) == 1 && X509_CRL_add0_revoked(crl, r) == 1)
+	    X509_REVOKED_set_revocationDate(r, (ASN1_TIME *)(uintptr_t)when) == 1 &&
+	    X509_CRL_add0_revoked(crl, r) == 1)
 		return true;
 	X509_REVOKED_free(r);
 	return false;
@@ -292,7 +299,9 @@ clv_rc ca_put_key(struct clv_buf *b, EVP_PKEY *key, struct clv_err *err)
 {
 	BIO *bio = BIO_new(BIO_s_secmem());
 
-	return take_bio(bio, bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1, b, err);
+	return take_bio(
+	    bio, bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1, b,
+	    err);
 }
 
 clv_rc ca_put_crl(struct clv_buf *b, X509_CRL *crl, struct clv_err *err)

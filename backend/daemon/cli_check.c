@@ -57,14 +57,17 @@ static void check_secret(struct check *c)
 		return;
 	}
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
-		check_problem(c, "chmod 400 it and see who could have read it", "the machine secret %s has mode %04o", path,
-		              (unsigned)(st.st_mode & 07777));
+		check_problem(c, "chmod 400 it and see who could have read it",
+		              "the machine secret %s has mode %04o", path, (unsigned)(st.st_mode & 07777));
 	else
-		check_say("vault", "opened by the machine secret %s (protects copies and backups of the state, not a stolen disk)",
+		check_say("vault",
+		          "opened by the machine secret %s (protects copies and backups of the state, not a "
+		          "stolen disk)",
 		          path);
 	if (strncmp(path, state, strlen(state)) == 0 && path[strlen(state)] == '/')
 		check_problem(c, "move it elsewhere and set machine_secret under [node]",
-		              "the machine secret lies inside the state folder, so that a copy of the state opens itself");
+		              "the machine secret lies inside the state folder, so that a copy of the state "
+		              "opens itself");
 }
 
 static void check_node(struct check *c)
@@ -74,21 +77,25 @@ static void check_node(struct check *c)
 	struct stat st;
 	struct clv_err err;
 
-	check_say("node", "%s, %s of group %s", name, conf_str(c->conf, "node", "role"), conf_str(c->conf, "node", "group"));
+	check_say("node", "%s, %s of group %s", name, conf_str(c->conf, "node", "role"),
+	          conf_str(c->conf, "node", "group"));
 	if (verify_node_name(slice_str(name), &err) != CLV_OK)
-		check_problem(c, "set name under [node] to the full host name, in lower case", "%s", err.text);
+		check_problem(c, "set name under [node] to the full host name, in lower case", "%s",
+		              err.text);
 	if (stat(state, &st) != 0)
 		check_say("state", "%s (is made at the first start)", state);
 	else if (!S_ISDIR(st.st_mode))
-		check_problem(c, "move the file away or set state under [node]", "the state folder %s is no folder", state);
+		check_problem(c, "move the file away or set state under [node]",
+		              "the state folder %s is no folder", state);
 	else if ((st.st_mode & 022) != 0)
-		check_problem(c, "chmod go-w it", "the state folder %s can be written by others (mode %04o)", state,
-		              (unsigned)(st.st_mode & 07777));
+		check_problem(c, "chmod go-w it", "the state folder %s can be written by others (mode %04o)",
+		              state, (unsigned)(st.st_mode & 07777));
 	else
 		check_say("state", "%s", state);
 	check_secret(c);
 	if (conf_bool(c->conf, "node", "bare"))
-		check_say("warning", "bare = yes: the service runs without its sandbox where that cannot be set up");
+		check_say("warning",
+		          "bare = yes: the service runs without its sandbox where that cannot be set up");
 }
 
 /* ---- the links ---- */
@@ -106,7 +113,8 @@ static bool split_server(const char *item, char host[256], char port[8])
 	host[len] = '\0';
 	if (colon == NULL)
 		return true;
-	if (strlen(colon + 1) < 1 || strlen(colon + 1) > 5 || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+	if (strlen(colon + 1) < 1 || strlen(colon + 1) > 5 ||
+	    strspn(colon + 1, "0123456789") != strlen(colon + 1))
 		return false;
 	for (const char *p = colon + 1; *p != '\0'; p++)
 		value = value * 10 + (*p - '0');
@@ -129,21 +137,25 @@ static void check_link(struct check *c, const char *item)
 	struct clv_err err;
 
 	if (!split_server(item, host, port)) {
-		check_problem(c, "write host or host:port, with a port from 1 to 65535", "server '%s' cannot be read", item);
+		check_problem(c, "write host or host:port, with a port from 1 to 65535",
+		              "server '%s' cannot be read", item);
 		return;
 	}
 	if (verify_node_name(slice_str(host), &err) != CLV_OK) {
-		check_problem(c, "name the server as its certificate does, by its full host name", "server: %s", err.text);
+		check_problem(c, "name the server as its certificate does, by its full host name",
+		              "server: %s", err.text);
 		return;
 	}
 	if (strcmp(mechanism, "kerberos") == 0)
 		check_problem(c, "set mechanism = certificate or auto and install a certificate",
-		              "link to %s:%s: mechanism = kerberos, which this version does not speak", host, port);
+		              "link to %s:%s: mechanism = kerberos, which this version does not speak", host,
+		              port);
 	else if (!c->usable)
-		check_problem(c, "mend the certificate (see above)", "link to %s:%s: no certificate could be used", host, port);
+		check_problem(c, "mend the certificate (see above)",
+		              "link to %s:%s: no certificate could be used", host, port);
 	else
-		check_say("link", "%s:%s by certificate %s (%s); the server must prove the name %s", host, port, c->thumb,
-		          why_of(mechanism), host);
+		check_say("link", "%s:%s by certificate %s (%s); the server must prove the name %s", host,
+		          port, c->thumb, why_of(mechanism), host);
 }
 
 static void check_links(struct check *c)
@@ -156,21 +168,24 @@ static void check_links(struct check *c)
 	for (size_t i = 0; i < n; i++)
 		check_link(c, servers[i]);
 	if (n == 0 && !is_server)
-		check_problem(c, "add server = HOST under [channel]", "this %s has no server to connect to", role);
+		check_problem(c, "add server = HOST under [channel]", "this %s has no server to connect to",
+		              role);
 	if (!is_server)
 		return;
 	n = conf_list(c->conf, "channel", "listen", &servers);
 	for (size_t i = 0; i < n; i++)
-		check_say("listen", "%s for nodes, by certificate %s", servers[i], c->usable ? c->thumb : "(none usable)");
+		check_say("listen", "%s for nodes, by certificate %s", servers[i],
+		          c->usable ? c->thumb : "(none usable)");
 	n = conf_list(c->conf, "channel", "listen_console", &servers);
 	for (size_t i = 0; i < n; i++)
-		check_say("listen", "%s for consoles, by certificate %s", servers[i], c->usable ? c->thumb : "(none usable)");
+		check_say("listen", "%s for consoles, by certificate %s", servers[i],
+		          c->usable ? c->thumb : "(none usable)");
 	check_say("listen", "%s for consoles on this host", conf_str(c->conf, "channel", "console_socket"));
 }
 
 static int check_file(const char *path)
 {
-	struct check c = { 0 };
+	struct check c = {0};
 	struct clv_err err;
 
 	if (channel_process_init(&err) != CLV_OK || options_load(path, &c.conf, &err) != CLV_OK) {

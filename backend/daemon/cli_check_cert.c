@@ -28,7 +28,8 @@ static const char *path_of(const struct check *c, const char *option)
 	return conf_str(c->conf, "channel", option);
 }
 
-static void read_one(struct check *c, struct files *f, const char *option, bool private, bool needed, struct clv_buf *b)
+static void read_one(struct check *c, struct files *f, const char *option, bool private, bool needed,
+                     struct clv_buf *b)
 {
 	const char *path = path_of(c, option);
 	struct clv_err err;
@@ -49,9 +50,10 @@ static void read_one(struct check *c, struct files *f, const char *option, bool 
 	if (rc == CLV_OK)
 		return;
 	f->whole = false;
-	check_problem(c, err.code == CLV_E_NOTFOUND ? "put the file there or correct the path"
-	                 : err.code == CLV_E_DENIED ? "chmod 600 it"
-	                                            : "make it readable for the service",
+	check_problem(c,
+	              err.code == CLV_E_NOTFOUND ? "put the file there or correct the path"
+	              : err.code == CLV_E_DENIED ? "chmod 600 it"
+	                                         : "make it readable for the service",
 	              "channel.%s (line %d): %s", option, conf_line(c->conf, "channel", option), err.text);
 }
 
@@ -91,7 +93,10 @@ static void say_sans(X509 *x)
 			continue;
 		}
 		t = text_new(slice_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)));
-		check_say("  name", "%s %s", type == GEN_DNS ? "DNS" : type == GEN_EMAIL ? "mail" : "URI (does not count)",
+		check_say("  name", "%s %s",
+		          type == GEN_DNS     ? "DNS"
+		          : type == GEN_EMAIL ? "mail"
+		                              : "URI (does not count)",
 		          text_str(t));
 		text_free(t);
 	}
@@ -153,7 +158,7 @@ static void say_cert(struct check *c, X509 *x)
 	say_thumbs(c, x);
 }
 
-static void say_chain(const STACK_OF(X509) *certs, const STACK_OF(X509) *cas)
+static void say_chain(const STACK_OF(X509) * certs, const STACK_OF(X509) * cas)
 {
 	X509 *last = sk_X509_value(certs, sk_X509_num(certs) - 1);
 
@@ -191,17 +196,18 @@ static bool has_own_name(X509 *x, const char *name)
 static const char *fix_of(const char *text)
 {
 	static const char *const rows[][2] = {
-		{ "expired", "renew the certificate at the authority and put it in place; no restart is needed" },
-		{ "not valid before", "check this host's clock, or wait" },
-		{ "not by our CA", "add the issuing authority to the file of channel.ca, and intermediates behind the certificate" },
-		{ "key usage", "have it issued again with client and server authentication and digitalSignature" },
-		{ "dNSName", "have it issued again with the full host name as subject alternative name (DNS)" },
-		{ "wildcard", "have it issued again for this one host" },
-		{ "does not belong", "put the key that belongs to the certificate into channel.key" },
-		{ "revocation list", "fetch a current list of that authority into the file of channel.crl" },
-		{ "revoked", "have a new certificate issued and find out why this one was revoked" },
-		{ "weak", "have it issued again with SHA-256 and an RSA key of 2048 bits or EC P-256 at least" },
-		{ "CA:TRUE", "have a leaf certificate issued; an authority's own cannot be used" },
+	    {"expired", "renew the certificate at the authority and put it in place; no restart is needed"},
+	    {"not valid before", "check this host's clock, or wait"},
+	    {"not by our CA",
+	     "add the issuing authority to the file of channel.ca, and intermediates behind the certificate"},
+	    {"key usage", "have it issued again with client and server authentication and digitalSignature"},
+	    {"dNSName", "have it issued again with the full host name as subject alternative name (DNS)"},
+	    {"wildcard", "have it issued again for this one host"},
+	    {"does not belong", "put the key that belongs to the certificate into channel.key"},
+	    {"revocation list", "fetch a current list of that authority into the file of channel.crl"},
+	    {"revoked", "have a new certificate issued and find out why this one was revoked"},
+	    {"weak", "have it issued again with SHA-256 and an RSA key of 2048 bits or EC P-256 at least"},
+	    {"CA:TRUE", "have a leaf certificate issued; an authority's own cannot be used"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -217,11 +223,14 @@ static void check_own(struct check *c, X509 *leaf)
 
 	if (!has_own_name(leaf, conf_str(c->conf, "node", "name"))) {
 		c->usable = false;
-		check_problem(c, "set name under [node] to the certificate's DNS name, or have one issued for this name",
-		              "the certificate does not have this node's name %s", conf_str(c->conf, "node", "name"));
+		check_problem(
+		    c,
+		    "set name under [node] to the certificate's DNS name, or have one issued for this name",
+		    "the certificate does not have this node's name %s", conf_str(c->conf, "node", "name"));
 	}
 	if (c->usable && left < WARN_DAYS * DAY_MS)
-		check_say("warning", "the certificate ends in %lld days: renew it now", (long long)(left / DAY_MS));
+		check_say("warning", "the certificate ends in %lld days: renew it now",
+		          (long long)(left / DAY_MS));
 }
 
 static void check_crls(struct check *c, struct clv_slice pem)
@@ -230,7 +239,8 @@ static void check_crls(struct check *c, struct clv_slice pem)
 	struct clv_err err;
 
 	if (path_of(c, "crl") == NULL) {
-		check_say("revocation", "not configured: a revoked certificate is accepted until it ends (set crl under [channel])");
+		check_say("revocation", "not configured: a revoked certificate is accepted until it ends "
+		                        "(set crl under [channel])");
 		return;
 	}
 	if (cert_crls_from_pem(pem, path_of(c, "crl"), &all, &err) != CLV_OK) {
@@ -246,7 +256,9 @@ static void check_crls(struct check *c, struct clv_slice pem)
 		cert_name_label(X509_CRL_get_issuer(crl), label);
 		clock_rfc3339(next, false, day);
 		check_say("revocation", "%s: %d revoked, next list due %s", label,
-		          sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) < 0 ? 0 : sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)),
+		          sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)) < 0
+		              ? 0
+		              : sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)),
 		          day);
 		if (next != INT64_MIN && next < clock_wall_ms())
 			check_problem(c, "fetch a current list; peers are refused when crl_grace has passed",
@@ -258,12 +270,12 @@ static void check_crls(struct check *c, struct clv_slice pem)
 /* The set as the service would take it. */
 static void check_set(struct check *c, const struct files *f, X509 *leaf)
 {
-	struct chan_creds_pem pem = { .ca = buf_slice(&f->ca),
-		                      .cert = buf_slice(&f->cert),
-		                      .key = buf_slice(&f->key),
-		                      .crl = buf_slice(&f->crl),
-		                      .crl_grace_ms = conf_int(c->conf, "channel", "crl_grace"),
-		                      .peer_kind_accept = VERIFY_NODE };
+	struct chan_creds_pem pem = {.ca = buf_slice(&f->ca),
+	                             .cert = buf_slice(&f->cert),
+	                             .key = buf_slice(&f->key),
+	                             .crl = buf_slice(&f->crl),
+	                             .crl_grace_ms = conf_int(c->conf, "channel", "crl_grace"),
+	                             .peer_kind_accept = VERIFY_NODE};
 	struct chan_creds *creds;
 	struct clv_err err;
 
@@ -289,13 +301,15 @@ static void show_files(struct check *c, const struct files *f)
 			check_problem(c, "put the authorities' certificates there, in PEM", "%s", err.text);
 		for (int i = 0; i < sk_X509_num(cas); i++) {
 			say_name("authority", X509_get_subject_name(sk_X509_value(cas, i)));
-			say_day("  valid", X509_get0_notBefore(sk_X509_value(cas, i)), X509_get0_notAfter(sk_X509_value(cas, i)));
+			say_day("  valid", X509_get0_notBefore(sk_X509_value(cas, i)),
+			        X509_get0_notAfter(sk_X509_value(cas, i)));
 		}
 	}
 	if (buf_slice(&f->cert).len > 0) {
 		check_say("certificate", "%s", path_of(c, "certificate"));
 		if (cert_from_pem(buf_slice(&f->cert), path_of(c, "certificate"), &certs, &err) != CLV_OK) {
-			check_problem(c, "put the certificate there, in PEM, intermediates behind it", "%s", err.text);
+			check_problem(c, "put the certificate there, in PEM, intermediates behind it", "%s",
+			              err.text);
 		} else {
 			say_cert(c, sk_X509_value(certs, 0));
 			say_chain(certs, cas);
@@ -310,7 +324,7 @@ static void show_files(struct check *c, const struct files *f)
 
 void check_channel(struct check *c)
 {
-	struct files f = { .whole = true };
+	struct files f = {.whole = true};
 
 	read_one(c, &f, "ca", false, true, &f.ca);
 	read_one(c, &f, "certificate", false, true, &f.cert);

@@ -9,12 +9,12 @@ static void leaf(const struct bad_world *w, const struct mk_spec *s, const char 
 	out->leaf = mk_issue(s, mk_key(key, false), &w->ca);
 }
 
-#define SIMPLE(name, code)                                                       \
-	static void name(const struct bad_world *w, struct bad_case *out)        \
-	{                                                                        \
-		struct mk_spec s = mk_node(BAD_NAME);                            \
-										 \
-		code leaf(w, &s, "P-256", out);                                  \
+#define SIMPLE(name, code)                                                \
+	static void name(const struct bad_world *w, struct bad_case *out) \
+	{                                                                 \
+		struct mk_spec s = mk_node(BAD_NAME);                     \
+                                                                          \
+		code leaf(w, &s, "P-256", out);                           \
 	}
 
 SIMPLE(expired, s.from_s = -30 * MK_DAY; s.to_s = -1;)
@@ -48,7 +48,8 @@ SIMPLE(escape_in_name, s.raw_dns = SLICE_LIT("\x1b[2Jweb01.ops.test");)
 SIMPLE(empty_name, s.raw_dns = SLICE_LIT("");)
 SIMPLE(leading_hyphen, s.raw_dns = SLICE_LIT("-web01.ops.test");)
 SIMPLE(trailing_hyphen, s.raw_dns = SLICE_LIT("web01-.ops.test");)
-SIMPLE(long_label, s.raw_dns = SLICE_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.ops.test");)
+SIMPLE(long_label,
+       s.raw_dns = SLICE_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.ops.test");)
 SIMPLE(empty_san, s.raw_san = "3000";)
 SIMPLE(broken_san, s.raw_san = "30ff01";)
 SIMPLE(san_twice, s.twice = true;)
@@ -122,7 +123,8 @@ static void is_revoked(const struct bad_world *w, struct bad_case *out)
 }
 
 /* A chain by way of one intermediate of this kind. */
-static void via(const struct bad_world *w, const struct mk_spec *ca, const struct mk_spec *s, struct bad_case *out)
+static void via(const struct bad_world *w, const struct mk_spec *ca, const struct mk_spec *s,
+                struct bad_case *out)
 {
 	out->chain[0] = mk_issue(ca, mk_key("P-384", false), &w->ca);
 	out->n_chain = 1;
@@ -134,7 +136,7 @@ static void via(const struct bad_world *w, const struct mk_spec *ca, const struc
 	{                                                                 \
 		struct mk_spec ca = mk_ca("Middle CA");                   \
 		struct mk_spec s = mk_node(BAD_NAME);                     \
-									  \
+                                                                          \
 		code via(w, &ca, &s, out);                                \
 	}
 
@@ -184,13 +186,14 @@ static void path_too_long(const struct bad_world *w, struct bad_case *out)
 
 static void nine_intermediates(const struct bad_world *w, struct bad_case *out)
 {
-	static const char *const names[] = { "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9" };
+	static const char *const names[] = {"M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9"};
 	struct mk_spec s = mk_node(BAD_NAME);
 
 	for (size_t i = 0; i < 9; i++) {
 		struct mk_spec ca = mk_ca(names[i]);
 
-		out->chain[8 - i] = mk_issue(&ca, mk_key("P-384", false), i == 0 ? &w->ca : &out->chain[9 - i]);
+		out->chain[8 - i] =
+		    mk_issue(&ca, mk_key("P-384", false), i == 0 ? &w->ca : &out->chain[9 - i]);
 	}
 	out->n_chain = 9;
 	out->leaf = mk_issue(&s, mk_key("P-256", false), &out->chain[0]);
@@ -215,82 +218,83 @@ static void the_ca_itself(const struct bad_world *w, struct bad_case *out)
 }
 
 const struct bad_row bad_rows[] = {
-	{ "expired", expired, "expired on", false, false },
-	{ "expired long ago", expired_long_ago, "expired on", false, false },
-	{ "not yet valid", not_yet_valid, "is not valid before", false, false },
-	{ "never valid", never_valid, "is not valid before", false, false },
-	{ "no eku", no_eku, "extended key usage", false, false },
-	{ "server only", server_only, "lacks client authentication", false, false },
-	{ "client only", client_only, "lacks server authentication", false, false },
-	{ "code signing", code_signing, "lacks both", false, false },
-	{ "any eku", any_eku, "lacks both", false, false },
-	{ "ca true", ca_true, "CA:TRUE", false, false },
-	{ "cn only", cn_only, "has no dNSName", false, false },
-	{ "wildcard", wildcard, "wildcard", false, false },
-	{ "wildcard beside name", wildcard_beside_name, "wildcard", false, false },
-	{ "part wildcard", part_wildcard, "wildcard", false, false },
-	{ "address only", address_only, "has no dNSName", false, false },
-	{ "uri only", uri_only, "has no dNSName", false, false },
-	{ "operator", operator, "is an operator's", false, false },
-	{ "operator and node", operator_and_node, "is an operator's", false, false },
-	{ "nul in name", nul_in_name, "no host name", false, false },
-	{ "trailing dot", trailing_dot, "no host name", false, false },
-	{ "leading dot", leading_dot, "no host name", false, false },
-	{ "double dot", double_dot, "no host name", false, false },
-	{ "space in name", space_in_name, "no host name", false, false },
-	{ "underscore", underscore, "no host name", false, false },
-	{ "single label", single_label, "no host name", false, false },
-	{ "address as name", address_as_name, "no host name", false, false },
-	{ "utf8 name", utf8_name, "no host name", false, false },
-	{ "escape in name", escape_in_name, "\\x1b", false, false },
-	{ "empty name", empty_name, "", false, false },
-	{ "leading hyphen", leading_hyphen, "no host name", false, false },
-	{ "trailing hyphen", trailing_hyphen, "no host name", false, false },
-	{ "long label", long_label, "no host name", false, false },
-	{ "empty san", empty_san, "", false, false },
-	{ "broken san", broken_san, "", false, false },
-	{ "san twice", san_twice, "twice", false, false },
-	{ "ku no signature", ku_no_signature, "digitalSignature", false, false },
-	{ "ku cert sign", ku_cert_sign, "", false, false },
-	{ "unknown critical", unknown_critical, "critical extension", false, false },
-	{ "version 1", version_1, "", false, false },
-	{ "serial zero", serial_zero, "serial number", false, false },
-	{ "serial negative", serial_negative, "serial number", false, false },
-	{ "serial too long", serial_too_long, "serial number", false, false },
-	{ "signature changed", signature_changed, "signature", false, false },
-	{ "md5", md5, "too weak", false, false },
-	{ "sha1", sha1, "too weak", false, false },
-	{ "no authority key id", no_authority_key_id, "RFC 5280", false, false },
-	{ "by stranger", by_stranger, "is not by our CA", false, false },
-	{ "by stranger with its root", by_stranger_with_its_root, "is not by our CA", false, false },
-	{ "by twin", by_twin, "signature", false, false },
-	{ "self signed", self_signed, "is not by our CA", false, false },
-	{ "weak rsa", weak_rsa, "1024 bits", false, false },
-	{ "weak curve", weak_curve, "EC key", false, true },
-	{ "odd curve", odd_curve, "EC key", false, true },
-	{ "is revoked", is_revoked, "has been revoked", true, false },
-	{ "issued by leaf", issued_by_leaf, "", false, false },
-	{ "middle not ca", middle_not_ca, "", false, false },
-	{ "middle no basic constraints", middle_no_basic_constraints, "", false, false },
-	{ "middle basic constraints not critical", middle_basic_constraints_not_critical, "RFC 5280", false, false },
-	{ "middle may not sign", middle_may_not_sign, "", false, false },
-	{ "middle no key usage", middle_no_key_usage, "RFC 5280", false, false },
-	{ "middle expired", middle_expired, "authority's certificate (CN Middle CA) expired", false, false },
-	{ "middle not yet valid", middle_not_yet_valid, "is not valid before", false, false },
-	{ "middle server only", middle_server_only, "lacks client authentication", false, false },
-	{ "middle any eku", middle_any_eku, "lacks both", false, false },
-	{ "middle sha1", middle_sha1, "too weak", false, false },
-	{ "middle changed", middle_changed, "signature", false, false },
-	{ "middle unknown critical", middle_unknown_critical, "critical extension", false, false },
-	{ "middle without crl", middle_without_crl, "no revocation list", true, false },
-	{ "name not permitted", name_not_permitted, "name constraints", false, false },
-	{ "name excluded", name_excluded, "name constraints", false, false },
-	{ "policy required", policy_required, "RFC 5280", false, false },
-	{ "middle serial zero", middle_serial_zero, "serial number", false, false },
-	{ "path too long", path_too_long, "path length", false, false },
-	{ "nine intermediates", nine_intermediates, "8", false, false },
-	{ "middle missing", middle_missing, "is not by our CA", false, false },
-	{ "the ca itself", the_ca_itself, "CA:TRUE", false, false },
+    {"expired", expired, "expired on", false, false},
+    {"expired long ago", expired_long_ago, "expired on", false, false},
+    {"not yet valid", not_yet_valid, "is not valid before", false, false},
+    {"never valid", never_valid, "is not valid before", false, false},
+    {"no eku", no_eku, "extended key usage", false, false},
+    {"server only", server_only, "lacks client authentication", false, false},
+    {"client only", client_only, "lacks server authentication", false, false},
+    {"code signing", code_signing, "lacks both", false, false},
+    {"any eku", any_eku, "lacks both", false, false},
+    {"ca true", ca_true, "CA:TRUE", false, false},
+    {"cn only", cn_only, "has no dNSName", false, false},
+    {"wildcard", wildcard, "wildcard", false, false},
+    {"wildcard beside name", wildcard_beside_name, "wildcard", false, false},
+    {"part wildcard", part_wildcard, "wildcard", false, false},
+    {"address only", address_only, "has no dNSName", false, false},
+    {"uri only", uri_only, "has no dNSName", false, false},
+    {"operator", operator, "is an operator's", false, false},
+    {"operator and node", operator_and_node, "is an operator's", false, false},
+    {"nul in name", nul_in_name, "no host name", false, false},
+    {"trailing dot", trailing_dot, "no host name", false, false},
+    {"leading dot", leading_dot, "no host name", false, false},
+    {"double dot", double_dot, "no host name", false, false},
+    {"space in name", space_in_name, "no host name", false, false},
+    {"underscore", underscore, "no host name", false, false},
+    {"single label", single_label, "no host name", false, false},
+    {"address as name", address_as_name, "no host name", false, false},
+    {"utf8 name", utf8_name, "no host name", false, false},
+    {"escape in name", escape_in_name, "\\x1b", false, false},
+    {"empty name", empty_name, "", false, false},
+    {"leading hyphen", leading_hyphen, "no host name", false, false},
+    {"trailing hyphen", trailing_hyphen, "no host name", false, false},
+    {"long label", long_label, "no host name", false, false},
+    {"empty san", empty_san, "", false, false},
+    {"broken san", broken_san, "", false, false},
+    {"san twice", san_twice, "twice", false, false},
+    {"ku no signature", ku_no_signature, "digitalSignature", false, false},
+    {"ku cert sign", ku_cert_sign, "", false, false},
+    {"unknown critical", unknown_critical, "critical extension", false, false},
+    {"version 1", version_1, "", false, false},
+    {"serial zero", serial_zero, "serial number", false, false},
+    {"serial negative", serial_negative, "serial number", false, false},
+    {"serial too long", serial_too_long, "serial number", false, false},
+    {"signature changed", signature_changed, "signature", false, false},
+    {"md5", md5, "too weak", false, false},
+    {"sha1", sha1, "too weak", false, false},
+    {"no authority key id", no_authority_key_id, "RFC 5280", false, false},
+    {"by stranger", by_stranger, "is not by our CA", false, false},
+    {"by stranger with its root", by_stranger_with_its_root, "is not by our CA", false, false},
+    {"by twin", by_twin, "signature", false, false},
+    {"self signed", self_signed, "is not by our CA", false, false},
+    {"weak rsa", weak_rsa, "1024 bits", false, false},
+    {"weak curve", weak_curve, "EC key", false, true},
+    {"odd curve", odd_curve, "EC key", false, true},
+    {"is revoked", is_revoked, "has been revoked", true, false},
+    {"issued by leaf", issued_by_leaf, "", false, false},
+    {"middle not ca", middle_not_ca, "", false, false},
+    {"middle no basic constraints", middle_no_basic_constraints, "", false, false},
+    {"middle basic constraints not critical", middle_basic_constraints_not_critical, "RFC 5280", false,
+     false},
+    {"middle may not sign", middle_may_not_sign, "", false, false},
+    {"middle no key usage", middle_no_key_usage, "RFC 5280", false, false},
+    {"middle expired", middle_expired, "authority's certificate (CN Middle CA) expired", false, false},
+    {"middle not yet valid", middle_not_yet_valid, "is not valid before", false, false},
+    {"middle server only", middle_server_only, "lacks client authentication", false, false},
+    {"middle any eku", middle_any_eku, "lacks both", false, false},
+    {"middle sha1", middle_sha1, "too weak", false, false},
+    {"middle changed", middle_changed, "signature", false, false},
+    {"middle unknown critical", middle_unknown_critical, "critical extension", false, false},
+    {"middle without crl", middle_without_crl, "no revocation list", true, false},
+    {"name not permitted", name_not_permitted, "name constraints", false, false},
+    {"name excluded", name_excluded, "name constraints", false, false},
+    {"policy required", policy_required, "RFC 5280", false, false},
+    {"middle serial zero", middle_serial_zero, "serial number", false, false},
+    {"path too long", path_too_long, "path length", false, false},
+    {"nine intermediates", nine_intermediates, "8", false, false},
+    {"middle missing", middle_missing, "is not by our CA", false, false},
+    {"the ca itself", the_ca_itself, "CA:TRUE", false, false},
 };
 const size_t n_bad_rows = sizeof(bad_rows) / sizeof(bad_rows[0]);
 
@@ -300,7 +304,7 @@ void bad_world_init(struct bad_world *w)
 	const X509 *revoked;
 	X509_CRL *crl;
 
-	*w = (struct bad_world){ 0 };
+	*w = (struct bad_world){0};
 	/* The twin has the same subject, serial and key identifier: only the key can tell. */
 	s.ski = "0102030405060708";
 	s.serial = "1234567890";
@@ -334,5 +338,5 @@ void bad_case_release(struct bad_case *c)
 	mk_free(&c->leaf);
 	for (size_t i = 0; i < c->n_chain; i++)
 		mk_free(&c->chain[i]);
-	*c = (struct bad_case){ 0 };
+	*c = (struct bad_case){0};
 }

@@ -12,9 +12,9 @@
 
 /* The authorities of one test: ca is trusted. */
 struct bad_world {
-	struct mk_cert ca;      /* "Test CA" */
+	struct mk_cert ca;       /* "Test CA" */
 	struct mk_cert stranger; /* "Other CA" */
-	struct mk_cert twin;    /* also "Test CA", another key */
+	struct mk_cert twin;     /* also "Test CA", another key */
 	struct clv_buf ca_pem;
 	struct clv_buf crl_pem; /* revokes `revoked` */
 	struct mk_cert revoked;
@@ -29,9 +29,9 @@ struct bad_case {
 struct bad_row {
 	const char *name;
 	void (*make)(const struct bad_world *w, struct bad_case *out);
-	const char *words;    /* in the refusal */
-	bool crl;             /* with revocation lists */
-	bool no_handshake;    /* TLS 1.3 cannot even be spoken with such a key */
+	const char *words; /* in the refusal */
+	bool crl;          /* with revocation lists */
+	bool no_handshake; /* TLS 1.3 cannot even be spoken with such a key */
 };
 
 #define BAD_NAME "web01.ops.test"

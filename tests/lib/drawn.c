@@ -8,20 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define S 1000LL
-#define MIN (60 * S)
+#define S    1000LL
+#define MIN  (60 * S)
 #define HOUR (60 * MIN)
-#define DAY (24 * HOUR)
+#define DAY  (24 * HOUR)
 
-static void
-need(struct clv_overview_fact *o, enum clv_level level, const char *text, const char *go)
+static void need(struct clv_overview_fact *o, enum clv_level level, const char *text, const char *go)
 {
 	o->needs = clv_realloc(o->needs, o->n_needs + 1, sizeof(*o->needs));
 	o->needs[o->n_needs++] = (struct clv_need_fact){level, clv_strdup(text), clv_strdup(go)};
 }
 
-static struct clv_overview_fact *
-base(void)
+static struct clv_overview_fact *base(void)
 {
 	struct clv_overview_fact *o = clv_calloc(1, sizeof(*o));
 	o->group = clv_strdup("OMMG1");
@@ -34,10 +32,10 @@ base(void)
 	return o;
 }
 
-struct clv_overview_fact *
-drawn_all_well(void)
+struct clv_overview_fact *drawn_all_well(void)
 {
-	static const char bars[] = "112211332211122211122578632111112211122111121111221122111111221111221111111";
+	static const char bars[] =
+	    "112211332211122211122578632111112211122111121111221122111111221111221111111";
 	struct clv_overview_fact *o = base();
 	o->agents = 1204;
 	o->up = 1190;
@@ -55,8 +53,7 @@ drawn_all_well(void)
 	return o;
 }
 
-struct clv_overview_fact *
-drawn_overview(void)
+struct clv_overview_fact *drawn_overview(void)
 {
 	struct clv_overview_fact *o = drawn_all_well();
 	o->up = 1187;
@@ -67,22 +64,21 @@ drawn_overview(void)
 	o->on_the_way = 9;
 	o->late = 3;
 	o->refused = 1;
-	need(o, CLV_LEVEL_ERROR, "web07: a key was refused, another node claims the name", ":agents state:refused");
+	need(o, CLV_LEVEL_ERROR, "web07: a key was refused, another node claims the name",
+	     ":agents state:refused");
 	need(o, CLV_LEVEL_WARNING, "3 nodes wait to be accepted", ":pending");
 	need(o, CLV_LEVEL_INFORMATION, "3 keys end within 7 d and are late", ":agents expires<7d");
 	return o;
 }
 
-struct clv_overview_fact *
-drawn_first_run(void)
+struct clv_overview_fact *drawn_first_run(void)
 {
 	struct clv_overview_fact *o = base();
 	o->turned_away = 3;
 	return o;
 }
 
-static void
-fill(uint8_t *p, size_t n, unsigned seed)
+static void fill(uint8_t *p, size_t n, unsigned seed)
 {
 	for (size_t i = 0; i < n; i++) {
 		seed = seed * 1103515245u + 12345u;
@@ -90,8 +86,7 @@ fill(uint8_t *p, size_t n, unsigned seed)
 	}
 }
 
-static void
-set_key(struct clv_key_fact *k, unsigned seed, const uint8_t first[4], int64_t ends)
+static void set_key(struct clv_key_fact *k, unsigned seed, const uint8_t first[4], int64_t ends)
 {
 	fill(k->sha256, 32, seed);
 	fill(k->sha1, 20, seed + 1);
@@ -103,10 +98,10 @@ set_key(struct clv_key_fact *k, unsigned seed, const uint8_t first[4], int64_t e
 	k->not_before = k->not_after - 365 * DAY;
 }
 
-struct clv_agent_fact *
-drawn_agents(size_t n)
+struct clv_agent_fact *drawn_agents(size_t n)
 {
-	static const uint8_t keys[3][4] = {{0x17, 0x6F, 0x2E, 0xC4}, {0x4A, 0xA8, 0x71, 0x8B}, {0x90, 0xC2, 0x11, 0x07}};
+	static const uint8_t keys[3][4] = {
+	    {0x17, 0x6F, 0x2E, 0xC4}, {0x4A, 0xA8, 0x71, 0x8B}, {0x90, 0xC2, 0x11, 0x07}};
 	static const char *const names[3] = {"db01.ops.test", "app01.ops.test", "app02.ops.test"};
 	struct clv_agent_fact *a = clv_calloc(n + 1, sizeof(*a));
 	for (size_t i = 0; i < n; i++) {
@@ -114,11 +109,13 @@ drawn_agents(size_t n)
 		a[i].approval = CLV_APPROVAL_APPROVED;
 		a[i].contact = CLV_CONTACT_UP;
 		a[i].has_key = true;
-		set_key(&a[i].key, (unsigned)i + 7, i < 3 ? keys[i] : NULL, (i == 0 ? 3 : 29) * DAY + 5 * HOUR);
+		set_key(&a[i].key, (unsigned)i + 7, i < 3 ? keys[i] : NULL,
+		        (i == 0 ? 3 : 29) * DAY + 5 * HOUR);
 		a[i].key.generation = 1000 + i;
 		a[i].key.ordinal = 1;
 		a[i].key.state = CLV_KEY_CONFIRMED;
-		a[i].key.made = a[i].key.published = a[i].key.stored = a[i].key.confirmed = DRAWN_NOW - 12 * HOUR;
+		a[i].key.made = a[i].key.published = a[i].key.stored = a[i].key.confirmed =
+		    DRAWN_NOW - 12 * HOUR;
 		a[i].server = clv_strdup("rms1.ops.test");
 		a[i].mechanism = CLV_MECHANISM_CERTIFICATE;
 		a[i].protocol = clv_strdup("TLS 1.3");
@@ -146,20 +143,25 @@ drawn_agents(size_t n)
 	return a;
 }
 
-static void
-add_event(struct clv_agent_detail *d, int64_t time, uint32_t id, const char *text)
+static void add_event(struct clv_agent_detail *d, int64_t time, uint32_t id, const char *text)
 {
 	d->events = clv_realloc(d->events, d->n_events + 1, sizeof(*d->events));
-	d->events[d->n_events++] = (struct clv_event_fact){.seq = d->n_events + 1, .time = time, .id = id, .node = clv_strdup("web01.ops.test"),
-	    .source = clv_strdup("HealthService"), .category = clv_strdup("Health Service"), .text = clv_strdup(text)};
+	d->events[d->n_events++] = (struct clv_event_fact){.seq = d->n_events + 1,
+	                                                   .time = time,
+	                                                   .id = id,
+	                                                   .node = clv_strdup("web01.ops.test"),
+	                                                   .source = clv_strdup("HealthService"),
+	                                                   .category = clv_strdup("Health Service"),
+	                                                   .text = clv_strdup(text)};
 }
 
-struct clv_agent_detail *
-drawn_detail(void)
+struct clv_agent_detail *drawn_detail(void)
 {
-	static const uint8_t sha1[20] = {0x0C, 0x3E, 0x77, 0xA1, 0x9B, 0x52, 0x4D, 0x0F, 0x8E, 0x61, 0x22, 0x77, 0x5A, 0xC9, 0x11, 0xD0, 0x3B, 0x68, 0xF2, 0xE4};
-	static const uint8_t sha256[32] = {0x4A, 0xA8, 0x71, 0x8B, 0x0D, 0x3F, 0x9E, 0x9D, 0x4A, 0x59, 0x44, 0xD8, 0xEE, 0xBC, 0xB1, 0x42,
-	                                   0x90, 0xC2, 0x11, 0x07, 0x5E, 0x42, 0xA0, 0x3C, 0x7D, 0x18, 0xF4, 0x65, 0x0B, 0x9A, 0x33, 0xE1};
+	static const uint8_t sha1[20] = {0x0C, 0x3E, 0x77, 0xA1, 0x9B, 0x52, 0x4D, 0x0F, 0x8E, 0x61,
+	                                 0x22, 0x77, 0x5A, 0xC9, 0x11, 0xD0, 0x3B, 0x68, 0xF2, 0xE4};
+	static const uint8_t sha256[32] = {0x4A, 0xA8, 0x71, 0x8B, 0x0D, 0x3F, 0x9E, 0x9D, 0x4A, 0x59, 0x44,
+	                                   0xD8, 0xEE, 0xBC, 0xB1, 0x42, 0x90, 0xC2, 0x11, 0x07, 0x5E, 0x42,
+	                                   0xA0, 0x3C, 0x7D, 0x18, 0xF4, 0x65, 0x0B, 0x9A, 0x33, 0xE1};
 	int64_t day = DRAWN_NOW - DRAWN_NOW % DAY, made = day + 9 * HOUR + 14 * MIN;
 	struct clv_agent_detail *d = clv_calloc(1, sizeof(*d));
 	struct clv_agent_fact *list = drawn_agents(4);
@@ -179,7 +181,11 @@ drawn_detail(void)
 	d->keys = clv_calloc(2, sizeof(*d->keys));
 	d->n_keys = 2;
 	d->keys[0] = *k;
-	d->keys[1] = (struct clv_key_fact){.ordinal = 2, .state = CLV_KEY_DESTROYED, .not_before = day - 361 * DAY, .retired = made + 3 * S, .destroyed = made + 3 * S};
+	d->keys[1] = (struct clv_key_fact){.ordinal = 2,
+	                                   .state = CLV_KEY_DESTROYED,
+	                                   .not_before = day - 361 * DAY,
+	                                   .retired = made + 3 * S,
+	                                   .destroyed = made + 3 * S};
 	clv_free(d->agent.gateway);
 	d->agent.gateway = clv_strdup("gw1.ops.test");
 	d->agent.mechanism = CLV_MECHANISM_KERBEROS;
@@ -199,12 +205,13 @@ drawn_detail(void)
 	d->config_confirmed_at = DRAWN_NOW - 12 * S;
 	add_event(d, DRAWN_NOW - 12 * S, 1210, "configuration 118 applied");
 	add_event(d, DRAWN_NOW - 12 * S, 7023, "secure configuration processed");
-	add_event(d, made + 2 * S, 7006, "published the public key [4A A8 71 8B 0D 3F 9E 9D 4A 59 44 D8 EE BC B1 42] used to receive secure messages to management group OMMG1.");
+	add_event(d, made + 2 * S, 7006,
+	          "published the public key [4A A8 71 8B 0D 3F 9E 9D 4A 59 44 D8 EE BC B1 42] used to "
+	          "receive secure messages to management group OMMG1.");
 	return d;
 }
 
-struct clv_pending_fact *
-drawn_pending(size_t *n)
+struct clv_pending_fact *drawn_pending(size_t *n)
 {
 	static const struct {
 		const char *name, *role, *from, *came_by, *looks;
@@ -226,7 +233,8 @@ drawn_pending(size_t *n)
 		p[i].looks_like = clv_strdup(rows[i].looks);
 		p[i].conflict = rows[i].conflict;
 		p[i].time = DRAWN_NOW - (int64_t)(i + 1) * MIN;
-		p[i].fingerprint_hidden = clv_strdup("•••• •••• •••• B90E 63AC F254 8E61 2277 5AC9 11D0 3B68 F2E4 90C2 1107 5E42 A03C");
+		p[i].fingerprint_hidden = clv_strdup(
+		    "•••• •••• •••• B90E 63AC F254 8E61 2277 5AC9 11D0 3B68 F2E4 90C2 1107 5E42 A03C");
 		p[i].machine = clv_strdup("51c0…e2");
 		if (!rows[i].conflict)
 			continue;
@@ -240,8 +248,7 @@ drawn_pending(size_t *n)
 	return p;
 }
 
-struct clv_event_fact *
-drawn_events(size_t n)
+struct clv_event_fact *drawn_events(size_t n)
 {
 	static const struct {
 		uint32_t id;
@@ -249,22 +256,34 @@ drawn_events(size_t n)
 		const char *source, *category, *text;
 	} rows[] = {
 	    {7006, CLV_LEVEL_INFORMATION, "HealthService", "Health Service",
-	     "The Health Service has published the public key [4A A8 71 8B 0D 3F 9E 9D 4A 59 44 D8 EE BC B1 42] used to send it secure messages to management group OMMG1."},
-	    {20002, CLV_LEVEL_ERROR, "OpsMgr Connector", "None", "A device at IP 10.4.0.9 attempted to connect but could not be authenticated, and was rejected."},
-	    {7023, CLV_LEVEL_INFORMATION, "HealthService", "Health Service", "The Health Service has downloaded secure configuration."},
-	    {20000, CLV_LEVEL_WARNING, "OpsMgr Connector", "None", "A device which is not part of this management group has attempted to access this Health Service."},
+	     "The Health Service has published the public key [4A A8 71 8B 0D 3F 9E 9D 4A 59 44 D8 EE BC B1 "
+	     "42] used to send it secure messages to management group OMMG1."},
+	    {20002, CLV_LEVEL_ERROR, "OpsMgr Connector", "None",
+	     "A device at IP 10.4.0.9 attempted to connect but could not be authenticated, and was "
+	     "rejected."},
+	    {7023, CLV_LEVEL_INFORMATION, "HealthService", "Health Service",
+	     "The Health Service has downloaded secure configuration."},
+	    {20000, CLV_LEVEL_WARNING, "OpsMgr Connector", "None",
+	     "A device which is not part of this management group has attempted to access this Health "
+	     "Service."},
 	};
 	struct clv_event_fact *e = clv_calloc(n + 1, sizeof(*e));
 	for (size_t i = 0; i < n; i++) {
-		e[i] = (struct clv_event_fact){.seq = n - i, .time = DRAWN_NOW - (int64_t)i * 37 * S, .id = rows[i % 4].id, .level = rows[i % 4].level,
-		    .node = i % 4 == 1 ? clv_strdup("rms1.ops.test") : clv_asprintf("web%02zu.ops.test", i % 9 + 1), .source = clv_strdup(rows[i % 4].source),
-		    .category = clv_strdup(rows[i % 4].category), .text = clv_strdup(rows[i % 4].text)};
+		e[i] =
+		    (struct clv_event_fact){.seq = n - i,
+		                            .time = DRAWN_NOW - (int64_t)i * 37 * S,
+		                            .id = rows[i % 4].id,
+		                            .level = rows[i % 4].level,
+		                            .node = i % 4 == 1 ? clv_strdup("rms1.ops.test")
+		                                               : clv_asprintf("web%02zu.ops.test", i % 9 + 1),
+		                            .source = clv_strdup(rows[i % 4].source),
+		                            .category = clv_strdup(rows[i % 4].category),
+		                            .text = clv_strdup(rows[i % 4].text)};
 	}
 	return e;
 }
 
-struct clv_whoami_fact *
-drawn_whoami(void)
+struct clv_whoami_fact *drawn_whoami(void)
 {
 	struct clv_whoami_fact *w = clv_calloc(1, sizeof(*w));
 	w->principal = clv_strdup("ops@OPS.TEST");

@@ -11,28 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *
-str(const char *s)
+static char *str(const char *s)
 {
 	return (char *)(uintptr_t)(s != NULL ? s : "");
 }
 
-static ProtobufCBinaryData
-bytes(const uint8_t *p, size_t n)
+static ProtobufCBinaryData bytes(const uint8_t *p, size_t n)
 {
 	return (ProtobufCBinaryData){.data = (uint8_t *)(uintptr_t)p, .len = n};
 }
 
-static void
-put(struct clv_buf *out, const ProtobufCMessage *m)
+static void put(struct clv_buf *out, const ProtobufCMessage *m)
 {
 	struct clv_err err;
 	if (proto_encode(m, out, &err) != CLV_OK)
 		abort();
 }
 
-static void
-key_message(Clv__Key *m, const struct clv_key_fact *k)
+static void key_message(Clv__Key *m, const struct clv_key_fact *k)
 {
 	clv__key__init(m);
 	m->generation = k->generation;
@@ -55,8 +51,7 @@ key_message(Clv__Key *m, const struct clv_key_fact *k)
 	m->pem = str(k->pem);
 }
 
-static void
-agent_message(Clv__Agent *m, Clv__Key *key, const struct clv_agent_fact *a)
+static void agent_message(Clv__Agent *m, Clv__Key *key, const struct clv_agent_fact *a)
 {
 	clv__agent__init(m);
 	m->name = str(a->name);
@@ -77,8 +72,7 @@ agent_message(Clv__Agent *m, Clv__Key *key, const struct clv_agent_fact *a)
 	m->row_version = a->row_version;
 }
 
-static void
-event_message(Clv__Event *m, const struct clv_event_fact *e)
+static void event_message(Clv__Event *m, const struct clv_event_fact *e)
 {
 	clv__event__init(m);
 	m->seq = e->seq;
@@ -91,8 +85,7 @@ event_message(Clv__Event *m, const struct clv_event_fact *e)
 	m->text = str(e->text);
 }
 
-static void
-pending_message(Clv__Pending *m, const struct clv_pending_fact *p)
+static void pending_message(Clv__Pending *m, const struct clv_pending_fact *p)
 {
 	clv__pending__init(m);
 	m->id = p->id;
@@ -114,22 +107,21 @@ pending_message(Clv__Pending *m, const struct clv_pending_fact *p)
 	m->vouched = p->vouched;
 }
 
-#define LIST(Msg, init, Row)                                              \
-	Msg m;                                                            \
-	Row *space = clv_calloc(n + 1, sizeof(*space));                   \
-	Row **list = clv_calloc(n + 1, sizeof(*list));                    \
-	init(&m);                                                         \
-	m.req = req;                                                      \
-	m.time = time;                                                    \
-	m.total = total;                                                  \
-	m.matched = matched;                                              \
-	m.offset = offset;                                                \
-	m.n_rows = n;                                                     \
+#define LIST(Msg, init, Row)                            \
+	Msg m;                                          \
+	Row *space = clv_calloc(n + 1, sizeof(*space)); \
+	Row **list = clv_calloc(n + 1, sizeof(*list));  \
+	init(&m);                                       \
+	m.req = req;                                    \
+	m.time = time;                                  \
+	m.total = total;                                \
+	m.matched = matched;                            \
+	m.offset = offset;                              \
+	m.n_rows = n;                                   \
 	m.rows = list
 
-void
-fake_encode_agents(struct clv_buf *out, uint64_t req, int64_t time, uint64_t total, uint64_t matched, uint64_t offset,
-                   const struct clv_agent_fact *const *rows, size_t n)
+void fake_encode_agents(struct clv_buf *out, uint64_t req, int64_t time, uint64_t total, uint64_t matched,
+                        uint64_t offset, const struct clv_agent_fact *const *rows, size_t n)
 {
 	LIST(Clv__AgentList, clv__agent_list__init, Clv__Agent);
 	Clv__Key *keys = clv_calloc(n + 1, sizeof(*keys));
@@ -143,9 +135,8 @@ fake_encode_agents(struct clv_buf *out, uint64_t req, int64_t time, uint64_t tot
 	clv_free(space);
 }
 
-void
-fake_encode_events(struct clv_buf *out, uint64_t req, int64_t time, uint64_t total, uint64_t matched, uint64_t offset,
-                   const struct clv_event_fact *const *rows, size_t n)
+void fake_encode_events(struct clv_buf *out, uint64_t req, int64_t time, uint64_t total, uint64_t matched,
+                        uint64_t offset, const struct clv_event_fact *const *rows, size_t n)
 {
 	LIST(Clv__EventList, clv__event_list__init, Clv__Event);
 	for (size_t i = 0; i < n; i++) {
@@ -157,9 +148,8 @@ fake_encode_events(struct clv_buf *out, uint64_t req, int64_t time, uint64_t tot
 	clv_free(space);
 }
 
-void
-fake_encode_pending(struct clv_buf *out, uint64_t req, int64_t time, uint64_t total, uint64_t matched, uint64_t offset,
-                    const struct clv_pending_fact *const *rows, size_t n)
+void fake_encode_pending(struct clv_buf *out, uint64_t req, int64_t time, uint64_t total, uint64_t matched,
+                         uint64_t offset, const struct clv_pending_fact *const *rows, size_t n)
 {
 	LIST(Clv__PendingList, clv__pending_list__init, Clv__Pending);
 	for (size_t i = 0; i < n; i++) {
@@ -171,12 +161,12 @@ fake_encode_pending(struct clv_buf *out, uint64_t req, int64_t time, uint64_t to
 	clv_free(space);
 }
 
-void
-fake_encode_overview(struct clv_buf *out, uint64_t req, const struct clv_overview_fact *o)
+void fake_encode_overview(struct clv_buf *out, uint64_t req, const struct clv_overview_fact *o)
 {
 	Clv__Overview m;
 	clv__overview__init(&m);
-	Clv__Need *space = clv_calloc(o->n_needs + 1, sizeof(*space)), **list = clv_calloc(o->n_needs + 1, sizeof(*list));
+	Clv__Need *space = clv_calloc(o->n_needs + 1, sizeof(*space)),
+	          **list = clv_calloc(o->n_needs + 1, sizeof(*list));
 	for (size_t i = 0; i < o->n_needs; i++) {
 		list[i] = &space[i];
 		clv__need__init(list[i]);
@@ -217,16 +207,17 @@ fake_encode_overview(struct clv_buf *out, uint64_t req, const struct clv_overvie
 	clv_free(space);
 }
 
-void
-fake_encode_detail(struct clv_buf *out, uint64_t req, int64_t time, const struct clv_agent_detail *d)
+void fake_encode_detail(struct clv_buf *out, uint64_t req, int64_t time, const struct clv_agent_detail *d)
 {
 	Clv__AgentDetail m;
 	Clv__Agent agent;
 	Clv__Key key;
 	clv__agent_detail__init(&m);
 	agent_message(&agent, &key, &d->agent);
-	Clv__Key *keys = clv_calloc(d->n_keys + 1, sizeof(*keys)), **key_list = clv_calloc(d->n_keys + 1, sizeof(*key_list));
-	Clv__Event *events = clv_calloc(d->n_events + 1, sizeof(*events)), **event_list = clv_calloc(d->n_events + 1, sizeof(*event_list));
+	Clv__Key *keys = clv_calloc(d->n_keys + 1, sizeof(*keys)),
+	         **key_list = clv_calloc(d->n_keys + 1, sizeof(*key_list));
+	Clv__Event *events = clv_calloc(d->n_events + 1, sizeof(*events)),
+	           **event_list = clv_calloc(d->n_events + 1, sizeof(*event_list));
 	for (size_t i = 0; i < d->n_keys; i++) {
 		key_list[i] = &keys[i];
 		key_message(key_list[i], &d->keys[i]);
@@ -262,8 +253,7 @@ fake_encode_detail(struct clv_buf *out, uint64_t req, int64_t time, const struct
 	clv_free(event_list);
 }
 
-void
-fake_encode_whoami(struct clv_buf *out, uint64_t req, const struct clv_whoami_fact *w)
+void fake_encode_whoami(struct clv_buf *out, uint64_t req, const struct clv_whoami_fact *w)
 {
 	Clv__Whoami m;
 	clv__whoami__init(&m);
@@ -277,8 +267,7 @@ fake_encode_whoami(struct clv_buf *out, uint64_t req, const struct clv_whoami_fa
 	put(out, &m.base);
 }
 
-void
-fake_encode_done(struct clv_buf *out, uint64_t req, const char *text)
+void fake_encode_done(struct clv_buf *out, uint64_t req, const char *text)
 {
 	Clv__Done m;
 	clv__done__init(&m);
@@ -287,8 +276,8 @@ fake_encode_done(struct clv_buf *out, uint64_t req, const char *text)
 	put(out, &m.base);
 }
 
-void
-fake_encode_refused(struct clv_buf *out, uint64_t req, enum clv_code code, const char *text, uint64_t audit_row)
+void fake_encode_refused(struct clv_buf *out, uint64_t req, enum clv_code code, const char *text,
+                         uint64_t audit_row)
 {
 	Clv__Refused m;
 	clv__refused__init(&m);

@@ -56,22 +56,19 @@ static struct {
 	struct client clients[CLIENTS_MAX];
 } S;
 
-static int64_t
-now(void)
+static int64_t now(void)
 {
 	return DRAWN_NOW + clock_mono_ms() - S.started;
 }
 
-static void
-send_frame(struct client *c, uint16_t type, const struct clv_buf *b)
+static void send_frame(struct client *c, uint16_t type, const struct clv_buf *b)
 {
 	struct clv_err err;
 	if (chan_send(c->chan, type, buf_slice(b), &err) != CLV_OK)
 		fprintf(stderr, "fake server: %s\n", err.text);
 }
 
-static void
-refuse(struct client *c, uint64_t req, enum clv_code code, const char *text)
+static void refuse(struct client *c, uint64_t req, enum clv_code code, const char *text)
 {
 	struct clv_buf b;
 	buf_init(&b, CHAN_FRAME_MAX);
@@ -85,47 +82,52 @@ refuse(struct client *c, uint64_t req, enum clv_code code, const char *text)
 static sort_cmp *cmp;
 static bool descending;
 
-static int
-compare(const void *a, const void *b)
+static int compare(const void *a, const void *b)
 {
 	const void *const *x = a, *const *y = b;
 	int r = cmp(*x, *y);
 	return descending ? -r : r;
 }
 
-static void
-list_source(uint16_t type, enum filter_kind *kind, const char **base, size_t *size, size_t *n)
+static void list_source(uint16_t type, enum filter_kind *kind, const char **base, size_t *size, size_t *n)
 {
 	*kind = type == REQ_AGENTS ? FILTER_AGENTS : type == REQ_EVENTS ? FILTER_EVENTS : FILTER_PENDING;
-	*base = type == REQ_AGENTS ? (const char *)S.agents : type == REQ_EVENTS ? (const char *)S.events : (const char *)S.pending;
-	*size = type == REQ_AGENTS ? sizeof(*S.agents) : type == REQ_EVENTS ? sizeof(*S.events) : sizeof(*S.pending);
+	*base = type == REQ_AGENTS   ? (const char *)S.agents
+	        : type == REQ_EVENTS ? (const char *)S.events
+	                             : (const char *)S.pending;
+	*size = type == REQ_AGENTS   ? sizeof(*S.agents)
+	        : type == REQ_EVENTS ? sizeof(*S.events)
+	                             : sizeof(*S.pending);
 	*n = type == REQ_AGENTS ? S.n_agents : type == REQ_EVENTS ? S.n_events : S.n_pending;
 }
 
-static bool
-hits(const struct filter *f, enum filter_kind kind, const void *fact)
+static bool hits(const struct filter *f, enum filter_kind kind, const void *fact)
 {
-	return kind == FILTER_AGENTS ? filter_agent(f, fact) : kind == FILTER_EVENTS ? filter_event(f, fact) : filter_pending(f, fact);
+	return kind == FILTER_AGENTS   ? filter_agent(f, fact)
+	       : kind == FILTER_EVENTS ? filter_event(f, fact)
+	                               : filter_pending(f, fact);
 }
 
-static size_t
-anchor_at(enum filter_kind kind, const void *const *rows, size_t n, const char *anchor)
+static size_t anchor_at(enum filter_kind kind, const void *const *rows, size_t n, const char *anchor)
 {
 	char id[64];
 	for (size_t i = 0; i < n; i++) {
-		if (kind == FILTER_AGENTS && strcmp(((const struct clv_agent_fact *)rows[i])->name, anchor) == 0)
+		if (kind == FILTER_AGENTS &&
+		    strcmp(((const struct clv_agent_fact *)rows[i])->name, anchor) == 0)
 			return i;
 		if (kind == FILTER_AGENTS)
 			continue;
-		snprintf(id, sizeof(id), "%llu", (unsigned long long)(kind == FILTER_EVENTS ? ((const struct clv_event_fact *)rows[i])->seq : ((const struct clv_pending_fact *)rows[i])->id));
+		snprintf(id, sizeof(id), "%llu",
+		         (unsigned long long)(kind == FILTER_EVENTS
+		                                  ? ((const struct clv_event_fact *)rows[i])->seq
+		                                  : ((const struct clv_pending_fact *)rows[i])->id));
 		if (strcmp(id, anchor) == 0)
 			return i;
 	}
 	return n;
 }
 
-static uint16_t
-answer_list(uint16_t type, const Clv__ListRequest *m, struct clv_buf *out)
+static uint16_t answer_list(uint16_t type, const Clv__ListRequest *m, struct clv_buf *out)
 {
 	struct clv_err err = {0};
 	enum filter_kind kind;
@@ -152,11 +154,14 @@ answer_list(uint16_t type, const Clv__ListRequest *m, struct clv_buf *out)
 	}
 	size_t count = matched - from < m->limit ? matched - from : m->limit;
 	if (kind == FILTER_AGENTS)
-		fake_encode_agents(out, m->req, now(), n, matched, from, (const struct clv_agent_fact *const *)(rows + from), count);
+		fake_encode_agents(out, m->req, now(), n, matched, from,
+		                   (const struct clv_agent_fact *const *)(rows + from), count);
 	else if (kind == FILTER_EVENTS)
-		fake_encode_events(out, m->req, now(), n, matched, from, (const struct clv_event_fact *const *)(rows + from), count);
+		fake_encode_events(out, m->req, now(), n, matched, from,
+		                   (const struct clv_event_fact *const *)(rows + from), count);
 	else
-		fake_encode_pending(out, m->req, now(), n, matched, from, (const struct clv_pending_fact *const *)(rows + from), count);
+		fake_encode_pending(out, m->req, now(), n, matched, from,
+		                    (const struct clv_pending_fact *const *)(rows + from), count);
 	rep = kind == FILTER_AGENTS ? REP_AGENTS : kind == FILTER_EVENTS ? REP_EVENTS : REP_PENDING;
 out:
 	clv_free(rows);
@@ -166,19 +171,18 @@ out:
 
 /* --- one agent, overview --- */
 
-static struct clv_agent_fact *
-agent_by_name(const char *name)
+static struct clv_agent_fact *agent_by_name(const char *name)
 {
 	for (size_t i = 0; i < S.n_agents; i++) {
 		size_t len = strlen(name);
-		if (strcmp(S.agents[i].name, name) == 0 || (strncmp(S.agents[i].name, name, len) == 0 && S.agents[i].name[len] == '.'))
+		if (strcmp(S.agents[i].name, name) == 0 ||
+		    (strncmp(S.agents[i].name, name, len) == 0 && S.agents[i].name[len] == '.'))
 			return &S.agents[i];
 	}
 	return NULL;
 }
 
-static uint16_t
-answer_agent(const Clv__AgentRequest *m, struct clv_buf *out)
+static uint16_t answer_agent(const Clv__AgentRequest *m, struct clv_buf *out)
 {
 	const struct clv_agent_fact *a = agent_by_name(m->name);
 	if (a == NULL) {
@@ -196,8 +200,7 @@ answer_agent(const Clv__AgentRequest *m, struct clv_buf *out)
 	return REP_AGENT;
 }
 
-static uint16_t
-answer_overview(const Clv__OverviewRequest *m, struct clv_buf *out)
+static uint16_t answer_overview(const Clv__OverviewRequest *m, struct clv_buf *out)
 {
 	struct clv_overview_fact *o = S.n_agents > 0 ? drawn_overview() : drawn_first_run();
 	o->time = now();
@@ -209,8 +212,7 @@ answer_overview(const Clv__OverviewRequest *m, struct clv_buf *out)
 
 /* --- acts --- */
 
-static void
-remove_pending(size_t i)
+static void remove_pending(size_t i)
 {
 	struct clv_pending_fact *one = clv_calloc(1, sizeof(*one));
 	*one = S.pending[i];
@@ -219,8 +221,7 @@ remove_pending(size_t i)
 	S.n_pending--;
 }
 
-static void
-add_agent(const char *name)
+static void add_agent(const char *name)
 {
 	struct clv_agent_fact *fresh = drawn_agents(4);
 	S.agents = clv_realloc(S.agents, S.n_agents + 1, sizeof(*S.agents));
@@ -233,8 +234,7 @@ add_agent(const char *name)
 	S.agents[S.n_agents++].name = clv_strdup(name);
 }
 
-static bool
-may(struct client *c, uint64_t req, enum clv_role role)
+static bool may(struct client *c, uint64_t req, enum clv_role role)
 {
 	if (S.who->role >= role)
 		return true;
@@ -242,8 +242,7 @@ may(struct client *c, uint64_t req, enum clv_role role)
 	return false;
 }
 
-static void
-done(struct client *c, uint64_t req, const char *text)
+static void done(struct client *c, uint64_t req, const char *text)
 {
 	struct clv_buf b;
 	buf_init(&b, 4096);
@@ -252,8 +251,7 @@ done(struct client *c, uint64_t req, const char *text)
 	buf_release(&b);
 }
 
-static void
-do_approve(struct client *c, const Clv__ApproveRequest *m)
+static void do_approve(struct client *c, const Clv__ApproveRequest *m)
 {
 	if (!may(c, m->req, CLV_ROLE_OPERATOR))
 		return;
@@ -267,7 +265,8 @@ do_approve(struct client *c, const Clv__ApproveRequest *m)
 				digits[n++] = *p;
 		}
 		if (strncasecmp(digits, FAKE_DIGITS, 12) != 0) {
-			refuse(c, m->req, CLV_E_AUTH, "the digits are not those of this node: nothing was accepted");
+			refuse(c, m->req, CLV_E_AUTH,
+			       "the digits are not those of this node: nothing was accepted");
 			return;
 		}
 		add_agent(S.pending[i].name);
@@ -280,8 +279,7 @@ do_approve(struct client *c, const Clv__ApproveRequest *m)
 	refuse(c, m->req, CLV_E_NOTFOUND, "nobody by that name waits");
 }
 
-static void
-do_reject(struct client *c, const Clv__RejectRequest *m)
+static void do_reject(struct client *c, const Clv__RejectRequest *m)
 {
 	if (!may(c, m->req, CLV_ROLE_OPERATOR))
 		return;
@@ -295,14 +293,14 @@ do_reject(struct client *c, const Clv__RejectRequest *m)
 	refuse(c, m->req, CLV_E_NOTFOUND, "nobody by that name waits");
 }
 
-static void
-do_rotate(struct client *c, const Clv__RotateRequest *m)
+static void do_rotate(struct client *c, const Clv__RotateRequest *m)
 {
 	struct clv_agent_fact *a = agent_by_name(m->name);
 	if (!may(c, m->req, CLV_ROLE_OPERATOR))
 		return;
 	if (a == NULL || (m->row_version != 0 && m->row_version != a->row_version)) {
-		refuse(c, m->req, a == NULL ? CLV_E_NOTFOUND : CLV_E_CONFLICT, a == NULL ? "no agent has that name" : "it changed meanwhile");
+		refuse(c, m->req, a == NULL ? CLV_E_NOTFOUND : CLV_E_CONFLICT,
+		       a == NULL ? "no agent has that name" : "it changed meanwhile");
 		return;
 	}
 	a->key.generation++;
@@ -314,8 +312,7 @@ do_rotate(struct client *c, const Clv__RotateRequest *m)
 	done(c, m->req, "Asked.");
 }
 
-static void
-do_remove(struct client *c, const Clv__RemoveRequest *m)
+static void do_remove(struct client *c, const Clv__RemoveRequest *m)
 {
 	struct clv_agent_fact *a = agent_by_name(m->name);
 	if (!may(c, m->req, CLV_ROLE_ADMINISTRATOR))
@@ -335,14 +332,16 @@ static const struct {
 	uint16_t type;
 	const ProtobufCMessageDescriptor *body;
 } bodies[] = {
-	{REQ_WHOAMI, &clv__whoami_request__descriptor}, {REQ_OVERVIEW, &clv__overview_request__descriptor}, {REQ_AGENTS, &clv__list_request__descriptor},
-	{REQ_AGENT, &clv__agent_request__descriptor},   {REQ_EVENTS, &clv__list_request__descriptor},       {REQ_PENDING, &clv__list_request__descriptor},
-	{REQ_UNWATCH, &clv__unwatch_request__descriptor}, {REQ_APPROVE, &clv__approve_request__descriptor}, {REQ_REJECT, &clv__reject_request__descriptor},
-	{REQ_ROTATE, &clv__rotate_request__descriptor}, {REQ_REMOVE, &clv__remove_request__descriptor},
+    {REQ_WHOAMI, &clv__whoami_request__descriptor},   {REQ_OVERVIEW, &clv__overview_request__descriptor},
+    {REQ_AGENTS, &clv__list_request__descriptor},     {REQ_AGENT, &clv__agent_request__descriptor},
+    {REQ_EVENTS, &clv__list_request__descriptor},     {REQ_PENDING, &clv__list_request__descriptor},
+    {REQ_UNWATCH, &clv__unwatch_request__descriptor}, {REQ_APPROVE, &clv__approve_request__descriptor},
+    {REQ_REJECT, &clv__reject_request__descriptor},   {REQ_ROTATE, &clv__rotate_request__descriptor},
+    {REQ_REMOVE, &clv__remove_request__descriptor},
 };
 
-static uint16_t
-answer_query(uint16_t type, const ProtobufCMessage *m, struct clv_buf *out, bool *watch, uint64_t *req)
+static uint16_t answer_query(uint16_t type, const ProtobufCMessage *m, struct clv_buf *out, bool *watch,
+                             uint64_t *req)
 {
 	switch (type) {
 	case REQ_OVERVIEW:
@@ -360,8 +359,7 @@ answer_query(uint16_t type, const ProtobufCMessage *m, struct clv_buf *out, bool
 	}
 }
 
-static void
-query(struct client *c, uint16_t type, const ProtobufCMessage *m, struct clv_slice body)
+static void query(struct client *c, uint16_t type, const ProtobufCMessage *m, struct clv_slice body)
 {
 	struct clv_buf b;
 	bool watch = false;
@@ -382,8 +380,7 @@ query(struct client *c, uint16_t type, const ProtobufCMessage *m, struct clv_sli
 
 static bool changed; /* since the watches were looked at */
 
-static void
-handle(struct client *c, uint16_t type, struct clv_slice body)
+static void handle(struct client *c, uint16_t type, struct clv_slice body)
 {
 	ProtobufCMessage *m = NULL;
 	struct clv_err err;
@@ -429,8 +426,7 @@ handle(struct client *c, uint16_t type, struct clv_slice body)
 	proto_free(m);
 }
 
-static void
-push_watches(void)
+static void push_watches(void)
 {
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		for (size_t k = 0; S.clients[i].chan != NULL && k < WATCH_KINDS; k++) {
@@ -443,7 +439,8 @@ push_watches(void)
 			struct clv_buf b;
 			buf_init(&b, CHAN_FRAME_MAX);
 			for (size_t t = 0; t < sizeof(bodies) / sizeof(bodies[0]); t++) {
-				if (bodies[t].type == w->type && proto_decode(bodies[t].body, buf_slice(&w->body), &m, NULL) != CLV_OK)
+				if (bodies[t].type == w->type &&
+				    proto_decode(bodies[t].body, buf_slice(&w->body), &m, NULL) != CLV_OK)
 					abort();
 			}
 			uint16_t rep = answer_query(w->type, m, &b, &watch, &req);
@@ -455,8 +452,7 @@ push_watches(void)
 }
 
 /* Rotations: made, published, stored, in use, confirmed. */
-static int
-step_rotations(void)
+static int step_rotations(void)
 {
 	int64_t t = clock_mono_ms();
 	int wait = -1;
@@ -470,8 +466,12 @@ step_rotations(void)
 		}
 		struct clv_key_fact *k = &S.agents[i].key;
 		k->state = (enum clv_key_state)(k->state + 1);
-		*(k->state == CLV_KEY_PUBLISHED ? &k->published : k->state == CLV_KEY_STORED ? &k->stored : k->state == CLV_KEY_IN_USE ? &k->in_use : &k->confirmed) = now();
-		S.step_at[i] = k->state == CLV_KEY_CONFIRMED ? 0 : t + (S.o->step_ms > 0 ? S.o->step_ms : 100);
+		*(k->state == CLV_KEY_PUBLISHED ? &k->published
+		  : k->state == CLV_KEY_STORED  ? &k->stored
+		  : k->state == CLV_KEY_IN_USE  ? &k->in_use
+		                                : &k->confirmed) = now();
+		S.step_at[i] =
+		    k->state == CLV_KEY_CONFIRMED ? 0 : t + (S.o->step_ms > 0 ? S.o->step_ms : 100);
 		if (S.step_at[i] != 0)
 			wait = 1;
 		changed = true;
@@ -479,8 +479,7 @@ step_rotations(void)
 	return wait;
 }
 
-static void
-drop(struct client *c)
+static void drop(struct client *c)
 {
 	close(c->fd);
 	chan_free(c->chan);
@@ -489,8 +488,7 @@ drop(struct client *c)
 	*c = (struct client){.fd = -1};
 }
 
-static void
-serve(struct client *c, short revents)
+static void serve(struct client *c, short revents)
 {
 	uint8_t bytes[65536];
 	struct clv_err err;
@@ -510,8 +508,7 @@ serve(struct client *c, short revents)
 		handle(c, type, body);
 }
 
-static void
-flush(struct client *c)
+static void flush(struct client *c)
 {
 	struct clv_buf *b = chan_output(c->chan);
 	struct clv_slice s = buf_slice(b);
@@ -520,8 +517,7 @@ flush(struct client *c)
 		buf_consume(b, (size_t)n);
 }
 
-static void
-accept_one(int fd)
+static void accept_one(int fd)
 {
 	int c = accept(fd, NULL, NULL);
 	for (size_t i = 0; c >= 0 && i < CLIENTS_MAX; i++) {
@@ -534,8 +530,7 @@ accept_one(int fd)
 	close(c);
 }
 
-static void
-fill(const struct fake_opts *o)
+static void fill(const struct fake_opts *o)
 {
 	S.o = o;
 	S.started = clock_mono_ms();
@@ -557,8 +552,7 @@ fill(const struct fake_opts *o)
 	}
 }
 
-static int
-listen_on(const char *path)
+static int listen_on(const char *path)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
@@ -569,8 +563,7 @@ listen_on(const char *path)
 	return fd;
 }
 
-int
-fake_server_run(const struct fake_opts *o, int ready_fd)
+int fake_server_run(const struct fake_opts *o, int ready_fd)
 {
 	int fd = listen_on(o->path);
 	if (fd < 0)
@@ -588,8 +581,12 @@ fake_server_run(const struct fake_opts *o, int ready_fd)
 			struct client *c = &S.clients[i];
 			if (c->chan != NULL)
 				flush(c);
-			p[i + 1] = (struct pollfd){.fd = c->chan != NULL ? c->fd : -1,
-			    .events = (short)(POLLIN | (c->chan != NULL && buf_slice(chan_output(c->chan)).len > 0 ? POLLOUT : 0))};
+			p[i + 1] = (struct pollfd){
+			    .fd = c->chan != NULL ? c->fd : -1,
+			    .events =
+			        (short)(POLLIN |
+			                (c->chan != NULL && buf_slice(chan_output(c->chan)).len > 0 ? POLLOUT
+			                                                                            : 0))};
 		}
 		if (poll(p, CLIENTS_MAX + 1, wait) < 0 && errno != EINTR)
 			return 1;
@@ -602,8 +599,7 @@ fake_server_run(const struct fake_opts *o, int ready_fd)
 	}
 }
 
-pid_t
-fake_server_start(const struct fake_opts *o)
+pid_t fake_server_start(const struct fake_opts *o)
 {
 	int ready[2];
 	char c;
@@ -622,8 +618,7 @@ fake_server_start(const struct fake_opts *o)
 	return pid;
 }
 
-void
-fake_server_stop(pid_t pid)
+void fake_server_stop(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);

@@ -15,11 +15,11 @@
 
 struct fake_opts {
 	const char *path;
-	size_t n_agents;      /* drawn_agents */
-	enum clv_role role;   /* NONE: administrator */
+	size_t n_agents;            /* drawn_agents */
+	enum clv_role role;         /* NONE: administrator */
 	const char *const *hostile; /* more agents, and events, with these names and texts */
 	size_t n_hostile;
-	int step_ms;          /* between two states of a rotation; 0: 100 */
+	int step_ms; /* between two states of a rotation; 0: 100 */
 };
 
 /* Forks; returns when the socket listens. */

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#define NEED(x)                                                                     \
-	do {                                                                        \
-		if (!(x)) {                                                         \
+#define NEED(x)                                                                         \
+	do {                                                                            \
+		if (!(x)) {                                                             \
 			fprintf(stderr, "mkcert: %s:%d: %s\n", __FILE__, __LINE__, #x); \
-			ERR_print_errors_fp(stderr);                                \
-			abort();                                                    \
-		}                                                                   \
+			ERR_print_errors_fp(stderr);                                    \
+			abort();                                                        \
+		}                                                                       \
 	} while (0)
 
 static EVP_PKEY *generate(const char *kind)
@@ -59,14 +59,14 @@ struct mk_spec mk_node(const char *name)
 	char *mine = san[turn++ % 4];
 
 	(void)snprintf(mine, sizeof(san[0]), "DNS:%s", name);
-	return (struct mk_spec){ .cn = name,
-		                 .san = mine,
-		                 .eku = "clientAuth,serverAuth",
-		                 .ku = "critical,digitalSignature",
-		                 .bc = "critical,CA:FALSE",
-		                 .md = "SHA256",
-		                 .from_s = -MK_DAY,
-		                 .to_s = 30 * MK_DAY };
+	return (struct mk_spec){.cn = name,
+	                        .san = mine,
+	                        .eku = "clientAuth,serverAuth",
+	                        .ku = "critical,digitalSignature",
+	                        .bc = "critical,CA:FALSE",
+	                        .md = "SHA256",
+	                        .from_s = -MK_DAY,
+	                        .to_s = 30 * MK_DAY};
 }
 
 struct mk_spec mk_operator(const char *mail)
@@ -84,12 +84,12 @@ struct mk_spec mk_operator(const char *mail)
 
 struct mk_spec mk_ca(const char *cn)
 {
-	return (struct mk_spec){ .cn = cn,
-		                 .ku = "critical,keyCertSign,cRLSign",
-		                 .bc = "critical,CA:TRUE",
-		                 .md = "SHA256",
-		                 .from_s = -100 * MK_DAY,
-		                 .to_s = 300 * MK_DAY };
+	return (struct mk_spec){.cn = cn,
+	                        .ku = "critical,keyCertSign,cRLSign",
+	                        .bc = "critical,CA:TRUE",
+	                        .md = "SHA256",
+	                        .from_s = -100 * MK_DAY,
+	                        .to_s = 300 * MK_DAY};
 }
 
 static void add_ext(X509 *x, X509V3_CTX *ctx, int nid, const char *value)
@@ -197,7 +197,7 @@ static void set_serial(X509 *x, const char *hex)
 
 struct mk_cert mk_issue(const struct mk_spec *s, EVP_PKEY *key, const struct mk_cert *issuer)
 {
-	struct mk_cert c = { X509_new(), key };
+	struct mk_cert c = {X509_new(), key};
 	time_t now = s->now_s != 0 ? (time_t)s->now_s : time(NULL);
 	EVP_PKEY *signer = issuer == NULL ? key : issuer->key;
 	const ASN1_BIT_STRING *sig;
@@ -209,8 +209,8 @@ struct mk_cert mk_issue(const struct mk_spec *s, EVP_PKEY *key, const struct mk_
 	NEED(ASN1_TIME_adj(X509_getm_notBefore(c.x), now, 0, (long)s->from_s) != NULL);
 	NEED(ASN1_TIME_adj(X509_getm_notAfter(c.x), now, 0, (long)s->to_s) != NULL);
 	if (s->cn != NULL)
-		NEED(X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "CN", MBSTRING_UTF8, (const unsigned char *)s->cn,
-		                                -1, -1, 0) == 1);
+		NEED(X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "CN", MBSTRING_UTF8,
+		                                (const unsigned char *)s->cn, -1, -1, 0) == 1);
 	NEED(X509_set_issuer_name(c.x, X509_get_subject_name(issuer == NULL ? c.x : issuer->x)) == 1);
 	NEED(X509_set_pubkey(c.x, key) == 1);
 	if (!s->v1)
@@ -227,11 +227,11 @@ void mk_free(struct mk_cert *c)
 {
 	X509_free(c->x);
 	EVP_PKEY_free(c->key);
-	*c = (struct mk_cert){ 0 };
+	*c = (struct mk_cert){0};
 }
 
-X509_CRL *mk_crl(const struct mk_cert *ca, const X509 *const *revoked, size_t n, int64_t last_s, int64_t next_s,
-                 const char *md)
+X509_CRL *mk_crl(const struct mk_cert *ca, const X509 *const *revoked, size_t n, int64_t last_s,
+                 int64_t next_s, const char *md)
 {
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *t = ASN1_TIME_new();
@@ -240,7 +240,8 @@ X509_CRL *mk_crl(const struct mk_cert *ca, const X509 *const *revoked, size_t n,
 	X509V3_CTX ctx;
 	X509_EXTENSION *e;
 
-	NEED(crl != NULL && t != NULL && number != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1);
+	NEED(crl != NULL && t != NULL && number != NULL &&
+	     X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1);
 	NEED(X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->x)) == 1);
 	NEED(ASN1_TIME_adj(t, now, 0, (long)last_s) != NULL && X509_CRL_set1_lastUpdate(crl, t) == 1);
 	if (next_s != 0)
@@ -249,7 +250,8 @@ X509_CRL *mk_crl(const struct mk_cert *ca, const X509 *const *revoked, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		X509_REVOKED *r = X509_REVOKED_new();
 
-		NEED(r != NULL && X509_REVOKED_set_serialNumber(r, (ASN1_INTEGER *)(uintptr_t)X509_get0_serialNumber(revoked[i])) == 1);
+		NEED(r != NULL && X509_REVOKED_set_serialNumber(
+		                      r, (ASN1_INTEGER *)(uintptr_t)X509_get0_serialNumber(revoked[i])) == 1);
 		NEED(X509_REVOKED_set_revocationDate(r, t) == 1 && X509_CRL_add0_revoked(crl, r) == 1);
 	}
 	NEED(ASN1_INTEGER_set(number, 7) == 1);

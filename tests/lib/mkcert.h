@@ -12,25 +12,25 @@
 #define MK_DAY 86400ll
 
 struct mk_spec {
-	const char *cn;         /* NULL: empty subject */
-	const char *san;        /* "DNS:web01.ops.test"; NULL: none */
+	const char *cn;           /* NULL: empty subject */
+	const char *san;          /* "DNS:web01.ops.test"; NULL: none */
 	struct clv_slice raw_dns; /* a dNSName of any bytes, when ptr is set */
-	const char *raw_san;    /* hexadecimal of the whole extension value */
-	const char *eku;        /* "clientAuth,serverAuth"; NULL: none */
-	const char *ku;         /* "critical,digitalSignature" */
-	const char *bc;         /* "critical,CA:FALSE" */
-	const char *nc;         /* name constraints */
-	const char *extra;      /* hexadecimal value of a critical extension nobody knows */
+	const char *raw_san;      /* hexadecimal of the whole extension value */
+	const char *eku;          /* "clientAuth,serverAuth"; NULL: none */
+	const char *ku;           /* "critical,digitalSignature" */
+	const char *bc;           /* "critical,CA:FALSE" */
+	const char *nc;           /* name constraints */
+	const char *extra;        /* hexadecimal value of a critical extension nobody knows */
 	const char *policy_constraints;
-	const char *ski;        /* hexadecimal; NULL: from the key */
+	const char *ski; /* hexadecimal; NULL: from the key */
 	bool no_aki, no_ski;
-	bool twice;             /* the SAN extension two times */
+	bool twice; /* the SAN extension two times */
 	bool v1;
 	bool bad_signature;
-	const char *md;         /* "SHA256" */
-	const char *serial;     /* hexadecimal, may begin with -; NULL: random */
-	int64_t from_s, to_s;   /* seconds from `now` */
-	int64_t now_s;          /* 0: the clock */
+	const char *md;       /* "SHA256" */
+	const char *serial;   /* hexadecimal, may begin with -; NULL: random */
+	int64_t from_s, to_s; /* seconds from `now` */
+	int64_t now_s;        /* 0: the clock */
 };
 
 struct mk_cert {
@@ -49,8 +49,8 @@ struct mk_cert mk_issue(const struct mk_spec *s, EVP_PKEY *key, const struct mk_
 void mk_free(struct mk_cert *c);
 
 /* A list that revokes n serials; times in seconds from the clock. */
-X509_CRL *mk_crl(const struct mk_cert *ca, const X509 *const *revoked, size_t n, int64_t last_s, int64_t next_s,
-                 const char *md);
+X509_CRL *mk_crl(const struct mk_cert *ca, const X509 *const *revoked, size_t n, int64_t last_s,
+                 int64_t next_s, const char *md);
 
 /* PEM appended to b. */
 void mk_put_cert(struct clv_buf *b, const X509 *x);

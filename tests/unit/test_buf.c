@@ -96,7 +96,7 @@ static void numbers_come_back_and_truncations_do_not(void **state)
 
 static void length_lies_are_refused(void **state)
 {
-	static const uint8_t lie[] = { 0xff, 0xff, 0xff, 0xff, 'x' };
+	static const uint8_t lie[] = {0xff, 0xff, 0xff, 0xff, 'x'};
 	struct clv_slice s = slice_of(lie, sizeof(lie));
 	struct clv_slice out;
 	struct clv_err err;
@@ -151,8 +151,8 @@ static void equality(void **state)
 
 static void hexadecimal(void **state)
 {
-	static const char *const bad[] = { "0", "0g", "0x12", " 012", "+1+2", "12345", "-1-1", "\xff\xff" };
-	uint8_t out[2] = { 7, 7 };
+	static const char *const bad[] = {"0", "0g", "0x12", " 012", "+1+2", "12345", "-1-1", "\xff\xff"};
+	uint8_t out[2] = {7, 7};
 	struct clv_err err;
 	char text[5];
 
@@ -187,15 +187,15 @@ static void heap_helpers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(limits_hold),
-		cmocka_unit_test(consumed_room_is_used_again),
-		cmocka_unit_test(numbers_come_back_and_truncations_do_not),
-		cmocka_unit_test(length_lies_are_refused),
-		cmocka_unit_test(lp_is_written_whole_or_not_at_all),
-		cmocka_unit_test(printf_fits_exactly),
-		cmocka_unit_test(equality),
-		cmocka_unit_test(hexadecimal),
-		cmocka_unit_test(heap_helpers),
+	    cmocka_unit_test(limits_hold),
+	    cmocka_unit_test(consumed_room_is_used_again),
+	    cmocka_unit_test(numbers_come_back_and_truncations_do_not),
+	    cmocka_unit_test(length_lies_are_refused),
+	    cmocka_unit_test(lp_is_written_whole_or_not_at_all),
+	    cmocka_unit_test(printf_fits_exactly),
+	    cmocka_unit_test(equality),
+	    cmocka_unit_test(hexadecimal),
+	    cmocka_unit_test(heap_helpers),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

@@ -15,7 +15,8 @@ static struct chan_creds *agent_creds;
 static struct mk_cert agent_cert;
 static struct mk_cert server_cert;
 
-static struct chan_creds *creds(const struct mk_cert *c, bool crl, enum verify_kind accept, struct clv_err *err)
+static struct chan_creds *creds(const struct mk_cert *c, bool crl, enum verify_kind accept,
+                                struct clv_err *err)
 {
 	struct clv_buf cert, key;
 	struct chan_creds_pem pem;
@@ -25,9 +26,12 @@ static struct chan_creds *creds(const struct mk_cert *c, bool crl, enum verify_k
 	buf_init(&key, 65536);
 	mk_put_cert(&cert, c->x);
 	mk_put_key(&key, c->key);
-	pem = (struct chan_creds_pem){ .ca = buf_slice(&world.ca_pem), .cert = buf_slice(&cert), .key = buf_slice(&key),
-		                       .crl = crl ? buf_slice(&world.crl_pem) : slice_str(""), .crl_grace_ms = 1000,
-		                       .peer_kind_accept = accept };
+	pem = (struct chan_creds_pem){.ca = buf_slice(&world.ca_pem),
+	                              .cert = buf_slice(&cert),
+	                              .key = buf_slice(&key),
+	                              .crl = crl ? buf_slice(&world.crl_pem) : slice_str(""),
+	                              .crl_grace_ms = 1000,
+	                              .peer_kind_accept = accept};
 	out = chan_creds_new(&pem, err);
 	buf_release(&cert);
 	buf_release(&key);
@@ -65,12 +69,12 @@ static int teardown(void **state)
 
 static struct chan *end(bool initiator, enum chan_pref pref, const char *name)
 {
-	struct chan_opts o = { .initiator = initiator,
-		               .pref = pref,
-		               .creds = initiator ? agent_creds : server_creds,
-		               .peer_name = initiator ? name : NULL,
-		               .peer_kind = VERIFY_NODE,
-		               .role = initiator ? "agent" : "management-server" };
+	struct chan_opts o = {.initiator = initiator,
+	                      .pref = pref,
+	                      .creds = initiator ? agent_creds : server_creds,
+	                      .peer_name = initiator ? name : NULL,
+	                      .peer_kind = VERIFY_NODE,
+	                      .role = initiator ? "agent" : "management-server"};
 	struct chan *c;
 	struct clv_err err;
 
@@ -109,13 +113,14 @@ static void connect_ends(struct chan *a, struct chan *b, size_t step)
 
 static void opens_and_describes(void **state)
 {
-	static const size_t steps[] = { 1, 2, 7, 100, 100000 };
+	static const size_t steps[] = {1, 2, 7, 100, 100000};
 	static const uint8_t zero[32];
 
 	(void)state;
 	for (size_t i = 0; i < 5; i++) {
 		for (int pref = 0; pref < 2; pref++) {
-			struct chan *a = end(true, pref == 0 ? CHAN_PREF_AUTO : CHAN_PREF_CERTIFICATE, "rms1.ops.test");
+			struct chan *a =
+			    end(true, pref == 0 ? CHAN_PREF_AUTO : CHAN_PREF_CERTIFICATE, "rms1.ops.test");
 			struct chan *b = end(false, CHAN_PREF_AUTO, NULL);
 			const struct chan_desc *da = chan_describe(a);
 			const struct chan_desc *db = chan_describe(b);
@@ -213,7 +218,8 @@ static void limits_before_and_after_the_proof(void **state)
 		struct chan *b = end(false, CHAN_PREF_AUTO, NULL);
 
 		connect_ends(a, b, 5000);
-		assert_int_equal(chan_send(a, 1, slice_of(zeros, CHAN_FRAME_PREAUTH_MAX + over), &err), CLV_OK);
+		assert_int_equal(chan_send(a, 1, slice_of(zeros, CHAN_FRAME_PREAUTH_MAX + over), &err),
+		                 CLV_OK);
 		if (over == 0) {
 			assert_int_equal(carry(a, b, 5000, &err), CLV_OK);
 			assert_int_equal(chan_next(b, &have, &type, &body, &err), CLV_OK);
@@ -313,16 +319,16 @@ static void refusals_of_bad_first_bytes(void **state)
 		struct clv_slice bytes;
 		const char *words;
 	} rows[] = {
-		{ SLICE_LIT("GET / HTTP/1.1\r\n\r\n"), "first frame claims" },
-		{ SLICE_LIT("SSH-2.0-OpenSSH_9.2\r\n"), "first frame claims" },
-		{ SLICE_LIT("\0\0\0\1\0\1"), "first frame claims 1 bytes" },
-		{ SLICE_LIT("\0\0\0\2\0\2"), "expected an offer" },
-		{ SLICE_LIT("\0\0\0\2\0\1"), "the peer's offer" },
-		{ SLICE_LIT("\0\0\x40\x03\0\1"), "claims 16387" },
-		{ SLICE_LIT("\xff\xff\xff\xff\0\1"), "claims 4294967295" },
-		{ SLICE_LIT("\x16\x03\x01\x40\x00\x01\x01\xff\xff"), "claims 131071 bytes" },
-		{ SLICE_LIT("\x16\x03\x01\x00\x01\x01\x16\x03\x01"), "no TLS handshake" },
-		{ SLICE_LIT("\x16\x03\x01\x00\x10\x02\x00\x00\x10"), "no TLS handshake" },
+	    {SLICE_LIT("GET / HTTP/1.1\r\n\r\n"), "first frame claims"},
+	    {SLICE_LIT("SSH-2.0-OpenSSH_9.2\r\n"), "first frame claims"},
+	    {SLICE_LIT("\0\0\0\1\0\1"), "first frame claims 1 bytes"},
+	    {SLICE_LIT("\0\0\0\2\0\2"), "expected an offer"},
+	    {SLICE_LIT("\0\0\0\2\0\1"), "the peer's offer"},
+	    {SLICE_LIT("\0\0\x40\x03\0\1"), "claims 16387"},
+	    {SLICE_LIT("\xff\xff\xff\xff\0\1"), "claims 4294967295"},
+	    {SLICE_LIT("\x16\x03\x01\x40\x00\x01\x01\xff\xff"), "claims 131071 bytes"},
+	    {SLICE_LIT("\x16\x03\x01\x00\x01\x01\x16\x03\x01"), "no TLS handshake"},
+	    {SLICE_LIT("\x16\x03\x01\x00\x10\x02\x00\x00\x10"), "no TLS handshake"},
 	};
 
 	(void)state;
@@ -340,8 +346,11 @@ static void refusals_of_bad_first_bytes(void **state)
 
 static void kerberos_only_is_told_why(void **state)
 {
-	static const char offer[] = "\0\0\0\x33\0\1\0\1\0\1" "0123456789abcdef0123456789abcdef" "\1\2\0\0\0\5agent";
-	struct chan_opts o = { .initiator = true, .pref = CHAN_PREF_KERBEROS, .creds = agent_creds, .peer_name = "a.b" };
+	static const char offer[] = "\0\0\0\x33\0\1\0\1\0\1"
+	                            "0123456789abcdef0123456789abcdef"
+	                            "\1\2\0\0\0\5agent";
+	struct chan_opts o = {
+	    .initiator = true, .pref = CHAN_PREF_KERBEROS, .creds = agent_creds, .peer_name = "a.b"};
 	struct chan *b = end(false, CHAN_PREF_AUTO, NULL);
 	struct chan *a = end(true, CHAN_PREF_AUTO, "rms1.ops.test");
 	struct clv_slice out;
@@ -352,7 +361,8 @@ static void kerberos_only_is_told_why(void **state)
 	memcpy(raw, offer, sizeof(raw));
 	raw[3] = (uint8_t)(sizeof(raw) - 4);
 	assert_int_equal(chan_feed(b, slice_of(raw, sizeof(raw)), &err), CLV_FAILED);
-	assert_non_null(strstr(err.text, "this side has certificates only; across an untrusted boundary enable certificates"));
+	assert_non_null(strstr(
+	    err.text, "this side has certificates only; across an untrusted boundary enable certificates"));
 	out = buf_slice(chan_output(b)); /* the reason goes out before the end */
 	assert_non_null(memmem(out.ptr, out.len, "no common mechanism", 19));
 	assert_int_equal(chan_feed(a, out, &err), CLV_FAILED);
@@ -405,7 +415,7 @@ static void raw_close(struct raw_peer *p)
 /* Runs both to the end; a frame goes out as soon as the raw peer may write. */
 static clv_rc raw_talk(struct raw_peer *p, struct chan *c, bool *spoke, struct clv_err *err)
 {
-	static const uint8_t frame[] = { 0, 0, 0, 4, 0, 0x10, 'h', 'i' };
+	static const uint8_t frame[] = {0, 0, 0, 4, 0, 0x10, 'h', 'i'};
 	clv_rc rc = CLV_OK;
 
 	for (int i = 0; i < 12 && rc == CLV_OK; i++) {
@@ -433,7 +443,7 @@ static void matrix_of_handshakes(void **state)
 	(void)state;
 	for (size_t i = 0; i < n_bad_rows; i++) {
 		const struct bad_row *row = &bad_rows[i];
-		struct bad_case bad = { 0 };
+		struct bad_case bad = {0};
 
 		if (row->no_handshake)
 			continue;
@@ -450,8 +460,12 @@ static void matrix_of_handshakes(void **state)
 			uint16_t type;
 
 			mine = creds(&server_cert, row->crl, VERIFY_NODE, &err);
-			o = (struct chan_opts){ .initiator = side == 1, .pref = CHAN_PREF_CERTIFICATE, .creds = mine,
-				                .peer_name = side == 1 ? BAD_NAME : NULL, .peer_kind = VERIFY_NODE, .role = "agent" };
+			o = (struct chan_opts){.initiator = side == 1,
+			                       .pref = CHAN_PREF_CERTIFICATE,
+			                       .creds = mine,
+			                       .peer_name = side == 1 ? BAD_NAME : NULL,
+			                       .peer_kind = VERIFY_NODE,
+			                       .role = "agent"};
 			c = chan_new(&o, &err);
 			raw_open(&peer, side == 1, &bad);
 			err_clear(&err);
@@ -475,9 +489,9 @@ static void matrix_of_handshakes(void **state)
 
 static struct clv_err raw_refusal(void (*twist)(SSL_CTX *ctx, SSL *ssl), bool with_cert, bool *open)
 {
-	struct bad_case good = { .leaf = agent_cert };
+	struct bad_case good = {.leaf = agent_cert};
 	struct chan *c = end(false, CHAN_PREF_AUTO, NULL);
-	struct clv_err err = { 0 };
+	struct clv_err err = {0};
 	struct raw_peer peer;
 	bool spoke = false;
 
@@ -535,7 +549,7 @@ static void plain_tls_clients(void **state)
 
 static void no_resumption(void **state)
 {
-	struct bad_case good = { .leaf = agent_cert };
+	struct bad_case good = {.leaf = agent_cert};
 	struct chan *c = end(false, CHAN_PREF_AUTO, NULL);
 	struct raw_peer peer;
 	struct clv_err err;
@@ -555,14 +569,14 @@ static void no_resumption(void **state)
 
 static void bad_own_certificates_are_refused_at_home(void **state)
 {
-	struct mk_cert other = { agent_cert.x, server_cert.key };
-	struct chan_creds_pem empty = { 0 };
+	struct mk_cert other = {agent_cert.x, server_cert.key};
+	struct chan_creds_pem empty = {0};
 	struct chan_creds *c;
 	struct clv_err err;
 
 	(void)state;
 	for (size_t i = 0; i < n_bad_rows; i++) {
-		struct bad_case bad = { 0 };
+		struct bad_case bad = {0};
 
 		if (strstr(bad_rows[i].name, "operator") != NULL || bad_rows[i].make == NULL)
 			continue;
@@ -588,9 +602,12 @@ static void operators_at_the_console_port(void **state)
 	struct mk_cert ada = mk_issue(&s, mk_key("P-256", true), &world.ca);
 	struct chan_creds *console = creds(&server_cert, false, VERIFY_OPERATOR, NULL);
 	struct chan_creds *hers = creds(&ada, false, VERIFY_NODE, NULL);
-	struct chan_opts in = { .creds = console, .role = "management-server" };
-	struct chan_opts out = { .initiator = true, .creds = hers, .peer_name = "rms1.ops.test", .peer_kind = VERIFY_NODE,
-		                 .role = "console" };
+	struct chan_opts in = {.creds = console, .role = "management-server"};
+	struct chan_opts out = {.initiator = true,
+	                        .creds = hers,
+	                        .peer_name = "rms1.ops.test",
+	                        .peer_kind = VERIFY_NODE,
+	                        .role = "console"};
 	struct clv_err err;
 	struct chan *a = chan_new(&out, &err);
 	struct chan *b = chan_new(&in, &err);
@@ -632,7 +649,7 @@ static int64_t later(void)
 static void rechecks(void **state)
 {
 	struct chan *a = end(true, CHAN_PREF_AUTO, "rms1.ops.test");
-	struct chan_opts o = { .creds = server_creds, .role = "management-server" };
+	struct chan_opts o = {.creds = server_creds, .role = "management-server"};
 	const X509 *revoked = agent_cert.x;
 	X509_CRL *crl = mk_crl(&world.ca, &revoked, 1, -10, MK_DAY, "SHA256");
 	struct clv_slice keep = buf_slice(&world.crl_pem);
@@ -705,22 +722,22 @@ static void local_channels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(opens_and_describes),
-		cmocka_unit_test(messages_arrive_whole),
-		cmocka_unit_test(the_last_words_are_heard),
-		cmocka_unit_test(limits_before_and_after_the_proof),
-		cmocka_unit_test(output_is_limited),
-		cmocka_unit_test(wrong_name_is_refused),
-		cmocka_unit_test(flipped_bits_of_the_negotiation),
-		cmocka_unit_test(refusals_of_bad_first_bytes),
-		cmocka_unit_test(kerberos_only_is_told_why),
-		cmocka_unit_test(matrix_of_handshakes),
-		cmocka_unit_test(plain_tls_clients),
-		cmocka_unit_test(no_resumption),
-		cmocka_unit_test(bad_own_certificates_are_refused_at_home),
-		cmocka_unit_test(operators_at_the_console_port),
-		cmocka_unit_test(rechecks),
-		cmocka_unit_test(local_channels),
+	    cmocka_unit_test(opens_and_describes),
+	    cmocka_unit_test(messages_arrive_whole),
+	    cmocka_unit_test(the_last_words_are_heard),
+	    cmocka_unit_test(limits_before_and_after_the_proof),
+	    cmocka_unit_test(output_is_limited),
+	    cmocka_unit_test(wrong_name_is_refused),
+	    cmocka_unit_test(flipped_bits_of_the_negotiation),
+	    cmocka_unit_test(refusals_of_bad_first_bytes),
+	    cmocka_unit_test(kerberos_only_is_told_why),
+	    cmocka_unit_test(matrix_of_handshakes),
+	    cmocka_unit_test(plain_tls_clients),
+	    cmocka_unit_test(no_resumption),
+	    cmocka_unit_test(bad_own_certificates_are_refused_at_home),
+	    cmocka_unit_test(operators_at_the_console_port),
+	    cmocka_unit_test(rechecks),
+	    cmocka_unit_test(local_channels),
 	};
 
 	return cmocka_run_group_tests_name("channel", tests, setup, teardown);

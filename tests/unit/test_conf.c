@@ -8,22 +8,23 @@
 #include <string.h>
 
 static const struct conf_option table[] = {
-	{ "node", "name", CONF_NAME, 1, 20, "!", NULL, false, "the name" },
-	{ "node", "note", CONF_STRING, 2, 10, NULL, NULL, false, "a note" },
-	{ "node", "role", CONF_CHOICE, 0, 0, "agent", "agent|gateway", false, "the role" },
-	{ "node", "bare", CONF_BOOL, 0, 0, "no", NULL, false, "no sandbox" },
-	{ "node", "state", CONF_PATH, 1, 100, "/var/x", NULL, false, "state" },
-	{ "net", "bits", CONF_INT, -5, 4096, "3072", NULL, true, "bits" },
-	{ "net", "wait", CONF_DURATION, 100, 86400000, "60s", NULL, true, "wait" },
-	{ "net", "room", CONF_SIZE, 1, 1 << 30, "1M", NULL, true, "room" },
-	{ "net", "servers", CONF_LIST, 0, 3, NULL, NULL, true, "servers" },
-	{ NULL, NULL, CONF_STRING, 0, 0, NULL, NULL, false, NULL },
+    {"node", "name", CONF_NAME, 1, 20, "!", NULL, false, "the name"},
+    {"node", "note", CONF_STRING, 2, 10, NULL, NULL, false, "a note"},
+    {"node", "role", CONF_CHOICE, 0, 0, "agent", "agent|gateway", false, "the role"},
+    {"node", "bare", CONF_BOOL, 0, 0, "no", NULL, false, "no sandbox"},
+    {"node", "state", CONF_PATH, 1, 100, "/var/x", NULL, false, "state"},
+    {"net", "bits", CONF_INT, -5, 4096, "3072", NULL, true, "bits"},
+    {"net", "wait", CONF_DURATION, 100, 86400000, "60s", NULL, true, "wait"},
+    {"net", "room", CONF_SIZE, 1, 1 << 30, "1M", NULL, true, "room"},
+    {"net", "servers", CONF_LIST, 0, 3, NULL, NULL, true, "servers"},
+    {NULL, NULL, CONF_STRING, 0, 0, NULL, NULL, false, NULL},
 };
 
 static void good(void **state)
 {
 	const char *text = "# head\n\n[node]\n name = web01.ops.test \t# that one\nrole=gateway\nbare = yes\n"
-			   "note = a#b = c\n[net]\nbits = 2048\nwait = 2m\nroom = 64K\nservers = a:1, b\tc,\n[node]\nstate = /s s";
+	                   "note = a#b = c\n[net]\nbits = 2048\nwait = 2m\nroom = 64K\nservers = a:1, "
+	                   "b\tc,\n[node]\nstate = /s s";
 	const char *const *items;
 	struct conf *c = NULL;
 	struct clv_err err;
@@ -72,37 +73,37 @@ static const struct {
 	const char *where;
 	const char *what;
 } bad[] = {
-	{ "[node]\nname = a\nnmae = b\n", "f:3: ", "expected in [node] one of name, note, role, bare, state" },
-	{ "[nod]\n", "f:1: ", "expected one of node, net" },
-	{ "[node]\nname = a\nname = b", "f:3: ", "first in line 2" },
-	{ "name = a", "f:1: ", "before any section" },
-	{ "[node]\nname\n", "f:2: ", "expected name = value" },
-	{ "[node]\nname =\n", "f:2: ", "has no value" },
-	{ "[node]\n", "f:1: ", "node.name is missing" },
-	{ "", "f:1: ", "node.name is missing" },
-	{ "[node\n", "f:1: ", "close the bracket" },
-	{ "[]\n", "f:1: ", "expected [name]" },
-	{ "[node]\nname = a b\n", "f:2: ", "letters, digits" },
-	{ "[node]\nname = \"a\"\n", "f:2: ", "quotation mark" },
-	{ "[node]\nname = aaaaaaaaaaaaaaaaaaaaa\n", "f:2: ", "1 to 20" },
-	{ "[node]\nname=a\nnote=x\n", "f:3: ", "2 to 10 bytes" },
-	{ "[node]\nname=a\nrole=agen\n", "f:3: ", "agent|gateway" },
-	{ "[node]\nname=a\nrole=agent|gateway\n", "f:3: ", "agent|gateway" },
-	{ "[node]\nname=a\nbare=maybe\n", "f:3: ", "yes or no" },
-	{ "[net]\nbits = 4097\n", "f:2: ", "-5 to 4096" },
-	{ "[net]\nbits = -6\n", "f:2: ", "-5 to 4096" },
-	{ "[net]\nbits = 0x10\n", "f:2: ", "whole number" },
-	{ "[net]\nbits = 99999999999999999999\n", "f:2: ", "whole number" },
-	{ "[net]\nwait = 60\n", "f:2: ", "100ms to 1d" },
-	{ "[net]\nwait = 2d\n", "f:2: ", "100ms to 1d" },
-	{ "[net]\nwait = 1 h\n", "f:2: ", "duration" },
-	{ "[net]\nroom = 9223372036854775807T\n", "f:2: ", "size" },
-	{ "[net]\nservers = a b c d\n", "f:2: ", "0 to 3 items" },
-	{ "[node]\r\nname = a\r\n", "f:1: ", "carriage return" },
-	{ "\xef\xbb\xbf[node]\n", "f:1: ", "byte order mark" },
-	{ "[node]\nname = a\x01\n", "f:2: ", "control character (0x01)" },
-	{ "[node]\nname = \xff\n", "f:2: ", "not UTF-8" },
-	{ "[node]\n\xe2\x80\xae = 1\n", "f:2: ", "\\u{202e}" },
+    {"[node]\nname = a\nnmae = b\n", "f:3: ", "expected in [node] one of name, note, role, bare, state"},
+    {"[nod]\n", "f:1: ", "expected one of node, net"},
+    {"[node]\nname = a\nname = b", "f:3: ", "first in line 2"},
+    {"name = a", "f:1: ", "before any section"},
+    {"[node]\nname\n", "f:2: ", "expected name = value"},
+    {"[node]\nname =\n", "f:2: ", "has no value"},
+    {"[node]\n", "f:1: ", "node.name is missing"},
+    {"", "f:1: ", "node.name is missing"},
+    {"[node\n", "f:1: ", "close the bracket"},
+    {"[]\n", "f:1: ", "expected [name]"},
+    {"[node]\nname = a b\n", "f:2: ", "letters, digits"},
+    {"[node]\nname = \"a\"\n", "f:2: ", "quotation mark"},
+    {"[node]\nname = aaaaaaaaaaaaaaaaaaaaa\n", "f:2: ", "1 to 20"},
+    {"[node]\nname=a\nnote=x\n", "f:3: ", "2 to 10 bytes"},
+    {"[node]\nname=a\nrole=agen\n", "f:3: ", "agent|gateway"},
+    {"[node]\nname=a\nrole=agent|gateway\n", "f:3: ", "agent|gateway"},
+    {"[node]\nname=a\nbare=maybe\n", "f:3: ", "yes or no"},
+    {"[net]\nbits = 4097\n", "f:2: ", "-5 to 4096"},
+    {"[net]\nbits = -6\n", "f:2: ", "-5 to 4096"},
+    {"[net]\nbits = 0x10\n", "f:2: ", "whole number"},
+    {"[net]\nbits = 99999999999999999999\n", "f:2: ", "whole number"},
+    {"[net]\nwait = 60\n", "f:2: ", "100ms to 1d"},
+    {"[net]\nwait = 2d\n", "f:2: ", "100ms to 1d"},
+    {"[net]\nwait = 1 h\n", "f:2: ", "duration"},
+    {"[net]\nroom = 9223372036854775807T\n", "f:2: ", "size"},
+    {"[net]\nservers = a b c d\n", "f:2: ", "0 to 3 items"},
+    {"[node]\r\nname = a\r\n", "f:1: ", "carriage return"},
+    {"\xef\xbb\xbf[node]\n", "f:1: ", "byte order mark"},
+    {"[node]\nname = a\x01\n", "f:2: ", "control character (0x01)"},
+    {"[node]\nname = \xff\n", "f:2: ", "not UTF-8"},
+    {"[node]\n\xe2\x80\xae = 1\n", "f:2: ", "\\u{202e}"},
 };
 
 static void bad_lines(void **state)
@@ -115,7 +116,8 @@ static void bad_lines(void **state)
 		assert_int_equal(conf_parse("f", slice_str(bad[i].text), table, &c, &err), CLV_FAILED);
 		assert_null(c);
 		assert_int_equal(err.code, CLV_E_CONFIG);
-		if (strncmp(err.text, bad[i].where, strlen(bad[i].where)) != 0 || strstr(err.text, bad[i].what) == NULL)
+		if (strncmp(err.text, bad[i].where, strlen(bad[i].where)) != 0 ||
+		    strstr(err.text, bad[i].what) == NULL)
 			fail_msg("row %zu: %s", i, err.text);
 		assert_null(strchr(err.text, '\n'));
 	}
@@ -167,16 +169,21 @@ static void the_products_table_is_sound(void **state)
 	struct clv_err err;
 
 	(void)state;
-	assert_int_equal(conf_parse("f", SLICE_LIT("[node]\nname=a.b\ngroup=G\nrole=agent\n"), node_options, &c, &err), CLV_OK);
+	assert_int_equal(
+	    conf_parse("f", SLICE_LIT("[node]\nname=a.b\ngroup=G\nrole=agent\n"), node_options, &c, &err),
+	    CLV_OK);
 	conf_free(c);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good),  cmocka_unit_test(defaults),
-		cmocka_unit_test(bad_lines), cmocka_unit_test(sizes),
-		cmocka_unit_test(flipped_bits_never_break_it), cmocka_unit_test(the_products_table_is_sound),
+	    cmocka_unit_test(good),
+	    cmocka_unit_test(defaults),
+	    cmocka_unit_test(bad_lines),
+	    cmocka_unit_test(sizes),
+	    cmocka_unit_test(flipped_bits_never_break_it),
+	    cmocka_unit_test(the_products_table_is_sound),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

@@ -14,7 +14,7 @@ static void every_code_has_class_and_text(void **state)
 		assert_true(i == CLV_E_NONE || clv_code_class((enum clv_code)i) != CLV_CLASS_NONE);
 	}
 	assert_string_equal(clv_code_text((enum clv_code)CLV_E_MAX), "unknown error");
-	assert_int_equal(clv_code_class((enum clv_code)-1), CLV_CLASS_INTERNAL);
+	assert_int_equal(clv_code_class((enum clv_code) - 1), CLV_CLASS_INTERNAL);
 }
 
 static void set_keeps_errno_and_place(void **state)
@@ -74,10 +74,10 @@ static void long_texts_are_cut_between_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_code_has_class_and_text),
-		cmocka_unit_test(set_keeps_errno_and_place),
-		cmocka_unit_test(wrap_adds_in_front),
-		cmocka_unit_test(long_texts_are_cut_between_characters),
+	    cmocka_unit_test(every_code_has_class_and_text),
+	    cmocka_unit_test(set_keeps_errno_and_place),
+	    cmocka_unit_test(wrap_adds_in_front),
+	    cmocka_unit_test(long_texts_are_cut_between_characters),
 	};
 
 	return cmocka_run_group_tests_name("err", tests, NULL, NULL);

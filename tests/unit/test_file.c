@@ -93,7 +93,7 @@ static void limits(void **state)
 
 static void private_files(void **state)
 {
-	static const mode_t bad[] = { 0640, 0604, 0620, 0602, 0644, 0777 };
+	static const mode_t bad[] = {0640, 0604, 0620, 0602, 0644, 0777};
 	struct clv_err err;
 	struct clv_buf b;
 
@@ -213,11 +213,14 @@ static void faults_leave_old_or_new(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replace_and_read), cmocka_unit_test(limits),
-		cmocka_unit_test(private_files),    cmocka_unit_test(links_are_not_followed),
-		cmocka_unit_test(folders),          cmocka_unit_test(descriptors),
+	    cmocka_unit_test(replace_and_read),
+	    cmocka_unit_test(limits),
+	    cmocka_unit_test(private_files),
+	    cmocka_unit_test(links_are_not_followed),
+	    cmocka_unit_test(folders),
+	    cmocka_unit_test(descriptors),
 #ifdef CLV_TEST_BUILD
-		cmocka_unit_test(faults_leave_old_or_new),
+	    cmocka_unit_test(faults_leave_old_or_new),
 #endif
 	};
 

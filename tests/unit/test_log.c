@@ -125,11 +125,11 @@ static void errors_name_their_cause(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(one_record_one_line, open_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(levels, open_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(long_records_are_cut_whole, open_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(repeats_are_limited, open_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(errors_name_their_cause, open_pipe, close_pipe),
+	    cmocka_unit_test_setup_teardown(one_record_one_line, open_pipe, close_pipe),
+	    cmocka_unit_test_setup_teardown(levels, open_pipe, close_pipe),
+	    cmocka_unit_test_setup_teardown(long_records_are_cut_whole, open_pipe, close_pipe),
+	    cmocka_unit_test_setup_teardown(repeats_are_limited, open_pipe, close_pipe),
+	    cmocka_unit_test_setup_teardown(errors_name_their_cause, open_pipe, close_pipe),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

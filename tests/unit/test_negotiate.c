@@ -7,7 +7,7 @@
 
 static struct chan_offer an_offer(void)
 {
-	struct chan_offer o = { .version_min = 1, .version_max = 1, .n_mechs = 2, .role = "agent" };
+	struct chan_offer o = {.version_min = 1, .version_max = 1, .n_mechs = 2, .role = "agent"};
 
 	o.mechs[0] = CHAN_MECH_CERTIFICATE;
 	o.mechs[1] = CHAN_MECH_KERBEROS;
@@ -17,7 +17,7 @@ static struct chan_offer an_offer(void)
 
 static void round_trip(void **state)
 {
-	struct chan_answer a = { .version = 1, .choice = CHAN_MECH_CERTIFICATE };
+	struct chan_answer a = {.version = 1, .choice = CHAN_MECH_CERTIFICATE};
 	struct chan_offer o = an_offer();
 	struct chan_answer back_a;
 	struct chan_offer back;
@@ -48,21 +48,27 @@ static void choice(void **state)
 		enum chan_mech want;
 		const char *why;
 	} rows[] = {
-		{ CHAN_PREF_AUTO, true, true, { 1, 2 }, 2, CHAN_MECH_CERTIFICATE, "" },
-		{ CHAN_PREF_AUTO, true, true, { 2, 1 }, 2, CHAN_MECH_CERTIFICATE, "" }, /* S2, whatever the order */
-		{ CHAN_PREF_AUTO, false, true, { 1, 2 }, 2, CHAN_MECH_KERBEROS, "" },
-		{ CHAN_PREF_AUTO, true, true, { 2 }, 1, CHAN_MECH_KERBEROS, "" },
-		{ CHAN_PREF_AUTO, true, false, { 2 }, 1, CHAN_MECH_NONE,
-		  "no common mechanism: this side has certificates only; across an untrusted boundary enable certificates on both ends" },
-		{ CHAN_PREF_CERTIFICATE, true, true, { 2 }, 1, CHAN_MECH_NONE, "certificates only" },
-		{ CHAN_PREF_KERBEROS, true, true, { 1 }, 1, CHAN_MECH_NONE, "Kerberos only" },
-		{ CHAN_PREF_AUTO, false, false, { 1, 2 }, 2, CHAN_MECH_NONE, "has none" },
-		{ CHAN_PREF_AUTO, true, true, { 77 }, 1, CHAN_MECH_NONE, "certificates and Kerberos" },
+	    {CHAN_PREF_AUTO, true, true, {1, 2}, 2, CHAN_MECH_CERTIFICATE, ""},
+	    {CHAN_PREF_AUTO, true, true, {2, 1}, 2, CHAN_MECH_CERTIFICATE, ""}, /* S2, whatever the order */
+	    {CHAN_PREF_AUTO, false, true, {1, 2}, 2, CHAN_MECH_KERBEROS, ""},
+	    {CHAN_PREF_AUTO, true, true, {2}, 1, CHAN_MECH_KERBEROS, ""},
+	    {CHAN_PREF_AUTO,
+	     true,
+	     false,
+	     {2},
+	     1,
+	     CHAN_MECH_NONE,
+	     "no common mechanism: this side has certificates only; across an untrusted boundary enable "
+	     "certificates on both ends"},
+	    {CHAN_PREF_CERTIFICATE, true, true, {2}, 1, CHAN_MECH_NONE, "certificates only"},
+	    {CHAN_PREF_KERBEROS, true, true, {1}, 1, CHAN_MECH_NONE, "Kerberos only"},
+	    {CHAN_PREF_AUTO, false, false, {1, 2}, 2, CHAN_MECH_NONE, "has none"},
+	    {CHAN_PREF_AUTO, true, true, {77}, 1, CHAN_MECH_NONE, "certificates and Kerberos"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct chan_means ours = { rows[i].pref, rows[i].certificate, rows[i].kerberos };
+		struct chan_means ours = {rows[i].pref, rows[i].certificate, rows[i].kerberos};
 		struct chan_offer o = an_offer();
 		struct chan_answer a;
 
@@ -80,8 +86,8 @@ static void versions(void **state)
 {
 	static const struct {
 		uint16_t min, max, want;
-	} rows[] = { { 1, 1, 1 }, { 1, 9, 1 }, { 2, 9, 0 }, { 65535, 65535, 0 } };
-	struct chan_means ours = { CHAN_PREF_AUTO, true, false };
+	} rows[] = {{1, 1, 1}, {1, 9, 1}, {2, 9, 0}, {65535, 65535, 0}};
+	struct chan_means ours = {CHAN_PREF_AUTO, true, false};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -99,7 +105,7 @@ static void versions(void **state)
 
 static void truncations_and_additions(void **state)
 {
-	struct chan_answer a = { .version = 0, .reason = "no" };
+	struct chan_answer a = {.version = 0, .reason = "no"};
 	struct chan_offer o = an_offer();
 	struct chan_answer back_a;
 	struct chan_offer back;
@@ -125,7 +131,7 @@ static void truncations_and_additions(void **state)
 /* A flipped bit is refused, or it is seen: T is another one. */
 static void flipped_bits(void **state)
 {
-	struct chan_answer a = { .version = 1, .choice = CHAN_MECH_CERTIFICATE };
+	struct chan_answer a = {.version = 1, .choice = CHAN_MECH_CERTIFICATE};
 	struct chan_offer o = an_offer();
 	uint8_t t[CHAN_T_LEN], other[CHAN_T_LEN];
 	struct clv_buf ob, ab;
@@ -162,7 +168,8 @@ static void contradictions(void **state)
 		uint16_t version;
 		uint8_t choice;
 		const char *reason;
-	} bad[] = { { 0, 1, "" }, { 2, 1, "" }, { 1, 0, "" }, { 0, 0, "" }, { 1, 0, "why" }, { 1, 1, "why" }, { 1, 2, "" }, { 1, 3, "" } };
+	} bad[] = {{0, 1, ""},    {2, 1, ""},    {1, 0, ""}, {0, 0, ""},
+	           {1, 0, "why"}, {1, 1, "why"}, {1, 2, ""}, {1, 3, ""}};
 	struct chan_offer o = an_offer();
 	struct chan_answer back;
 	struct clv_err err;
@@ -171,7 +178,7 @@ static void contradictions(void **state)
 	(void)state;
 	o.n_mechs = 1;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct chan_answer a = { .version = bad[i].version, .choice = (enum chan_mech)bad[i].choice };
+		struct chan_answer a = {.version = bad[i].version, .choice = (enum chan_mech)bad[i].choice};
 
 		(void)strncpy(a.reason, bad[i].reason, sizeof(a.reason) - 1);
 		buf_init(&b, 1000);
@@ -184,8 +191,9 @@ static void contradictions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip), cmocka_unit_test(choice),       cmocka_unit_test(versions),
-		cmocka_unit_test(truncations_and_additions), cmocka_unit_test(flipped_bits), cmocka_unit_test(contradictions),
+	    cmocka_unit_test(round_trip),   cmocka_unit_test(choice),
+	    cmocka_unit_test(versions),     cmocka_unit_test(truncations_and_additions),
+	    cmocka_unit_test(flipped_bits), cmocka_unit_test(contradictions),
 	};
 
 	return cmocka_run_group_tests_name("negotiate", tests, NULL, NULL);

@@ -31,7 +31,7 @@ static clv_rc fill_abc(uint8_t *bytes, size_t cap, size_t *len, void *ctx, struc
 static void takes_wipe_their_source(void **state)
 {
 	char src[] = "correct horse";
-	const char zero[sizeof(src)] = { 0 };
+	const char zero[sizeof(src)] = {0};
 	struct clv_slice seen;
 	struct clv_secret *s;
 	struct clv_err err;
@@ -102,7 +102,7 @@ static int in_child(void (*fn)(void))
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		const struct rlimit none = { 0, 0 };
+		const struct rlimit none = {0, 0};
 
 		(void)setrlimit(RLIMIT_CORE, &none);
 		(void)signal(SIGSEGV, SIG_DFL); /* the test library catches these */
@@ -138,7 +138,7 @@ static void touch_before(void)
 
 static void without_a_limit_nothing(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 	struct clv_err err;
 	struct clv_secret *s;
 
@@ -243,12 +243,12 @@ static void arena(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arena), /* first: nothing has used OpenSSL yet */
-		cmocka_unit_test(takes_wipe_their_source),
-		cmocka_unit_test(limits),
-		cmocka_unit_test(fill_and_equality),
-		cmocka_unit_test(guards_and_locking),
-		cmocka_unit_test(process_forbids_dumps),
+	    cmocka_unit_test(arena), /* first: nothing has used OpenSSL yet */
+	    cmocka_unit_test(takes_wipe_their_source),
+	    cmocka_unit_test(limits),
+	    cmocka_unit_test(fill_and_equality),
+	    cmocka_unit_test(guards_and_locking),
+	    cmocka_unit_test(process_forbids_dumps),
 	};
 
 	return cmocka_run_group_tests_name("secret", tests, NULL, NULL);

@@ -11,43 +11,49 @@ static const struct {
 	const char *out;
 	uint32_t cells;
 } rows[] = {
-	{ "", "", 0 },
-	{ "web01.ops.test", "web01.ops.test", 14 },
-	{ "C:\\x41", "C:\\x41", 6 },
-	{ "\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m", 18 },
-	{ "a\tb\r\nc", "a\\x09b\\x0d\\x0ac", 15 },
-	{ "\x7f", "\\x7f", 4 },
-	{ "\xc2\x9b" "31m", "\\x9b31m", 7 },
-	{ "\x9b\xff\xfe", "\\x9b\\xff\\xfe", 12 },
-	{ "\xc0\xaf", "\\xc0\\xaf", 8 },
-	{ "\xed\xa0\x80", "\\xed\\xa0\\x80", 12 },
-	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", 16 },
-	{ "\xe2\x82", "\\xe2\\x82", 8 },
-	{ "\xe2\x80\xae" "gpj", "\\u{202e}gpj", 11 },
-	{ "\xe2\x81\xa6x", "\\u{2066}x", 9 },
-	{ "\xd8\x9c", "\\u{061c}", 8 },
-	{ "a\xe2\x80\x8b" "b", "a\\u{200b}b", 10 },
-	{ "\xef\xbb\xbfx", "\\u{feff}x", 9 },
-	{ "\xc2\xad", "\\u{00ad}", 8 },
-	{ "\xe2\x80\xa8\xe2\x80\xa9", "\\u{2028}\\u{2029}", 16 },
-	{ "\xf3\xa0\x81\x81", "\\u{e0041}", 9 },
-	{ "\xee\x80\x80", "\\u{e000}", 8 },
-	{ "\xef\xbf\xbf", "\\u{ffff}", 8 },
-	{ "\xef\xb7\x90", "\\u{fdd0}", 8 },
-	{ "\xcd\xb8", "\\u{0378}", 8 },
-	{ "\xe3\x85\xa4", "\\u{3164}", 8 },
-	{ "x\xef\xb8\x8f", "x\\u{fe0f}", 9 },
-	{ "\xe2\x9d\xa4\xef\xb8\x8f", "\xe2\x9d\xa4\xef\xb8\x8f", 1 },
-	{ "\xe2\x9d\xa4\xef\xb8\x8f\xef\xb8\x8f", "\xe2\x9d\xa4\xef\xb8\x8f\\u{fe0f}", 9 },
-	{ "\xc3\xa9\xc3\x9f", "\xc3\xa9\xc3\x9f", 2 },
-	{ "e\xcc\x81", "e\xcc\x81", 1 },
-	{ "\xcc\x81", "\\u{0301}", 8 },
-	{ "\x1b\xcc\x81", "\\x1b\\u{0301}", 12 },
-	{ "a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85", "a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\\u{0305}", 9 },
-	{ "\xe6\xbc\xa2\xe5\xad\x97", "\xe6\xbc\xa2\xe5\xad\x97", 4 },
-	{ "\xed\x95\x9c", "\xed\x95\x9c", 2 },
-	{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", 2 },
-	{ "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", 4 },
+    {"", "", 0},
+    {"web01.ops.test", "web01.ops.test", 14},
+    {"C:\\x41", "C:\\x41", 6},
+    {"\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m", 18},
+    {"a\tb\r\nc", "a\\x09b\\x0d\\x0ac", 15},
+    {"\x7f", "\\x7f", 4},
+    {"\xc2\x9b"
+     "31m",
+     "\\x9b31m", 7},
+    {"\x9b\xff\xfe", "\\x9b\\xff\\xfe", 12},
+    {"\xc0\xaf", "\\xc0\\xaf", 8},
+    {"\xed\xa0\x80", "\\xed\\xa0\\x80", 12},
+    {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", 16},
+    {"\xe2\x82", "\\xe2\\x82", 8},
+    {"\xe2\x80\xae"
+     "gpj",
+     "\\u{202e}gpj", 11},
+    {"\xe2\x81\xa6x", "\\u{2066}x", 9},
+    {"\xd8\x9c", "\\u{061c}", 8},
+    {"a\xe2\x80\x8b"
+     "b",
+     "a\\u{200b}b", 10},
+    {"\xef\xbb\xbfx", "\\u{feff}x", 9},
+    {"\xc2\xad", "\\u{00ad}", 8},
+    {"\xe2\x80\xa8\xe2\x80\xa9", "\\u{2028}\\u{2029}", 16},
+    {"\xf3\xa0\x81\x81", "\\u{e0041}", 9},
+    {"\xee\x80\x80", "\\u{e000}", 8},
+    {"\xef\xbf\xbf", "\\u{ffff}", 8},
+    {"\xef\xb7\x90", "\\u{fdd0}", 8},
+    {"\xcd\xb8", "\\u{0378}", 8},
+    {"\xe3\x85\xa4", "\\u{3164}", 8},
+    {"x\xef\xb8\x8f", "x\\u{fe0f}", 9},
+    {"\xe2\x9d\xa4\xef\xb8\x8f", "\xe2\x9d\xa4\xef\xb8\x8f", 1},
+    {"\xe2\x9d\xa4\xef\xb8\x8f\xef\xb8\x8f", "\xe2\x9d\xa4\xef\xb8\x8f\\u{fe0f}", 9},
+    {"\xc3\xa9\xc3\x9f", "\xc3\xa9\xc3\x9f", 2},
+    {"e\xcc\x81", "e\xcc\x81", 1},
+    {"\xcc\x81", "\\u{0301}", 8},
+    {"\x1b\xcc\x81", "\\x1b\\u{0301}", 12},
+    {"a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85", "a\xcc\x81\xcc\x82\xcc\x83\xcc\x84\\u{0305}", 9},
+    {"\xe6\xbc\xa2\xe5\xad\x97", "\xe6\xbc\xa2\xe5\xad\x97", 4},
+    {"\xed\x95\x9c", "\xed\x95\x9c", 2},
+    {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", 2},
+    {"\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d", 4},
 };
 
 static void table(void **state)
@@ -153,8 +159,13 @@ static void every_code_point_is_made_safe(void **state)
 
 static void cuts(void **state)
 {
-	static const char *const samples[] = { "web-production-07", "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97",
-		                               "e\xcc\x81" "e\xcc\x81" "e\xcc\x81" "e\xcc\x81", "" };
+	static const char *const samples[] = {"web-production-07",
+	                                      "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97",
+	                                      "e\xcc\x81"
+	                                      "e\xcc\x81"
+	                                      "e\xcc\x81"
+	                                      "e\xcc\x81",
+	                                      ""};
 	struct clv_text *cut;
 
 	(void)state;
@@ -206,12 +217,12 @@ static void long_input_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),
-		cmocka_unit_test(nul_is_escaped),
-		cmocka_unit_test(random_bytes_are_made_safe),
-		cmocka_unit_test(every_code_point_is_made_safe),
-		cmocka_unit_test(cuts),
-		cmocka_unit_test(long_input_is_cut),
+	    cmocka_unit_test(table),
+	    cmocka_unit_test(nul_is_escaped),
+	    cmocka_unit_test(random_bytes_are_made_safe),
+	    cmocka_unit_test(every_code_point_is_made_safe),
+	    cmocka_unit_test(cuts),
+	    cmocka_unit_test(long_input_is_cut),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

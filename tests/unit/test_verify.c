@@ -29,14 +29,16 @@ static struct verify_anchors *anchors(bool crl)
 	struct verify_anchors *a;
 	struct clv_err err;
 
-	a = verify_anchors_new(buf_slice(&world.ca_pem), crl ? buf_slice(&world.crl_pem) : slice_str(""), 3600000, &err);
+	a = verify_anchors_new(buf_slice(&world.ca_pem), crl ? buf_slice(&world.crl_pem) : slice_str(""),
+	                       3600000, &err);
 	if (a == NULL)
 		fail_msg("%s", err.text);
 	return a;
 }
 
-static clv_rc run(const struct verify_anchors *a, const struct verify_request *req, const struct mk_cert *leaf,
-                  const struct mk_cert *chain, size_t n, struct verify_result *out, struct clv_err *err)
+static clv_rc run(const struct verify_anchors *a, const struct verify_request *req,
+                  const struct mk_cert *leaf, const struct mk_cert *chain, size_t n,
+                  struct verify_result *out, struct clv_err *err)
 {
 	struct clv_slice ders[BAD_CHAIN_MAX];
 	struct clv_slice der = mk_der(leaf->x);
@@ -55,7 +57,8 @@ static clv_rc run(const struct verify_anchors *a, const struct verify_request *r
 
 static struct verify_request node_request(const char *name)
 {
-	return (struct verify_request){ .kind = VERIFY_NODE, .role = VERIFY_PEER_SERVER, .name = name, .at_ms = clock_wall_ms() };
+	return (struct verify_request){
+	    .kind = VERIFY_NODE, .role = VERIFY_PEER_SERVER, .name = name, .at_ms = clock_wall_ms()};
 }
 
 static void one_line(const char *text)
@@ -73,12 +76,12 @@ static void matrix(void **state)
 	for (size_t i = 0; i < n_bad_rows; i++) {
 		const struct bad_row *row = &bad_rows[i];
 		struct verify_anchors *a = anchors(row->crl);
-		struct bad_case c = { 0 };
+		struct bad_case c = {0};
 
 		row->make(&world, &c);
 		for (int role = 0; role < 2; role++) {
 			struct verify_request req = node_request(role == 0 ? BAD_NAME : NULL);
-			struct verify_result out = { 0 };
+			struct verify_result out = {0};
 			struct clv_err err;
 
 			req.role = role == 0 ? VERIFY_PEER_SERVER : VERIFY_PEER_CLIENT;
@@ -102,8 +105,8 @@ static void matrix(void **state)
 }
 
 /* Issues by the test's CA, judges, frees. */
-static clv_rc judge(const struct mk_spec *s, const char *key, const struct verify_request *req, struct verify_result *out,
-                    struct clv_err *err)
+static clv_rc judge(const struct mk_spec *s, const char *key, const struct verify_request *req,
+                    struct verify_result *out, struct clv_err *err)
 {
 	struct mk_cert c = mk_issue(s, mk_key(key, false), &world.ca);
 	struct verify_anchors *a = anchors(true);
@@ -116,7 +119,7 @@ static clv_rc judge(const struct mk_spec *s, const char *key, const struct verif
 
 static void good_nodes(void **state)
 {
-	static const char *const keys[] = { "P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "ED25519" };
+	static const char *const keys[] = {"P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "ED25519"};
 	struct verify_request req = node_request(BAD_NAME);
 	struct verify_result out;
 	struct mk_spec s;
@@ -159,7 +162,7 @@ static void chains(void **state)
 	(void)state;
 	for (size_t i = 0; i < 8; i++) {
 		s = mk_ca("Middle");
-		s.cn = (const char *const[]){ "A", "B", "C", "D", "E", "F", "G", "H" }[i];
+		s.cn = (const char *const[]){"A", "B", "C", "D", "E", "F", "G", "H"}[i];
 		s.eku = i == 3 ? "clientAuth,serverAuth" : NULL;
 		chain[7 - i] = mk_issue(&s, mk_key("P-384", false), i == 0 ? &world.ca : &chain[8 - i]);
 	}
@@ -176,11 +179,12 @@ static void chains(void **state)
 
 static void names(void **state)
 {
-	static const char *const other[] = { "web02.ops.test", "web01.ops.tes", "web01.ops.test0", "ops.test",
-		                             "xweb01.ops.test", "web01.ops.test.evil.test" };
-	static const char *const no_names[] = { "",          "web01",          "WEB01.ops.test", "web01.ops.test.", "*.ops.test",
-		                                "192.0.2.1", "2001:db8::1",    "web01..test",    "-a.test",         "a-.test",
-		                                "a b.test",  "web\xc3\xb6.de", "a_b.test",       ".test" };
+	static const char *const other[] = {"web02.ops.test", "web01.ops.tes",   "web01.ops.test0",
+	                                    "ops.test",       "xweb01.ops.test", "web01.ops.test.evil.test"};
+	static const char *const no_names[] = {"",           "web01",     "WEB01.ops.test", "web01.ops.test.",
+	                                       "*.ops.test", "192.0.2.1", "2001:db8::1",    "web01..test",
+	                                       "-a.test",    "a-.test",   "a b.test",       "web\xc3\xb6.de",
+	                                       "a_b.test",   ".test"};
 	struct mk_spec s = mk_node(BAD_NAME);
 	struct verify_result out;
 	struct clv_err err;
@@ -204,7 +208,7 @@ static void names(void **state)
 
 static void any_dns_name(void **state)
 {
-	static const char *const names[] = { "localhost", "a_b.example.com", "xn--bcher-kva.example" };
+	static const char *const names[] = {"localhost", "a_b.example.com", "xn--bcher-kva.example"};
 	struct verify_result out;
 	struct clv_err err;
 
@@ -221,7 +225,8 @@ static void any_dns_name(void **state)
 
 static void operators(void **state)
 {
-	struct verify_request req = { .kind = VERIFY_OPERATOR, .role = VERIFY_PEER_CLIENT, .at_ms = clock_wall_ms() };
+	struct verify_request req = {
+	    .kind = VERIFY_OPERATOR, .role = VERIFY_PEER_CLIENT, .at_ms = clock_wall_ms()};
 	struct mk_spec s = mk_operator("Ada@OPS.test");
 	struct verify_result out;
 	struct clv_err err;
@@ -332,8 +337,9 @@ static void revocation_lists(void **state)
 
 static void anchor_files(void **state)
 {
-	static const char *const bad[] = { "", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-		                           "-----BEGIN CERTIFICATE-----\nMIIB\n" };
+	static const char *const bad[] = {"", "hello",
+	                                  "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+	                                  "-----BEGIN CERTIFICATE-----\nMIIB\n"};
 	struct clv_slice none = slice_str("");
 	struct mk_spec s = mk_node(BAD_NAME);
 	struct mk_cert leaf = mk_issue(&s, mk_key("P-256", false), &world.ca);
@@ -392,10 +398,11 @@ static void damaged_leaves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(matrix),           cmocka_unit_test(good_nodes),   cmocka_unit_test(chains),
-		cmocka_unit_test(names),            cmocka_unit_test(any_dns_name), cmocka_unit_test(operators),
-		cmocka_unit_test(times),            cmocka_unit_test(revocation_lists), cmocka_unit_test(anchor_files),
-		cmocka_unit_test(damaged_leaves),
+	    cmocka_unit_test(matrix),       cmocka_unit_test(good_nodes),
+	    cmocka_unit_test(chains),       cmocka_unit_test(names),
+	    cmocka_unit_test(any_dns_name), cmocka_unit_test(operators),
+	    cmocka_unit_test(times),        cmocka_unit_test(revocation_lists),
+	    cmocka_unit_test(anchor_files), cmocka_unit_test(damaged_leaves),
 	};
 
 	return cmocka_run_group_tests_name("verify", tests, setup, teardown);
