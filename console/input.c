@@ -4,6 +4,7 @@
  * Everything the terminal sends is data; what is unknown vanishes whole.
  */
 #include "console/input.h"
+#include "claviger/buf.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -126,7 +127,7 @@ csi_tilde(const uint8_t *p, size_t n)
 		enum key_code code;
 	} rows[] = {{"1", KEYC_HOME}, {"2", KEYC_INSERT}, {"3", KEYC_DELETE}, {"4", KEYC_END}, {"5", KEYC_PGUP}, {"6", KEYC_PGDN}, {"7", KEYC_HOME}, {"8", KEYC_END}, {"11", KEYC_F1}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (strlen(rows[i].param) == n && memcmp(rows[i].param, p, n) == 0)
+		if (slice_eq_str(slice_of(p, n), rows[i].param))
 			return rows[i].code;
 	}
 	return KEYC_OTHER;
@@ -138,7 +139,7 @@ csi_meaning(struct input *in, const uint8_t *p, size_t n)
 	uint8_t final = p[n - 1];
 	if (final == '[') /* the console's own F1: CSI [ A */
 		return KEYC_OTHER;
-	if (final == '~' && n == 6 && memcmp(p + 2, "200", 3) == 0) {
+	if (final == '~' && n == 6 && slice_eq_str(slice_of(p + 2, 3), "200")) {
 		in->pasting = true;
 		in->paste_len = 0;
 		return KEYC_NONE;
@@ -261,7 +262,7 @@ take_paste(struct input *in, int64_t now, struct key *out)
 {
 	static const char end[] = "\033[201~";
 	size_t at = 0;
-	while (at < in->len && !(in->bytes[at] == 0x1b && memcmp(in->bytes + at, end, in->len - at < 6 ? in->len - at : 6) == 0))
+	while (at < in->len && !(in->bytes[at] == 0x1b && strncmp((const char *)in->bytes + at, end, in->len - at < 6 ? in->len - at : 6) == 0))
 		at++;
 	paste_add(in, in->bytes, at, now);
 	bool ended = at + 6 <= in->len;

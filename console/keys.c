@@ -3,6 +3,7 @@
  * Keys to actions, by the table in views/actions.def alone.
  */
 #include "console/keys.h"
+#include "claviger/buf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,7 @@ has_key(const char *keys, const char *name)
 	size_t n = strlen(name);
 	for (const char *p = keys; n > 0 && *p != '\0';) {
 		size_t word = strcspn(p, " ");
-		if (word == n && memcmp(p, name, n) == 0)
+		if (slice_eq_str(slice_of(p, word), name))
 			return true;
 		p += word + (p[word] == ' ');
 	}

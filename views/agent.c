@@ -141,7 +141,7 @@ draw_link(const struct clv_agent_detail *d, struct pager *p, const struct view_c
 	            d->fingerprint_agreed ? "both ends agree ✔" : "the other end has not proven the same ✖");
 	if (!d->has_channel_cert)
 		return;
-	bool same = d->has_configured && memcmp(d->channel_configured, d->channel_thumbprint, 32) == 0;
+	bool same = d->has_configured && slice_eq(slice_of(d->channel_configured, 32), slice_of(d->channel_thumbprint, 32));
 	fmt_hex(hex, d->channel_thumbprint, 4, 2);
 	fmt_date(t, d->channel_not_after);
 	pager_field(p, "", INK_PLAIN, "channel certificate %s … ends %s%s", hex, t,

@@ -44,7 +44,7 @@ put(struct canvas *c, int y, int x, struct clv_slice cl, int cells, unsigned ink
 	if (c->ascii && len > 0 && (unsigned char)s[0] >= 0x80) {
 		const char *other = cells == 2 ? "??" : "?";
 		for (size_t i = 0; i < sizeof(fallback) / sizeof(fallback[0]); i++) {
-			if (strlen(fallback[i].utf8) == len && memcmp(fallback[i].utf8, s, len) == 0)
+			if (slice_eq_str(cl, fallback[i].utf8))
 				other = fallback[i].ascii;
 		}
 		for (int i = 0; i < cells; i++)

@@ -148,7 +148,7 @@ fmt_thumb(char out[FMT_MAX], const struct clv_key_fact *k, enum thumb kind, unsi
 	unsigned n = n_bytes == 0 || n_bytes > all ? all : n_bytes;
 	fmt_hex(out, p, n, kind == THUMB_KEY_ID ? 1 : 4);
 	if (n < all)
-		strncat(out, "…", FMT_MAX - strlen(out) - 1);
+		(void)snprintf(out + strlen(out), FMT_MAX - strlen(out), "…");
 	return out;
 }
 

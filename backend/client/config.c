@@ -92,7 +92,7 @@ find_line(struct clv_slice s, const char *server)
 		const uint8_t *end = memchr(s.ptr, '\n', s.len);
 		size_t len = end != NULL ? (size_t)(end - s.ptr) : s.len;
 		const char *line = (const char *)s.ptr;
-		if (len == name + 1 + 64 && memcmp(line, server, name) == 0 && line[name] == ' ') {
+		if (len == name + 1 + 64 && slice_eq(slice_of(line, name), slice_of(server, name)) && line[name] == ' ') {
 			char *out = clv_calloc(65, 1);
 			memcpy(out, line + name + 1, 64);
 			return out;
