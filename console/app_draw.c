@@ -48,7 +48,7 @@ line_band(const struct app *a, struct band *b)
 	if (a->message[0] != '\0') {
 		b->n_lines = 1;
 		b->inks[0] = a->message_ink;
-		snprintf(b->lines[0], sizeof(b->lines[0]), "%.250s", a->message);
+		snprintf(b->lines[0], sizeof(b->lines[0]), "%.390s", a->message);
 	}
 }
 
@@ -61,7 +61,7 @@ choose_band(struct app *a, struct band *b)
 		b->input = a->line;
 		if (a->message[0] != '\0' && b->n_lines < 6) {
 			b->inks[b->n_lines] = a->message_ink;
-			snprintf(b->lines[b->n_lines++], sizeof(b->lines[0]), "%.250s", a->message);
+			snprintf(b->lines[b->n_lines++], sizeof(b->lines[0]), "%.390s", a->message);
 		}
 		return true;
 	case MODE_COMMAND:
@@ -73,7 +73,7 @@ choose_band(struct app *a, struct band *b)
 	}
 	if (a->message[0] != '\0') {
 		*b = (struct band){.n_lines = 1, .inks = {a->message_ink}};
-		snprintf(b->lines[0], sizeof(b->lines[0]), "%.250s", a->message);
+		snprintf(b->lines[0], sizeof(b->lines[0]), "%.390s", a->message);
 		return true;
 	}
 	if (a->ctx.fresh == FRESH_STALE) {
@@ -81,13 +81,6 @@ choose_band(struct app *a, struct band *b)
 		return true;
 	}
 	return connecting_band(a, b);
-}
-
-/* A band never covers the row it speaks of: the view gets the room that is left. */
-static int
-band_rows(const struct band *b, bool have)
-{
-	return have ? b->n_lines + (b->has_input ? 1 : 0) : 0;
 }
 
 void
@@ -107,7 +100,8 @@ app_draw(struct app *a, struct canvas *c)
 		a->ctx.server = clv_session_server(a->s);
 	bool have = choose_band(a, &b);
 	frame_draw(c, v, &a->ctx);
-	struct canvas body = canvas_sub(c, 2, c->rows - 3 - band_rows(&b, have));
+	/* a band never covers the row it speaks of: the view gets the room that is left */
+	struct canvas body = canvas_sub(c, 2, c->rows - 3 - (have ? frame_band_rows(c, &b) : 0));
 	v->ops->draw(v, &body, &a->ctx);
 	if (have)
 		frame_band(c, &b);

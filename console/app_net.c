@@ -264,6 +264,7 @@ take_one(struct app *a, struct clv_reply *r)
 static void
 line_is_back(struct app *a)
 {
+	char buf[VIEW_ID_MAX];
 	struct clv_err err = {0};
 	a->epoch = clv_session_epoch(a->s);
 	a->whoami_req = clv_session_whoami(a->s, &err);
@@ -272,7 +273,7 @@ line_is_back(struct app *a)
 		a->stack[i]->req = 0;
 	app_top(a)->ask = true;
 	if (a->was_open) /* message 12 */
-		app_say(a, a->dropped != NULL ? INK_LOOK : INK_GOOD, "Back, by %.120s. %s", clv_session_server(a->s), a->dropped != NULL ? a->dropped : "Nothing was lost.");
+		app_say(a, a->dropped != NULL ? INK_LOOK : INK_GOOD, "Back, by %.120s. %s", a->who != NULL ? view_name(&a->ctx, a->who->server, buf, sizeof(buf)) : clv_session_server(a->s), a->dropped != NULL ? a->dropped : "Nothing was lost.");
 	clv_free(a->dropped);
 	a->dropped = NULL;
 	a->was_open = true;

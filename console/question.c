@@ -85,7 +85,12 @@ expect_name(struct app *a, struct question *q)
 	q->strength = ASK_NAME;
 	snprintf(q->expect, sizeof(q->expect), "%s", o->name);
 	snprintf(q->expect2, sizeof(q->expect2), "%s", shown(a, o, buf, sizeof(buf)));
-	snprintf(q->band.prompt, sizeof(q->band.prompt), "Cannot be undone. Type %.36s: ", q->expect2);
+	if (strlen(q->expect2) <= 12) {
+		snprintf(q->band.prompt, sizeof(q->band.prompt), "Cannot be undone. Type %.12s: ", q->expect2);
+	} else {
+		line_of(q, INK_PLAIN, "Cannot be undone. Type %.280s", q->expect2);
+		snprintf(q->band.prompt, sizeof(q->band.prompt), "Name: ");
+	}
 	snprintf(q->band.keys, sizeof(q->band.keys), "Esc nothing happens");
 }
 

@@ -102,6 +102,13 @@ history_line(char *out, size_t size, const struct clv_key_fact *k, const struct 
 		snprintf(out + used, size - used, "%s%.200s", used > 0 ? ": " : "", k->reason);
 }
 
+static bool
+destroyed_today(const struct clv_key_fact *k, const struct view_ctx *ctx)
+{
+	char t[FMT_MAX];
+	return ctx->time.zone != ZONE_AGE && strlen(fmt_when(t, &ctx->time, k->destroyed)) == 8;
+}
+
 static void
 draw_history(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
 {
@@ -113,7 +120,7 @@ draw_history(const struct clv_agent_detail *d, struct pager *p, const struct vie
 			draw_str(p->c, p->line - p->skip, p->indent, 9, INK_DIM, "History");
 		draw_fmt(p->c, p->line - p->skip, x, 8, INK_BOLD, "gen %u", k->ordinal);
 		if (k->destroyed != 0 && k->not_before != 0)
-			snprintf(line, sizeof(line), "%s to %s, destroyed %s", fmt_date(from, k->not_before),
+			snprintf(line, sizeof(line), "%s to %s%s, destroyed %s", fmt_date(from, k->not_before), destroyed_today(k, ctx) ? "today " : "",
 			         fmt_when(to, &ctx->time, k->retired != 0 ? k->retired : k->destroyed), fmt_when(end, &ctx->time, k->destroyed));
 		else
 			history_line(line, sizeof(line), k, ctx);
@@ -131,9 +138,10 @@ draw_link(const struct clv_agent_detail *d, struct pager *p, const struct view_c
 		            fmt_when(t, &ctx->time, a->last_seen), a->last_seen != 0 ? fmt_zone(&ctx->time) : "");
 		return;
 	}
-	snprintf(line, sizeof(line), "%.120s, %s %.16s %.48s since %s%s",
+	snprintf(line, sizeof(line), "%.120s, %s %.16s%s%.48s since %s%s",
 	         a->gateway != NULL ? view_name(ctx, a->gateway, via, sizeof(via)) : "direct",
 	         a->mechanism == CLV_MECHANISM_KERBEROS ? "Kerberos" : clv_mechanism_word(a->mechanism), a->protocol != NULL ? a->protocol : "",
+	         a->protocol != NULL && a->protocol[0] != '\0' ? " " : "",
 	         a->cipher != NULL ? a->cipher : "", fmt_when(t, &ctx->time, d->link_since), fmt_zone(&ctx->time));
 	pager_field(p, "Link", INK_PLAIN, "%s", line);
 	fmt_hex(hex, d->fingerprint, 2, 2);

@@ -179,7 +179,7 @@ void
 pager_wrap(struct pager *p, int x, unsigned ink, const char *s)
 {
 	struct clv_text *t = text_new_str(s);
-	int width = p->c->cols - x, col = 0;
+	int width = p->c->cols - x - 1, col = 0;
 	size_t off = 0, start = 0, blank = 0;
 	struct clv_slice cluster;
 	uint32_t cells = 0;
@@ -194,6 +194,9 @@ pager_wrap(struct pager *p, int x, unsigned ink, const char *s)
 			continue;
 		size_t end = blank > start ? blank : off - cluster.len;
 		snprintf(line, sizeof(line), "%.*s", (int)(end - start), text_str(t) + start);
+		size_t len = strlen(line);
+		while (len > 0 && line[len - 1] == ' ') /* the blank it was broken at would not fit */
+			line[--len] = '\0';
 		draw_str(p->c, p->line++ - p->skip, x, width, ink, line);
 		start = off = end;
 		col = 0;

@@ -78,7 +78,7 @@ draw_second(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
 	}
 	draw_str(c, 1, room - right, right, ink, fresh);
 	int mid = str_cells(st.middle), end = room - right - 2;
-	if (mid > end - 12) {
+	if (mid > end - 12 || (c->cols < 60 && str_cells(st.left) + mid + 4 > end)) {
 		st.middle[0] = '\0';
 		mid = 0;
 	}
@@ -122,20 +122,31 @@ frame_draw(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
 	frame_hints(c, v->ops->where, ctx);
 }
 
+/* A question is never cut: its lines are broken where the terminal ends. */
+int
+frame_band_rows(const struct canvas *c, const struct band *b)
+{
+	struct canvas none = canvas_sub(c, 0, 0);
+	struct pager p = {.c = &none};
+	for (int i = 0; i < b->n_lines; i++)
+		pager_wrap(&p, 1, INK_PLAIN, b->lines[i]);
+	int rows = p.line + (b->has_input ? 1 : 0);
+	return rows < c->rows - 3 ? rows : c->rows - 3;
+}
+
 void
 frame_band(struct canvas *c, const struct band *b)
 {
-	int n = b->n_lines + (b->has_input ? 1 : 0), y = c->rows - 1 - n;
-	if (y < 2)
-		y = 2;
-	for (int i = 0; i < b->n_lines && y < c->rows - 1; i++, y++) {
-		draw_fill(c, y, 0, c->cols, INK_PLAIN);
-		draw_str(c, y, 1, c->cols - 2, b->inks[i], b->lines[i]);
-	}
+	int n = frame_band_rows(c, b), top = c->rows - 1 - n;
+	struct canvas area = canvas_sub(c, top, n - (b->has_input ? 1 : 0));
+	struct pager p = {.c = &area};
+	for (int y = 0; y < n; y++)
+		draw_fill(c, top + y, 0, c->cols, INK_PLAIN);
+	for (int i = 0; i < b->n_lines; i++)
+		pager_wrap(&p, 1, b->inks[i], b->lines[i]);
 	if (!b->has_input)
 		return;
-	y = c->rows - 2;
-	draw_fill(c, y, 0, c->cols, INK_PLAIN);
+	int y = c->rows - 2;
 	int x = draw_str(c, y, 1, c->cols - 2, INK_BOLD, b->prompt);
 	struct clv_text *t = text_new_str(b->input);
 	int cells = (int)text_cells(t), room = c->cols - x - 2;

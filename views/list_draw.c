@@ -152,7 +152,8 @@ list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	size_t sel = 0;
 	l->cols_total = c->cols;
 	int panel = l->lo->panel_rows != NULL && l->rows.n > 0 ? l->lo->panel_rows(l, c) : 0;
-	int page = c->rows - 1 - panel;
+	int head = c->rows < 3 ? 0 : 1; /* a big question leaves room for its row, not for the header */
+	int page = c->rows - head - panel;
 	if (page < 1)
 		page = 1;
 	if (page != l->page) {
@@ -170,9 +171,10 @@ list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 		return;
 	}
 	lay_out(l, c->cols, ctx, &lay);
-	draw_header(l, c, &lay, ctx);
-	int y = 1;
-	for (uint64_t i = l->top; y <= page && i < l->rows.matched; i++, y++) {
+	if (head > 0)
+		draw_header(l, c, &lay, ctx);
+	int y = head;
+	for (uint64_t i = l->top; y < page + head && i < l->rows.matched; i++, y++) {
 		if (i >= l->rows.offset && i - l->rows.offset < l->rows.n)
 			draw_row(l, (size_t)(i - l->rows.offset), y, c, &lay, ctx);
 		else

@@ -114,9 +114,9 @@ add_slot(struct slots *l, enum sign sign, uint64_t n, const char *word, const ch
 	char num[FMT_MAX], s[FMT_MAX * 2];
 	snprintf(s, sizeof(s), "%s %s", fmt_count(num, n), word);
 	int want = l->n < 4 && at[l->n] > l->x ? at[l->n] : l->x, need = str_cells(s) + 2;
-	if (want + need > l->p->c->cols && l->x + need <= l->p->c->cols)
+	if (want + need >= l->p->c->cols && l->x + need < l->p->c->cols)
 		want = l->x;
-	if (want + need > l->p->c->cols) {
+	if (want + need >= l->p->c->cols) {
 		l->p->line++;
 		want = l->p->c->cols < 60 ? 3 : 19;
 	}
@@ -125,7 +125,7 @@ add_slot(struct slots *l, enum sign sign, uint64_t n, const char *word, const ch
 	int y = l->p->line - l->p->skip;
 	draw_sign(l->p->c, y, want, sign, more);
 	draw_str(l->p->c, y, want + 1, 1, more, " ");
-	l->x = draw_str(l->p->c, y, want + 2, l->p->c->cols - want - 2, sign_ink(sign) | more, s) + 2;
+	l->x = draw_str(l->p->c, y, want + 2, l->p->c->cols - want - 2, sign_ink(sign) | more, s) + 1;
 	if (more != 0)
 		draw_cursor(l->p->c, y, want + 2);
 	l->n++;
@@ -220,7 +220,7 @@ draw_sentence(const struct clv_overview_fact *o, struct pager *p)
 	if (person + wait == 0)
 		snprintf(s, sizeof(s), "Nothing needs you. Looked at %s, %s, audit chain to %s Z.%s%s%s",
 		         fmt_plural(a, o->agents, "agent", "agents"), fmt_plural(b, o->keys, "key", "keys"),
-		         fmt_clock(t, o->audit_checked), o->silent > 0 ? " Not known: " : "", "", "");
+		         fmt_minute(t, o->audit_checked) + 11, o->silent > 0 ? " Not known: " : "", "", "");
 	else if (person == 0)
 		snprintf(s, sizeof(s), "Nothing needs a person now, %u can wait.", wait);
 	else

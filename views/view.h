@@ -86,7 +86,7 @@ void view_close(struct view *v); /* NULL is fine */
 /* frame.c: the lines that are the same everywhere, and the messages above the last one. */
 struct band {
 	int n_lines;
-	char lines[6][256];   /* may hold foreign text */
+	char lines[6][400];   /* may hold foreign text */
 	unsigned inks[6];
 	bool has_input;
 	char prompt[64];      /* before the input, on the last line of the band */
@@ -96,6 +96,7 @@ struct band {
 void frame_draw(struct canvas *c, const struct view *v, const struct view_ctx *ctx);
 void frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx);
 void frame_band(struct canvas *c, const struct band *b);
+int frame_band_rows(const struct canvas *c, const struct band *b);
 /* "Needs 40×10, has 36×8. Nothing is lost." */
 void frame_small(struct canvas *c);
 #define FRAME_MIN_ROWS 10
