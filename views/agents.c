@@ -104,7 +104,6 @@ agents_cell(const struct list *l, size_t i, int col, const struct view_ctx *ctx,
 	char s[FMT_MAX], name[VIEW_ID_MAX];
 	switch ((enum col)col) {
 	case COL_NAME:
-		*ink = INK_BOLD;
 		snprintf(out, size, "%s", view_name(ctx, a->name, name, sizeof(name)));
 		break;
 	case COL_STATE:

@@ -50,7 +50,6 @@ events_cell(const struct list *l, size_t i, int col, const struct view_ctx *ctx,
 		snprintf(out, size, "%s", fmt_when(s, &ctx->time, e->time));
 		break;
 	case COL_NODE:
-		*ink = INK_BOLD;
 		snprintf(out, size, "%s", view_name(ctx, e->node, name, sizeof(name)));
 		break;
 	case COL_ID:

@@ -237,6 +237,7 @@ step_column(struct list *l, int by)
 	for (int i = l->col + by; i >= 0 && i < l->lo->n_cols; i += by) {
 		if (l->lo->cols[i].sort != NULL) {
 			l->col = i;
+			l->col_chosen = true;
 			return;
 		}
 	}

@@ -58,6 +58,7 @@ struct list {
 	const char *sort;
 	bool desc;
 	int col;                  /* h l */
+	bool col_chosen;
 	struct marks marks, undo;
 	int64_t range_from;       /* v: -1 none */
 	size_t hidden;            /* marked rows that the filter hides */

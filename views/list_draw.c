@@ -81,7 +81,7 @@ draw_header(const struct list *l, struct canvas *c, const struct layout *lay, co
 		const struct column *col = &l->lo->cols[i];
 		bool sorted = l->sort != NULL && col->sort != NULL && strcmp(l->sort, col->sort) == 0;
 		const char *name = strcmp(col->title, "KEY") == 0 ? fmt_thumb_name(ctx->thumb) : col->title;
-		unsigned ink = INK_DIM | (l->col == i && l->touched ? INK_BOLD : 0);
+		unsigned ink = INK_DIM | (l->col == i && l->col_chosen ? INK_BOLD : 0);
 		if (!lay->shown[i])
 			continue;
 		snprintf(title, sizeof(title), "%s%s", name, !sorted ? "" : l->desc ? " ▼" : " ▲");

@@ -40,7 +40,6 @@ pending_cell(const struct list *l, size_t i, int col, const struct view_ctx *ctx
 	char name[VIEW_ID_MAX];
 	switch ((enum col)col) {
 	case COL_NAME:
-		*ink = INK_BOLD;
 		snprintf(out, size, "%s", view_name(ctx, p->name, name, sizeof(name)));
 		break;
 	case COL_ROLE:
