@@ -128,7 +128,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 .PHONY: fuzz-programs test-programs
 fuzz-programs: $(FUZZ_BIN)
-$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(VIEW_OBJ) $(CONSOLE_OBJ) $(LIB)
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/common.o $(B)/obj/tests/lib/mkcert.o $(VIEW_OBJ) $(CONSOLE_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
 
