@@ -111,6 +111,7 @@ struct node *server_add(struct server *s, const struct store_agent *a)
 	}
 	n = clv_calloc(1, sizeof *n);
 	fill_node(n, a);
+	s->structure = ++s->change;
 	memmove(&s->nodes[i + 1], &s->nodes[i], (s->n_nodes - i) * sizeof(struct node *));
 	s->nodes[i] = n;
 	s->n_nodes++;
@@ -128,6 +129,7 @@ void server_drop(struct core *c, struct node *n)
 	}
 	memmove(&s->nodes[i], &s->nodes[i + 1], (s->n_nodes - i - 1) * sizeof(struct node *));
 	s->n_nodes--;
+	s->structure = ++s->change;
 	clv_free(n->name);
 	clv_free(n->pinned_by);
 	buf_release(&n->node_key);

@@ -66,7 +66,8 @@ struct server {
 	struct clv_buf list_body, list_sig; /* signed list of servers */
 	uint64_t fencing;
 	bool loaded, listed;
-	uint64_t change; /* counts what screens may show */
+	uint64_t change;    /* counts what screens may show */
+	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
 	int64_t audit_checked, retain_at, push_at, audit_bad;
 	uint8_t thumbprint[32];

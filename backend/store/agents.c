@@ -108,15 +108,24 @@ clv_rc store_agents(struct db *d, store_agent_fn *fn, void *ctx, struct clv_err 
 	               " ORDER BY a.name", "");
 }
 
-clv_rc store_agent_put(struct db *d, const struct store_agent *a, struct clv_err *err)
+clv_rc store_agent_put(struct db *d, struct store_agent *a, struct clv_err *err)
 {
-	return db_run(d, err,
+	int64_t version = 1;
+
+	/* What an earlier node of this name had is no longer its own. */
+	if (db_run(d, err, "UPDATE keys SET state=?2 WHERE agent=?1 AND state<?2", "ti", a->name, (int64_t)CLV_KEY_REVOKED) ||
+	    db_run(d, err,
 	              "INSERT INTO agents(name, role, approval, node_key, machine, pinned_at, pinned_by) VALUES(?,?,?,?,?,?,?)"
 	              " ON CONFLICT(name) DO UPDATE SET role=excluded.role, approval=excluded.approval, node_key=excluded.node_key,"
 	              " machine=excluded.machine, pinned_at=excluded.pinned_at, pinned_by=excluded.pinned_by, rotate_above=0,"
-	              " outbox=NULL, outbox_next=1, row_version=row_version+1",
-	              "ttibbit", a->name, a->role, (int64_t)a->approval, slice_of(a->node_key, a->node_key_len),
-	              slice_of(a->machine, 32), a->pinned_at, a->pinned_by);
+	           " generation=0, config_version=0, config_ordinal=0, config_confirmed=0, config_confirmed_ordinal=0,"
+	           " config_confirmed_at=0, channel_configured=NULL, row_version=row_version+1",
+	           "ttibbit", a->name, a->role, (int64_t)a->approval, slice_of(a->node_key, a->node_key_len),
+	           slice_of(a->machine, 32), a->pinned_at, a->pinned_by) ||
+	    db_number(d, 1, &version, err, "SELECT row_version FROM agents WHERE name=?", "t", a->name))
+		return CLV_FAILED;
+	a->row_version = (uint64_t)version;
+	return CLV_OK;
 }
 
 static clv_rc must_change(clv_rc rc, int64_t changed, const char *name, struct clv_err *err)

@@ -40,8 +40,8 @@ struct store_agent {
 };
 typedef clv_rc store_agent_fn(const struct store_agent *a, void *ctx, struct clv_err *err);
 CLV_MUST clv_rc store_agents(struct db *d, store_agent_fn *fn, void *ctx, struct clv_err *err);
-/* Inserts or replaces an approval: a new line of generations begins (design 3). */
-CLV_MUST clv_rc store_agent_put(struct db *d, const struct store_agent *a, struct clv_err *err);
+/* Inserts or replaces an approval: a new line of generations begins (design 3). Fills in row_version. */
+CLV_MUST clv_rc store_agent_put(struct db *d, struct store_agent *a, struct clv_err *err);
 /* CLV_E_CONFLICT when row_version differs (0: any). */
 CLV_MUST clv_rc store_agent_remove(struct db *d, const char *name, uint64_t row_version, struct clv_err *err);
 CLV_MUST clv_rc store_agent_rotate(struct db *d, const char *name, uint64_t above, uint64_t row_version, struct clv_err *err);
