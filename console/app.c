@@ -10,30 +10,26 @@
 #include <string.h>
 #include <time.h>
 
-int64_t
-app_mono_ms(void)
+int64_t app_mono_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t
-app_wall_ms(void)
+int64_t app_wall_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-struct view *
-app_top(const struct app *a)
+struct view *app_top(const struct app *a)
 {
 	return a->stack[a->depth - 1];
 }
 
-void
-app_say(struct app *a, unsigned ink, const char *fmt, ...)
+void app_say(struct app *a, unsigned ink, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -43,8 +39,7 @@ app_say(struct app *a, unsigned ink, const char *fmt, ...)
 	a->dirty = true;
 }
 
-static void
-leave_top(struct app *a)
+static void leave_top(struct app *a)
 {
 	if (a->depth == 0)
 		return;
@@ -53,21 +48,19 @@ leave_top(struct app *a)
 	v->req = 0;
 }
 
-void
-app_push(struct app *a, struct view *v)
+void app_push(struct app *a, struct view *v)
 {
 	leave_top(a);
 	if (a->depth == APP_STACK_MAX) { /* the oldest place is forgotten, Overview stays */
 		view_close(a->stack[1]);
-		memmove(&a->stack[1], &a->stack[2], (APP_STACK_MAX - 2) * sizeof(a->stack[0]));
+		memmove(&a->stack[1], &a->stack[2], (APP_STACK_MAX - 2) * sizeof(struct view *));
 		a->depth--;
 	}
 	a->stack[a->depth++] = v;
 	a->dirty = true;
 }
 
-void
-app_pop(struct app *a)
+void app_pop(struct app *a)
 {
 	if (a->depth <= 1)
 		return;
@@ -79,8 +72,7 @@ app_pop(struct app *a)
 
 /* --- commands --- */
 
-static struct view *
-open_by(struct app *a, enum action action, const char *arg)
+static struct view *open_by(struct app *a, enum action action, const char *arg)
 {
 	switch (action) {
 	case ACTION_GO_OVERVIEW:
@@ -100,8 +92,7 @@ open_by(struct app *a, enum action action, const char *arg)
 	}
 }
 
-void
-app_command(struct app *a, const char *line)
+void app_command(struct app *a, const char *line)
 {
 	while (*line == ' ' || *line == ':')
 		line++;
@@ -128,8 +119,7 @@ app_command(struct app *a, const char *line)
 /* --- actions --- */
 
 /* The place before, or the end. */
-static void
-go_back(struct app *a)
+static void go_back(struct app *a)
 {
 	if (a->depth > 1)
 		app_pop(a);
@@ -137,15 +127,13 @@ go_back(struct app *a)
 		question_begin(a, FOR_QUIT);
 }
 
-static void
-go_home(struct app *a)
+static void go_home(struct app *a)
 {
 	while (a->depth > 1)
 		app_pop(a);
 }
 
-static void
-begin_line(struct app *a, enum app_mode mode, const char *text)
+static void begin_line(struct app *a, enum app_mode mode, const char *text)
 {
 	struct list *l = list_of(app_top(a));
 	a->mode = mode;
@@ -156,8 +144,7 @@ begin_line(struct app *a, enum app_mode mode, const char *text)
 		snprintf(a->filter_before, sizeof(a->filter_before), "%s", l->filter);
 }
 
-static void
-mark_action(struct app *a, struct list *l, enum action action)
+static void mark_action(struct app *a, struct list *l, enum action action)
 {
 	char id[VIEW_ID_MAX];
 	size_t i;
@@ -180,7 +167,9 @@ mark_action(struct app *a, struct list *l, enum action action)
 		break;
 	default: /* all that match */
 		if (l->rows.matched > LIST_MARKS_MAX)
-			app_say(a, INK_LOOK, "%llu match; at most %u can be marked at once: narrow the filter", (unsigned long long)l->rows.matched, LIST_MARKS_MAX);
+			app_say(a, INK_LOOK,
+			        "%llu match; at most %u can be marked at once: narrow the filter",
+			        (unsigned long long)l->rows.matched, LIST_MARKS_MAX);
 		else if (l->rows.n == l->rows.matched)
 			list_mark_rows(l, &l->rows);
 		else
@@ -192,8 +181,7 @@ mark_action(struct app *a, struct list *l, enum action action)
 }
 
 /* Previous and next object inside of a page: the list below it moves. */
-static void
-neighbour(struct app *a, enum action action)
+static void neighbour(struct app *a, enum action action)
 {
 	struct list *l = a->depth > 1 ? list_of(a->stack[a->depth - 2]) : NULL;
 	if (l == NULL || l->lo->kind != CLV_LIST_AGENTS)
@@ -206,8 +194,7 @@ neighbour(struct app *a, enum action action)
 	app_command(a, below->go);
 }
 
-static void
-cycle(struct app *a, enum action action)
+static void cycle(struct app *a, enum action action)
 {
 	if (action == ACTION_THUMB)
 		a->ctx.thumb = (enum thumb)((a->ctx.thumb + 1) % THUMB_MAX);
@@ -218,8 +205,7 @@ cycle(struct app *a, enum action action)
 		app_say(a, INK_DIM, "%s", zones[a->ctx.time.zone]);
 }
 
-static bool
-forbidden(struct app *a, enum action action)
+static bool forbidden(struct app *a, enum action action)
 {
 	const char *why = action_forbidden(action, a->ctx.role, a->ctx.read_only);
 	if (why == NULL && action_rows[action].dangerous && a->ctx.fresh == FRESH_STALE) {
@@ -231,25 +217,27 @@ forbidden(struct app *a, enum action action)
 	if (a->ctx.read_only && action_rows[action].dangerous)
 		app_say(a, INK_LOOK, "Not done: this console is read-only.");
 	else
-		app_say(a, INK_LOOK, "Not allowed: %s %s, you are %s.", action_rows[action].help, why, clv_role_word(a->ctx.role));
+		app_say(a, INK_LOOK, "Not allowed: %s %s, you are %s.", action_rows[action].help, why,
+		        clv_role_word(a->ctx.role));
 	return true;
 }
 
-static void
-act(struct app *a, enum action action)
+static void act(struct app *a, enum action action)
 {
 	static const struct {
 		enum action action;
 		enum question_for what;
-	} rows[] = {{ACTION_ROTATE, FOR_ROTATE}, {ACTION_END, FOR_REMOVE}, {ACTION_ACCEPT, FOR_ACCEPT}, {ACTION_DECLINE, FOR_DECLINE}};
+	} rows[] = {{ACTION_ROTATE, FOR_ROTATE},
+	            {ACTION_END, FOR_REMOVE},
+	            {ACTION_ACCEPT, FOR_ACCEPT},
+	            {ACTION_DECLINE, FOR_DECLINE}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].action == action && !forbidden(a, action))
 			question_begin(a, rows[i].what);
 	}
 }
 
-static void
-own_action(struct app *a, enum action action)
+static void own_action(struct app *a, enum action action)
 {
 	struct view *v = app_top(a);
 	struct list *l = list_of(v);
@@ -308,8 +296,7 @@ own_action(struct app *a, enum action action)
 	}
 }
 
-void
-app_action(struct app *a, enum action action)
+void app_action(struct app *a, enum action action)
 {
 	struct view *v = app_top(a);
 	a->dirty = true;
@@ -331,8 +318,7 @@ app_action(struct app *a, enum action action)
 
 /* --- lines --- */
 
-static void
-line_changed(struct app *a)
+static void line_changed(struct app *a)
 {
 	struct list *l = list_of(app_top(a));
 	if (a->mode == MODE_FILTER && l != NULL) {
@@ -341,8 +327,7 @@ line_changed(struct app *a)
 	}
 }
 
-static void
-line_add(struct app *a, const char *s, size_t len)
+static void line_add(struct app *a, const char *s, size_t len)
 {
 	for (size_t i = 0; i < len && a->len + 1 < sizeof(a->line) - 4; i++) {
 		char c = s[i];
@@ -353,8 +338,7 @@ line_add(struct app *a, const char *s, size_t len)
 	a->line[a->len] = '\0';
 }
 
-static void
-line_erase(struct app *a)
+static void line_erase(struct app *a)
 {
 	while (a->len > 0 && ((unsigned char)a->line[a->len - 1] & 0xc0) == 0x80)
 		a->len--;
@@ -363,8 +347,7 @@ line_erase(struct app *a)
 	a->line[a->len] = '\0';
 }
 
-static void
-line_erase_word(struct app *a)
+static void line_erase_word(struct app *a)
 {
 	while (a->len > 0 && a->line[a->len - 1] == ' ')
 		a->len--;
@@ -373,8 +356,7 @@ line_erase_word(struct app *a)
 	a->line[a->len] = '\0';
 }
 
-static void
-line_leave(struct app *a, bool taken)
+static void line_leave(struct app *a, bool taken)
 {
 	struct list *l = list_of(app_top(a));
 	enum app_mode mode = a->mode;
@@ -385,8 +367,7 @@ line_leave(struct app *a, bool taken)
 		app_command(a, a->line);
 }
 
-static void
-line_complete(struct app *a)
+static void line_complete(struct app *a)
 {
 	size_t word = strcspn(a->line, " ");
 	enum action action = keys_command(a->line, word);
@@ -397,8 +378,7 @@ line_complete(struct app *a)
 }
 
 /* True when the key edited the line. Shared with questions. */
-static bool
-line_edit(struct app *a, const struct key *k)
+static bool line_edit(struct app *a, const struct key *k)
 {
 	switch (k->code) {
 	case KEYC_CHAR:
@@ -425,17 +405,15 @@ line_edit(struct app *a, const struct key *k)
 	}
 }
 
-static void
-line_key(struct app *a, const struct key *k)
+static void line_key(struct app *a, const struct key *k)
 {
-	if (k->code == KEYC_BACKSPACE && a->len == 0 && a->mode == MODE_COMMAND)
+	bool nothing_left = k->code == KEYC_BACKSPACE && a->len == 0 && a->mode == MODE_COMMAND;
+	if (nothing_left || k->code == KEYC_ESC || (k->code == KEYC_CTRL && k->ch[0] == 'C'))
 		line_leave(a, false);
 	else if (line_edit(a, k))
 		line_changed(a);
 	else if (k->code == KEYC_ENTER)
 		line_leave(a, true);
-	else if (k->code == KEYC_ESC || (k->code == KEYC_CTRL && k->ch[0] == 'C'))
-		line_leave(a, false);
 	else if (k->code == KEYC_TAB)
 		line_complete(a);
 	else if (a->mode == MODE_FILTER && (k->code == KEYC_DOWN || k->code == KEYC_UP)) {
@@ -444,8 +422,7 @@ line_key(struct app *a, const struct key *k)
 	}
 }
 
-void
-app_key(struct app *a, const struct key *k)
+void app_key(struct app *a, const struct key *k)
 {
 	a->dirty = true;
 	if (a->mode == MODE_QUESTION) {

@@ -12,8 +12,8 @@
 #include "views/list.h"
 #include "views/view.h"
 
-#define APP_STACK_MAX 32
-#define APP_LINE_MAX 512
+#define APP_STACK_MAX    32
+#define APP_LINE_MAX     512
 #define APP_ACTS_AT_ONCE 24u
 
 enum app_mode { MODE_LOOK, MODE_COMMAND, MODE_FILTER, MODE_QUESTION };
@@ -31,13 +31,13 @@ struct question {
 	enum question_for what;
 	enum strength strength;
 	struct object *objects;
-	size_t n, at;      /* ASK_DIGITS goes one by one */
-	size_t hidden;     /* marked rows that the filter hides */
-	size_t conflicts;  /* left out */
+	size_t n, at;                                   /* ASK_DIGITS goes one by one */
+	size_t hidden;                                  /* marked rows that the filter hides */
+	size_t conflicts;                               /* left out */
 	char expect[VIEW_ID_MAX], expect2[VIEW_ID_MAX]; /* NAME: full or as shown; NUMBER: digits */
 	char reason[APP_LINE_MAX];
 	struct band band;
-	bool unseen;       /* the terminal has not said that it is on the screen */
+	bool unseen; /* the terminal has not said that it is on the screen */
 	int64_t asked_at_ms, last_byte_ms;
 };
 
@@ -58,7 +58,7 @@ struct app {
 	uint64_t whoami_req;
 	uint32_t epoch;
 	char domain[VIEW_ID_MAX];
-	int64_t skew_ms;          /* the server's clock less ours */
+	int64_t skew_ms; /* the server's clock less ours */
 	struct view *stack[APP_STACK_MAX];
 	size_t depth;
 	struct view_ctx ctx;
@@ -75,12 +75,12 @@ struct app {
 	struct act_row *acts;
 	size_t n_acts, done, refused;
 	char first_refusal[300];
-	char *dropped;            /* what a lost line left undone */
+	char *dropped; /* what a lost line left undone */
 	/* marks against a filter */
 	enum probe probe;
 	uint64_t probe_req;
 	enum question_for probe_for;
-	int64_t stale_since_ms;   /* wall, server's; 0: fresh */
+	int64_t stale_since_ms; /* wall, server's; 0: fresh */
 	bool was_open;
 	bool dirty, ask_ready, quit;
 	int ready_owed; /* CSI 5n that were not answered yet */

@@ -10,21 +10,23 @@
 #include <string.h>
 
 /* Message 11, with the seconds to the next try. */
-static void
-stale_band(struct app *a, struct band *b)
+static void stale_band(struct app *a, struct band *b)
 {
 	char t[FMT_MAX], next[64] = "trying now";
 	int64_t at = clv_session_retry_at_ms(a->s), left = (at - app_mono_ms() + 999) / 1000;
 	if (at != 0 && left > 0)
 		snprintf(next, sizeof(next), "again in %lld s", (long long)left);
 	*b = (struct band){.n_lines = 1, .inks = {INK_LOOK | INK_BOLD}};
-	snprintf(b->lines[0], sizeof(b->lines[0]), "STALE since %s Z: no line to %.100s. You can look, not act. %s",
-	         fmt_clock(t, a->stale_since_ms), a->who != NULL ? view_name(&a->ctx, a->who->server, t + 16, FMT_MAX - 16) : clv_session_server(a->s), next);
+	snprintf(b->lines[0], sizeof(b->lines[0]),
+	         "STALE since %s Z: no line to %.100s. You can look, not act. %s",
+	         fmt_clock(t, a->stale_since_ms),
+	         a->who != NULL ? view_name(&a->ctx, a->who->server, t + 16, FMT_MAX - 16)
+	                        : clv_session_server(a->s),
+	         next);
 }
 
 /* Not connected yet: why, and when again. */
-static bool
-connecting_band(const struct app *a, struct band *b)
+static bool connecting_band(const struct app *a, struct band *b)
 {
 	const struct clv_err *err = clv_session_error(a->s);
 	int64_t at = clv_session_retry_at_ms(a->s), left = (at - app_mono_ms() + 999) / 1000;
@@ -33,18 +35,20 @@ connecting_band(const struct app *a, struct band *b)
 	*b = (struct band){.n_lines = 2, .inks = {INK_LOOK, INK_PLAIN}};
 	snprintf(b->lines[0], sizeof(b->lines[0]), "%.250s", err->text);
 	if (at != 0)
-		snprintf(b->lines[1], sizeof(b->lines[1]), "Again in %lld s.   q ends.", (long long)(left > 0 ? left : 0));
+		snprintf(b->lines[1], sizeof(b->lines[1]), "Again in %lld s.   q ends.",
+		         (long long)(left > 0 ? left : 0));
 	else
 		snprintf(b->lines[1], sizeof(b->lines[1]), "Trying now.   q ends.");
 	return true;
 }
 
-static void
-line_band(const struct app *a, struct band *b)
+static void line_band(const struct app *a, struct band *b)
 {
 	*b = (struct band){.has_input = true, .input = a->line};
 	snprintf(b->prompt, sizeof(b->prompt), "%s", a->mode == MODE_COMMAND ? ":" : "/");
-	snprintf(b->keys, sizeof(b->keys), "%s", a->mode == MODE_COMMAND ? "Tab completes   Esc leaves" : "Enter keeps it   Esc takes it back");
+	snprintf(b->keys, sizeof(b->keys), "%s",
+	         a->mode == MODE_COMMAND ? "Tab completes   Esc leaves"
+	                                 : "Enter keeps it   Esc takes it back");
 	if (a->message[0] != '\0') {
 		b->n_lines = 1;
 		b->inks[0] = a->message_ink;
@@ -52,8 +56,7 @@ line_band(const struct app *a, struct band *b)
 	}
 }
 
-static bool
-choose_band(struct app *a, struct band *b)
+static bool choose_band(struct app *a, struct band *b)
 {
 	switch (a->mode) {
 	case MODE_QUESTION:
@@ -83,8 +86,7 @@ choose_band(struct app *a, struct band *b)
 	return connecting_band(a, b);
 }
 
-void
-app_draw(struct app *a, struct canvas *c)
+void app_draw(struct app *a, struct canvas *c)
 {
 	struct band b;
 	struct view *v = app_top(a);

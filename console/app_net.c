@@ -10,8 +10,7 @@
 
 /* --- asking --- */
 
-static uint64_t
-send_want(struct app *a, const struct want *w, struct clv_err *err)
+static uint64_t send_want(struct app *a, const struct want *w, struct clv_err *err)
 {
 	switch (w->kind) {
 	case WANT_OVERVIEW:
@@ -26,8 +25,7 @@ send_want(struct app *a, const struct want *w, struct clv_err *err)
 	return 0;
 }
 
-void
-app_ask(struct app *a)
+void app_ask(struct app *a)
 {
 	struct view *v = app_top(a);
 	struct want w;
@@ -48,8 +46,7 @@ app_ask(struct app *a)
 }
 
 /* Which marked rows does the filter show? Asked in one request, by name. */
-void
-app_probe(struct app *a, enum probe p, enum question_for what)
+void app_probe(struct app *a, enum probe p, enum question_for what)
 {
 	struct list *l = list_of(app_top(a));
 	struct clv_err err = {0};
@@ -65,7 +62,8 @@ app_probe(struct app *a, enum probe p, enum question_for what)
 		rc = buf_put_u8(&b, 0, NULL);
 	if (rc != CLV_OK) {
 		if (p == PROBE_ACT)
-			app_say(a, INK_LOOK, "So many are marked that one question cannot name them: mark fewer.");
+			app_say(a, INK_LOOK,
+			        "So many are marked that one question cannot name them: mark fewer.");
 	} else {
 		w.filter = (const char *)buf_slice(&b).ptr;
 		a->probe_req = clv_session_list(a->s, l->lo->kind, &w, &err);
@@ -77,8 +75,7 @@ app_probe(struct app *a, enum probe p, enum question_for what)
 	buf_release(&b);
 }
 
-static void
-take_probe(struct app *a, const struct clv_reply *r)
+static void take_probe(struct app *a, const struct clv_reply *r)
 {
 	struct list *l = list_of(app_top(a));
 	enum probe p = a->probe;
@@ -99,15 +96,17 @@ take_probe(struct app *a, const struct clv_reply *r)
 
 /* --- acts --- */
 
-static const char *
-act_word(enum question_for what)
+static const char *act_word(enum question_for what)
 {
-	static const char *const words[] = {[FOR_ROTATE] = "rotate", [FOR_REMOVE] = "remove", [FOR_ACCEPT] = "accept", [FOR_DECLINE] = "decline", [FOR_QUIT] = ""};
+	static const char *const words[] = {[FOR_ROTATE] = "rotate",
+	                                    [FOR_REMOVE] = "remove",
+	                                    [FOR_ACCEPT] = "accept",
+	                                    [FOR_DECLINE] = "decline",
+	                                    [FOR_QUIT] = ""};
 	return words[what];
 }
 
-void
-app_add_act(struct app *a, const struct act_row *row)
+void app_add_act(struct app *a, const struct act_row *row)
 {
 	if (a->n_acts == 0) {
 		a->done = a->refused = 0;
@@ -118,8 +117,7 @@ app_add_act(struct app *a, const struct act_row *row)
 	a->acts[a->n_acts++].req = 0;
 }
 
-static void
-forget_act(struct app *a, size_t i)
+static void forget_act(struct app *a, size_t i)
 {
 	clv_free(a->acts[i].object.name);
 	clv_free(a->acts[i].fingerprint);
@@ -128,10 +126,12 @@ forget_act(struct app *a, size_t i)
 	a->n_acts--;
 }
 
-void
-app_send_acts(struct app *a)
+void app_send_acts(struct app *a)
 {
-	static const enum clv_act_kind kinds[] = {[FOR_ROTATE] = CLV_ACT_ROTATE, [FOR_REMOVE] = CLV_ACT_REMOVE, [FOR_ACCEPT] = CLV_ACT_APPROVE, [FOR_DECLINE] = CLV_ACT_REJECT};
+	static const enum clv_act_kind kinds[] = {[FOR_ROTATE] = CLV_ACT_ROTATE,
+	                                          [FOR_REMOVE] = CLV_ACT_REMOVE,
+	                                          [FOR_ACCEPT] = CLV_ACT_APPROVE,
+	                                          [FOR_DECLINE] = CLV_ACT_REJECT};
 	size_t under_way = 0;
 	for (size_t i = 0; i < a->n_acts && under_way < APP_ACTS_AT_ONCE; i++) {
 		struct act_row *r = &a->acts[i];
@@ -139,38 +139,53 @@ app_send_acts(struct app *a)
 		under_way++;
 		if (r->req != 0)
 			continue;
-		struct clv_act act = {.kind = kinds[r->what], .name = r->object.name, .pending_id = r->object.pending_id,
-		                      .row_version = r->object.row_version, .fingerprint = r->fingerprint, .replace = r->replace, .reason = r->reason};
+		struct clv_act act = {.kind = kinds[r->what],
+		                      .name = r->object.name,
+		                      .pending_id = r->object.pending_id,
+		                      .row_version = r->object.row_version,
+		                      .fingerprint = r->fingerprint,
+		                      .replace = r->replace,
+		                      .reason = r->reason};
 		r->req = clv_session_act(a->s, &act, &err);
 	}
 }
 
-static void
-say_progress(struct app *a, const struct act_row *r, const struct clv_reply *reply, size_t left)
+static void say_progress(struct app *a, const struct act_row *r, const struct clv_reply *reply, size_t left)
 {
 	char buf[VIEW_ID_MAX];
 	const char *name = view_name(&a->ctx, r->object.name, buf, sizeof(buf));
 	if (reply->kind == CLV_REPLY_REFUSED && a->first_refusal[0] == '\0') {
 		if (reply->code == CLV_E_DENIED && reply->audit_row != 0)
-			snprintf(a->first_refusal, sizeof(a->first_refusal), "Not allowed: %.200s (audit row %llu).", reply->text, (unsigned long long)reply->audit_row);
+			snprintf(a->first_refusal, sizeof(a->first_refusal),
+			         "Not allowed: %.200s (audit row %llu).", reply->text,
+			         (unsigned long long)reply->audit_row);
 		else
-			snprintf(a->first_refusal, sizeof(a->first_refusal), "Not done, %.90s: %.180s", name, reply->text);
+			snprintf(a->first_refusal, sizeof(a->first_refusal), "Not done, %.90s: %.180s", name,
+			         reply->text);
 	}
 	if (left > 0)
-		app_say(a, INK_PLAIN, "%s: %zu done, %zu refused, %zu to go", act_word(r->what), a->done, a->refused, left);
+		app_say(a, INK_PLAIN, "%s: %zu done, %zu refused, %zu to go", act_word(r->what), a->done,
+		        a->refused, left);
 	else if (a->refused > 0)
-		app_say(a, INK_BAD, "%s%s", a->first_refusal, a->done + a->refused > 1 ? " (and see the list)" : "");
+		app_say(a, INK_BAD, "%s%s", a->first_refusal,
+		        a->done + a->refused > 1 ? " (and see the list)" : "");
 	else if (a->done > 1)
-		app_say(a, INK_GOOD, "%zu %s.", a->done, r->what == FOR_ROTATE ? "agents were asked to rotate" : r->what == FOR_ACCEPT ? "accepted" : "declined");
+		app_say(a, INK_GOOD, "%zu %s.", a->done,
+		        r->what == FOR_ROTATE   ? "agents were asked to rotate"
+		        : r->what == FOR_ACCEPT ? "accepted"
+		                                : "declined");
 	else if (r->what == FOR_ROTATE)
-		app_say(a, INK_GOOD, "%s was asked to make a new key; the old one serves until confirmed.", name);
+		app_say(a, INK_GOOD, "%s was asked to make a new key; the old one serves until confirmed.",
+		        name);
 	else
-		app_say(a, INK_GOOD, "%s was %s.", name, r->what == FOR_ACCEPT ? "accepted" : r->what == FOR_DECLINE ? "declined" : "removed");
+		app_say(a, INK_GOOD, "%s was %s.", name,
+		        r->what == FOR_ACCEPT    ? "accepted"
+		        : r->what == FOR_DECLINE ? "declined"
+		                                 : "removed");
 }
 
 /* true when the reply belonged to an act. */
-static bool
-take_act(struct app *a, const struct clv_reply *r)
+static bool take_act(struct app *a, const struct clv_reply *r)
 {
 	for (size_t i = 0; i < a->n_acts; i++) {
 		if (a->acts[i].req != r->req)
@@ -186,24 +201,27 @@ take_act(struct app *a, const struct clv_reply *r)
 }
 
 /* The line is gone: what was under way is named once, and forgotten. */
-static void
-drop_acts(struct app *a, bool maybe_sent)
+static void drop_acts(struct app *a, bool maybe_sent)
 {
 	char buf[VIEW_ID_MAX];
 	if (a->n_acts == 0)
 		return;
 	clv_free(a->dropped);
-	const char *name = a->n_acts == 1 ? view_name(&a->ctx, a->acts[0].object.name, buf, sizeof(buf)) : NULL;
-	a->dropped = name != NULL ? clv_asprintf("\"%s %.100s\" was %s", act_word(a->acts[0].what), name, maybe_sent ? "sent but not answered: look before you ask again." : "not sent: ask again.")
-	                          : clv_asprintf("\"%s %zu\" was not finished: look, then ask again.", act_word(a->acts[0].what), a->n_acts);
+	const char *name =
+	    a->n_acts == 1 ? view_name(&a->ctx, a->acts[0].object.name, buf, sizeof(buf)) : NULL;
+	a->dropped = name != NULL
+	                 ? clv_asprintf("\"%s %.100s\" was %s", act_word(a->acts[0].what), name,
+	                                maybe_sent ? "sent but not answered: look before you ask again."
+	                                           : "not sent: ask again.")
+	                 : clv_asprintf("\"%s %zu\" was not finished: look, then ask again.",
+	                                act_word(a->acts[0].what), a->n_acts);
 	while (a->n_acts > 0)
 		forget_act(a, a->n_acts - 1);
 }
 
 /* --- answers --- */
 
-static void
-take_whoami(struct app *a, struct clv_reply *r)
+static void take_whoami(struct app *a, struct clv_reply *r)
 {
 	facts_whoami_free(a->who);
 	a->who = r->whoami;
@@ -217,8 +235,7 @@ take_whoami(struct app *a, struct clv_reply *r)
 	snprintf(a->domain, sizeof(a->domain), "%s", dot != NULL ? dot : "");
 }
 
-static void
-take_view(struct app *a, struct clv_reply *r)
+static void take_view(struct app *a, struct clv_reply *r)
 {
 	struct view *v = app_top(a);
 	if (r->kind == CLV_REPLY_REFUSED) {
@@ -242,8 +259,7 @@ take_view(struct app *a, struct clv_reply *r)
 	}
 }
 
-static void
-take_one(struct app *a, struct clv_reply *r)
+static void take_one(struct app *a, struct clv_reply *r)
 {
 	if (r->kind == CLV_REPLY_DROPPED) {
 		if (r->is_act)
@@ -261,8 +277,7 @@ take_one(struct app *a, struct clv_reply *r)
 	a->dirty = true;
 }
 
-static void
-line_is_back(struct app *a)
+static void line_is_back(struct app *a)
 {
 	char buf[VIEW_ID_MAX];
 	struct clv_err err = {0};
@@ -273,7 +288,10 @@ line_is_back(struct app *a)
 		a->stack[i]->req = 0;
 	app_top(a)->ask = true;
 	if (a->was_open) /* message 12 */
-		app_say(a, a->dropped != NULL ? INK_LOOK : INK_GOOD, "Back, by %.120s. %s", a->who != NULL ? view_name(&a->ctx, a->who->server, buf, sizeof(buf)) : clv_session_server(a->s), a->dropped != NULL ? a->dropped : "Nothing was lost.");
+		app_say(a, a->dropped != NULL ? INK_LOOK : INK_GOOD, "Back, by %.120s. %s",
+		        a->who != NULL ? view_name(&a->ctx, a->who->server, buf, sizeof(buf))
+		                       : clv_session_server(a->s),
+		        a->dropped != NULL ? a->dropped : "Nothing was lost.");
 	clv_free(a->dropped);
 	a->dropped = NULL;
 	a->was_open = true;
@@ -282,8 +300,7 @@ line_is_back(struct app *a)
 	a->dirty = true;
 }
 
-void
-app_take(struct app *a)
+void app_take(struct app *a)
 {
 	struct clv_reply *r;
 	bool open = clv_session_state(a->s) == CLV_SESSION_OPEN;

@@ -13,16 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t
-batch_mono_ms(void)
+int64_t batch_mono_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int
-batch_fail(const struct clv_err *err)
+int batch_fail(const struct clv_err *err)
 {
 	struct clv_text *t = text_new_str(err->text[0] != '\0' ? err->text : clv_code_text(err->code));
 	fprintf(stderr, "claviger: %s\n", text_str(t));
@@ -31,8 +29,7 @@ batch_fail(const struct clv_err *err)
 }
 
 /* Polls until the session has something new to say, at most until `until` (monotonic; 0: for ever). */
-static void
-turn(struct batch *b, int64_t until)
+static void turn(struct batch *b, int64_t until)
 {
 	int wait = clv_session_timeout_ms(b->s);
 	if (until != 0) {
@@ -48,8 +45,7 @@ turn(struct batch *b, int64_t until)
 	clv_session_step(b->s);
 }
 
-static clv_rc
-connect_first(struct batch *b, struct clv_err *err)
+static clv_rc connect_first(struct batch *b, struct clv_err *err)
 {
 	clv_session_step(b->s);
 	while (clv_session_state(b->s) != CLV_SESSION_OPEN) {
@@ -63,8 +59,7 @@ connect_first(struct batch *b, struct clv_err *err)
 	return CLV_OK;
 }
 
-struct clv_reply *
-batch_wait(struct batch *b, uint64_t req, struct clv_err *err)
+struct clv_reply *batch_wait(struct batch *b, uint64_t req, struct clv_err *err)
 {
 	if (req == 0)
 		return NULL;
@@ -88,7 +83,9 @@ batch_wait(struct batch *b, uint64_t req, struct clv_err *err)
 			text_free(t);
 		} else if (r->kind == CLV_REPLY_DROPPED) {
 			err_set(err, CLV_E_CLOSED, "the line to %s was lost%s", clv_session_server(b->s),
-			        !r->is_act ? "" : r->sent ? "; it may have been done: look before you ask again" : "; nothing was sent");
+			        !r->is_act ? ""
+			        : r->sent  ? "; it may have been done: look before you ask again"
+			                   : "; nothing was sent");
 		} else {
 			return r;
 		}
@@ -97,8 +94,7 @@ batch_wait(struct batch *b, uint64_t req, struct clv_err *err)
 	}
 }
 
-bool
-batch_confirm(const struct batch *b, const char *question, const char *word)
+bool batch_confirm(const struct batch *b, const char *question, const char *word)
 {
 	char typed[512];
 	if (b->o->yes || !isatty(STDIN_FILENO))
@@ -133,12 +129,13 @@ static const char usage[] =
     "\n"
     "-s takes unix:PATH or host[:port]; else CLAVIGER_SERVER, claviger.conf, " CLV_DEFAULT_SERVER "\n"
     "--ca --cert --key FILE, --trust-group FINGERPRINT for host[:port]; --config FILE; --yes does not ask\n"
-    "Exit: 0 done, 1 failed, 2 usage, 3 not allowed, 4 server not reached or not proven, 5 a verification failed\n";
+    "Exit: 0 done, 1 failed, 2 usage, 3 not allowed, 4 server not reached or not proven, 5 a verification "
+    "failed\n";
 
-bool
-batch_is_command(const char *word)
+bool batch_is_command(const char *word)
 {
-	static const char *const words[] = {"get", "describe", "approve", "reject", "remove", "rotate", "role", "help", "version"};
+	static const char *const words[] = {"get",    "describe", "approve", "reject", "remove",
+	                                    "rotate", "role",     "help",    "version"};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(words[i], word) == 0)
 			return true;
@@ -147,21 +144,28 @@ batch_is_command(const char *word)
 }
 
 /* What can be seen to be wrong before a server is asked. */
-static clv_rc
-check_usage(const struct options *o, struct clv_err *err)
+static clv_rc check_usage(const struct options *o, struct clv_err *err)
 {
 	const char *cmd = o->args[0];
 	int n = o->n_args;
 	if (strcmp(cmd, "get") == 0)
-		return n == 2 ? CLV_OK : err_set(err, CLV_E_USAGE, "get agents|events|pending|audit|roles|requests");
+		return n == 2 ? CLV_OK
+		              : err_set(err, CLV_E_USAGE, "get agents|events|pending|audit|roles|requests");
 	if (strcmp(cmd, "describe") == 0)
-		return n == 3 && strcmp(o->args[1], "agent") == 0 ? CLV_OK : err_set(err, CLV_E_USAGE, "describe agent NAME");
+		return n == 3 && strcmp(o->args[1], "agent") == 0
+		           ? CLV_OK
+		           : err_set(err, CLV_E_USAGE, "describe agent NAME");
 	if (strcmp(cmd, "approve") == 0)
-		return n == 2 && o->fingerprint != NULL ? CLV_OK : err_set(err, CLV_E_USAGE, "approve NAME --fingerprint DIGITS (those that the host printed)");
+		return n == 2 && o->fingerprint != NULL
+		           ? CLV_OK
+		           : err_set(err, CLV_E_USAGE,
+		                     "approve NAME --fingerprint DIGITS (those that the host printed)");
 	if (strcmp(cmd, "reject") == 0)
 		return n == 2 ? CLV_OK : err_set(err, CLV_E_USAGE, "reject NAME [--reason TEXT]");
 	if (strcmp(cmd, "remove") == 0)
-		return n == 3 && strcmp(o->args[1], "agent") == 0 ? CLV_OK : err_set(err, CLV_E_USAGE, "remove agent NAME");
+		return n == 3 && strcmp(o->args[1], "agent") == 0
+		           ? CLV_OK
+		           : err_set(err, CLV_E_USAGE, "remove agent NAME");
 	if (strcmp(cmd, "rotate") == 0)
 		return n >= 2 ? CLV_OK : err_set(err, CLV_E_USAGE, "rotate NAME... [--wait]");
 	if (n == 4 && (strcmp(o->args[1], "grant") == 0 || strcmp(o->args[1], "revoke") == 0))
@@ -169,8 +173,7 @@ check_usage(const struct options *o, struct clv_err *err)
 	return err_set(err, CLV_E_USAGE, "role grant|revoke PRINCIPAL ROLE");
 }
 
-static int
-dispatch(struct batch *b)
+static int dispatch(struct batch *b)
 {
 	char **a = b->o->args;
 	if (strcmp(a[0], "get") == 0)
@@ -182,14 +185,12 @@ dispatch(struct batch *b)
 	return batch_act(b, b->o->n_args, a);
 }
 
-static bool
-changes_something(const char *cmd)
+static bool changes_something(const char *cmd)
 {
 	return strcmp(cmd, "get") != 0 && strcmp(cmd, "describe") != 0;
 }
 
-int
-batch_run(struct options *o)
+int batch_run(struct options *o)
 {
 	struct batch b = {.o = o};
 	struct clv_err err = {0};

@@ -10,16 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-say(FILE *to, const char *foreign)
+static void say(FILE *to, const char *foreign)
 {
 	struct clv_text *t = text_new_str(foreign);
 	fprintf(to, "%s\n", text_str(t));
 	text_free(t);
 }
 
-static int
-send_act(struct batch *b, const struct clv_act *act)
+static int send_act(struct batch *b, const struct clv_act *act)
 {
 	struct clv_err err = {0};
 	struct clv_reply *r = batch_wait(b, clv_session_act(b->s, act, &err), &err);
@@ -33,34 +31,43 @@ send_act(struct batch *b, const struct clv_act *act)
 }
 
 /* The question an act asks on a terminal; word: what has to be typed, NULL: y. */
-static bool
-make_act(struct batch *b, int argc, char **argv, struct clv_act *act, char **question, const char **word)
+static bool make_act(struct batch *b, int argc, char **argv, struct clv_act *act, char **question,
+                     const char **word)
 {
 	const struct options *o = b->o;
 	const char *group = b->who->group;
 	(void)argc;
 	*word = NULL;
 	if (strcmp(argv[0], "approve") == 0) {
-		*act = (struct clv_act){.kind = CLV_ACT_APPROVE, .name = argv[1], .fingerprint = o->fingerprint, .replace = o->replace};
-		*question = clv_asprintf("Accept %s in %s?%s", argv[1], group, o->replace ? " The node known by that name is forgotten. Cannot be undone." : "");
+		*act = (struct clv_act){.kind = CLV_ACT_APPROVE,
+		                        .name = argv[1],
+		                        .fingerprint = o->fingerprint,
+		                        .replace = o->replace};
+		*question = clv_asprintf(
+		    "Accept %s in %s?%s", argv[1], group,
+		    o->replace ? " The node known by that name is forgotten. Cannot be undone." : "");
 		*word = o->replace ? argv[1] : NULL;
 	} else if (strcmp(argv[0], "reject") == 0) {
 		*act = (struct clv_act){.kind = CLV_ACT_REJECT, .name = argv[1], .reason = o->reason};
 		*question = clv_asprintf("Decline %s in %s?", argv[1], group);
 	} else if (strcmp(argv[0], "remove") == 0) {
 		*act = (struct clv_act){.kind = CLV_ACT_REMOVE, .name = argv[2]};
-		*question = clv_asprintf("Remove %s from %s: its keys are forgotten, it has to be accepted anew. Cannot be undone.", argv[2], group);
+		*question = clv_asprintf("Remove %s from %s: its keys are forgotten, it has to be accepted "
+		                         "anew. Cannot be undone.",
+		                         argv[2], group);
 		*word = argv[2];
 	} else {
 		bool grant = strcmp(argv[1], "grant") == 0;
-		*act = (struct clv_act){.kind = grant ? CLV_ACT_ROLE_GRANT : CLV_ACT_ROLE_REVOKE, .principal = argv[2], .role = argv[3]};
-		*question = clv_asprintf("%s %s: role %s in %s?", grant ? "Give" : "Take from", argv[2], argv[3], group);
+		*act = (struct clv_act){.kind = grant ? CLV_ACT_ROLE_GRANT : CLV_ACT_ROLE_REVOKE,
+		                        .principal = argv[2],
+		                        .role = argv[3]};
+		*question = clv_asprintf("%s %s: role %s in %s?", grant ? "Give" : "Take from", argv[2],
+		                         argv[3], group);
 	}
 	return true;
 }
 
-int
-batch_act(struct batch *b, int argc, char **argv)
+int batch_act(struct batch *b, int argc, char **argv)
 {
 	struct clv_act act = {0};
 	char *question = NULL;
@@ -69,7 +76,8 @@ batch_act(struct batch *b, int argc, char **argv)
 	enum clv_role role;
 	struct clv_err err = {0};
 	if (strcmp(argv[0], "role") == 0 && (!clv_role_parse(argv[3], &role) || role == CLV_ROLE_NONE)) {
-		err_set(&err, CLV_E_USAGE, "a role is one of: viewer, operator, credential-manager, administrator");
+		err_set(&err, CLV_E_USAGE,
+		        "a role is one of: viewer, operator, credential-manager, administrator");
 		return batch_fail(&err);
 	}
 	make_act(b, argc, argv, &act, &question, &word);
@@ -91,8 +99,7 @@ struct rotation {
 	bool waits;
 };
 
-static int
-begin_rotation(struct batch *b, struct rotation *r)
+static int begin_rotation(struct batch *b, struct rotation *r)
 {
 	struct clv_err err = {0};
 	struct clv_reply *d = batch_wait(b, clv_session_agent(b->s, r->asked, false, &err), &err);
@@ -119,8 +126,7 @@ begin_rotation(struct batch *b, struct rotation *r)
 }
 
 /* 1 confirmed, -1 refused, 0 not yet. */
-static int
-look(const struct rotation *r, const struct clv_agent_detail *d)
+static int look(const struct rotation *r, const struct clv_agent_detail *d)
 {
 	for (size_t i = 0; i < d->n_keys; i++) {
 		if (d->keys[i].generation <= r->was)
@@ -133,8 +139,7 @@ look(const struct rotation *r, const struct clv_agent_detail *d)
 	return 0;
 }
 
-static int
-wait_rotation(struct batch *b, struct rotation *r)
+static int wait_rotation(struct batch *b, struct rotation *r)
 {
 	struct clv_err err = {0};
 	uint64_t req = clv_session_agent(b->s, r->name, true, &err);
@@ -144,7 +149,9 @@ wait_rotation(struct batch *b, struct rotation *r)
 			clv_reply_free(d);
 			clv_session_unwatch(b->s, req);
 			if (err.code == CLV_E_TIMEOUT)
-				err_set(&err, CLV_E_NOTFOUND, "not confirmed in %llu s; the old key stays in use", (unsigned long long)b->o->timeout_s);
+				err_set(&err, CLV_E_NOTFOUND,
+				        "not confirmed in %llu s; the old key stays in use",
+				        (unsigned long long)b->o->timeout_s);
 			err_wrap(&err, "%s", r->asked);
 			return batch_fail(&err);
 		}
@@ -163,12 +170,14 @@ wait_rotation(struct batch *b, struct rotation *r)
 	}
 }
 
-int
-batch_rotate(struct batch *b, int n, char **names)
+int batch_rotate(struct batch *b, int n, char **names)
 {
 	struct rotation *rs = clv_calloc((size_t)n, sizeof(*rs));
-	char *question = n == 1 ? clv_asprintf("Rotate the key of %s in %s? The old one serves until confirmed.", names[0], b->who->group)
-	                        : clv_asprintf("Rotate the keys of %d agents in %s? The old ones serve until confirmed.", n, b->who->group);
+	char *question =
+	    n == 1 ? clv_asprintf("Rotate the key of %s in %s? The old one serves until confirmed.", names[0],
+	                          b->who->group)
+	           : clv_asprintf("Rotate the keys of %d agents in %s? The old ones serve until confirmed.",
+	                          n, b->who->group);
 	char number[16];
 	int worst = EXIT_DONE;
 	snprintf(number, sizeof(number), "%d", n);

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *
-text_json(const struct cell *c)
+static json_t *text_json(const struct cell *c)
 {
 	if (c->kind == CELL_NULL)
 		return json_null();
@@ -28,32 +27,28 @@ text_json(const struct cell *c)
 	return j;
 }
 
-static void
-set_time(json_t *o, const char *name, int64_t ms)
+static void set_time(json_t *o, const char *name, int64_t ms)
 {
 	struct cell c = {0};
 	cell_time(&c, ms);
 	json_object_set_new(o, name, text_json(&c));
 }
 
-static void
-set_hex(json_t *o, const char *name, const uint8_t *p, size_t len, bool have)
+static void set_hex(json_t *o, const char *name, const uint8_t *p, size_t len, bool have)
 {
 	struct cell c = {0};
 	cell_hex(&c, p, len, have);
 	json_object_set_new(o, name, text_json(&c));
 }
 
-static void
-set_foreign(json_t *o, const char *name, const char *s)
+static void set_foreign(json_t *o, const char *name, const char *s)
 {
 	struct cell c = {0};
 	cell_foreign(&c, s);
 	json_object_set_new(o, name, text_json(&c));
 }
 
-static json_t *
-key_json(const struct clv_key_fact *k)
+static json_t *key_json(const struct clv_key_fact *k)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "generation", json_integer(k->ordinal));
@@ -77,8 +72,7 @@ key_json(const struct clv_key_fact *k)
 	return o;
 }
 
-static json_t *
-detail_json(struct clv_agent_detail *d)
+static json_t *detail_json(struct clv_agent_detail *d)
 {
 	struct clv_rows one = {.list = CLV_LIST_AGENTS, .n = 1};
 	struct clv_rows events = {.list = CLV_LIST_EVENTS, .n = d->n_events};
@@ -95,7 +89,9 @@ detail_json(struct clv_agent_detail *d)
 	set_time(o, "pinned_at", d->pinned_at);
 	set_foreign(o, "pinned_by", d->pinned_by);
 	json_object_set_new(o, "machine_matches", json_boolean(d->machine_matches));
-	json_object_set_new(o, "config_confirmed", d->config_confirmed_at != 0 ? json_integer(d->config_confirmed_ordinal) : json_null());
+	json_object_set_new(o, "config_confirmed",
+	                    d->config_confirmed_at != 0 ? json_integer(d->config_confirmed_ordinal)
+	                                                : json_null());
 	set_time(o, "config_confirmed_at", d->config_confirmed_at);
 	for (size_t i = 0; i < d->n_keys; i++)
 		json_array_append_new(keys, key_json(&d->keys[i]));
@@ -107,16 +103,17 @@ detail_json(struct clv_agent_detail *d)
 }
 
 /* Names and values of the JSON, one a line, lists indented: no second list of fields. */
-static void
-print_text(const json_t *o, int indent)
+static void print_text(const json_t *o, int indent)
 {
 	const char *name;
 	json_t *v;
-	json_object_foreach((json_t *)(uintptr_t)o, name, v) {
+	json_object_foreach((json_t *)(uintptr_t)o, name, v)
+	{
 		if (json_is_array(v)) {
 			size_t i;
 			json_t *e;
-			json_array_foreach(v, i, e) {
+			json_array_foreach(v, i, e)
+			{
 				printf("%*s%.*s %zu\n", indent, "", (int)strlen(name) - 1, name, i + 1);
 				print_text(e, indent + 2);
 			}
@@ -137,8 +134,7 @@ print_text(const json_t *o, int indent)
 	}
 }
 
-int
-batch_describe(struct batch *b, const char *kind, const char *name)
+int batch_describe(struct batch *b, const char *kind, const char *name)
 {
 	struct clv_err err = {0};
 	int code = EXIT_DONE;

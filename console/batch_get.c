@@ -24,8 +24,7 @@ struct table {
 	size_t n_rows;
 };
 
-static char *
-safe_cell(const struct cell *c)
+static char *safe_cell(const struct cell *c)
 {
 	if (c->kind == CELL_NULL)
 		return NULL;
@@ -39,18 +38,17 @@ safe_cell(const struct cell *c)
 	return s;
 }
 
-static void
-table_init(struct table *t, enum clv_list list, bool wide)
+static void table_init(struct table *t, enum clv_list list, bool wide)
 {
 	*t = (struct table){0};
-	for (const struct row_column *c = row_columns(list); c->name != NULL && t->n_cols < COLUMNS_MAX; c++) {
+	for (const struct row_column *c = row_columns(list); c->name != NULL && t->n_cols < COLUMNS_MAX;
+	     c++) {
 		if (wide || c->narrow)
 			t->cols[t->n_cols++] = c;
 	}
 }
 
-static void
-table_add(struct table *t, const struct clv_rows *rows, size_t n)
+static void table_add(struct table *t, const struct clv_rows *rows, size_t n)
 {
 	t->cells = clv_realloc(t->cells, (t->n_rows + n) * t->n_cols + 1, sizeof(*t->cells));
 	for (size_t i = 0; i < n; i++) {
@@ -63,16 +61,14 @@ table_add(struct table *t, const struct clv_rows *rows, size_t n)
 	t->n_rows += n;
 }
 
-static void
-table_release(struct table *t)
+static void table_release(struct table *t)
 {
 	for (size_t i = 0; i < t->n_rows * t->n_cols; i++)
 		clv_free(t->cells[i]);
 	clv_free(t->cells);
 }
 
-static int
-cells_of(const char *s)
+static int cells_of(const char *s)
 {
 	struct clv_text *t = text_new_str(s);
 	int n = (int)text_cells(t);
@@ -81,8 +77,7 @@ cells_of(const char *s)
 }
 
 /* On a terminal a line ends where the terminal does; into a pipe nothing is cut. */
-static void
-print_line(const char *line, int width)
+static void print_line(const char *line, int width)
 {
 	struct clv_text *t = text_new_str(line);
 	if (width > 0 && text_cells(t) > (uint32_t)width) {
@@ -95,8 +90,7 @@ print_line(const char *line, int width)
 	text_free(t);
 }
 
-static void
-print_cells(const struct table *t, const int *widths, const char *const *cells, int width)
+static void print_cells(const struct table *t, const int *widths, const char *const *cells, int width)
 {
 	struct clv_buf b;
 	buf_init(&b, 1u << 22);
@@ -106,7 +100,8 @@ print_cells(const struct table *t, const int *widths, const char *const *cells, 
 		if (buf_printf(&b, NULL, "%s%*s", s, last ? 0 : widths[k] - cells_of(s) + 2, "") != CLV_OK)
 			break;
 	}
-	char *line = clv_asprintf("%.*s", (int)buf_slice(&b).len, b.len > 0 ? (const char *)buf_slice(&b).ptr : "");
+	char *line =
+	    clv_asprintf("%.*s", (int)buf_slice(&b).len, b.len > 0 ? (const char *)buf_slice(&b).ptr : "");
 	size_t len = strlen(line);
 	while (len > 0 && line[len - 1] == ' ')
 		line[--len] = '\0';
@@ -115,8 +110,7 @@ print_cells(const struct table *t, const int *widths, const char *const *cells, 
 	buf_release(&b);
 }
 
-static void
-print_table(const struct table *t)
+static void print_table(const struct table *t)
 {
 	int widths[COLUMNS_MAX] = {0}, width = 0;
 	char upper[COLUMNS_MAX][32];
@@ -142,8 +136,7 @@ print_table(const struct table *t)
 }
 
 /* RFC 4180 quoting; what a spreadsheet would take for a formula gets an apostrophe in front. */
-static void
-print_csv_field(const char *s, bool text)
+static void print_csv_field(const char *s, bool text)
 {
 	if (s == NULL)
 		return;
@@ -162,23 +155,22 @@ print_csv_field(const char *s, bool text)
 	putchar('"');
 }
 
-static void
-print_csv_header(const struct table *t)
+static void print_csv_header(const struct table *t)
 {
 	for (size_t k = 0; k < t->n_cols; k++)
 		printf("%s%s", k > 0 ? "," : "", t->cols[k]->name);
 	putchar('\n');
 }
 
-static void
-print_csv(const struct table *t, const struct clv_rows *rows, size_t n)
+static void print_csv(const struct table *t, const struct clv_rows *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < t->n_cols; k++) {
 			struct cell c = {0};
 			t->cols[k]->get(rows, i, &c);
 			char *s = safe_cell(&c);
-			/* a tab or a line feed at the front is escaped already, but its meaning was a formula's */
+			/* a tab or a line feed at the front is escaped already, but its meaning was a
+			 * formula's */
 			bool odd = c.foreign != NULL && (c.foreign[0] == '\t' || c.foreign[0] == '\r');
 			if (k > 0)
 				putchar(',');
@@ -192,8 +184,7 @@ print_csv(const struct table *t, const struct clv_rows *rows, size_t n)
 	}
 }
 
-static json_t *
-cell_json(const struct cell *c)
+static json_t *cell_json(const struct cell *c)
 {
 	if (c->kind == CELL_NULL)
 		return json_null();
@@ -211,8 +202,7 @@ cell_json(const struct cell *c)
 	return j;
 }
 
-json_t *
-batch_row_json(enum clv_list list, const struct clv_rows *rows, size_t i)
+json_t *batch_row_json(enum clv_list list, const struct clv_rows *rows, size_t i)
 {
 	json_t *o = json_object();
 	for (const struct row_column *col = row_columns(list); col->name != NULL; col++) {
@@ -223,8 +213,7 @@ batch_row_json(enum clv_list list, const struct clv_rows *rows, size_t i)
 	return o;
 }
 
-static void
-print_json(enum clv_list list, const struct clv_rows *rows, size_t n, bool first)
+static void print_json(enum clv_list list, const struct clv_rows *rows, size_t n, bool first)
 {
 	for (size_t i = 0; i < n; i++) {
 		json_t *o = batch_row_json(list, rows, i);
@@ -235,8 +224,7 @@ print_json(enum clv_list list, const struct clv_rows *rows, size_t n, bool first
 	}
 }
 
-static void
-print_footer(const struct batch *b, const struct clv_rows *rows, uint64_t shown)
+static void print_footer(const struct batch *b, const struct clv_rows *rows, uint64_t shown)
 {
 	struct cell time = {0};
 	struct clv_text *server = text_new_str(b->who->server);
@@ -244,13 +232,14 @@ print_footer(const struct batch *b, const struct clv_rows *rows, uint64_t shown)
 	if (shown == rows->total)
 		fprintf(stderr, "%llu %s, ", (unsigned long long)shown, row_list_noun(rows->list, shown));
 	else
-		fprintf(stderr, "%llu of %llu %s, ", (unsigned long long)shown, (unsigned long long)rows->total, row_list_noun(rows->list, rows->total));
+		fprintf(stderr, "%llu of %llu %s, ", (unsigned long long)shown,
+		        (unsigned long long)rows->total, row_list_noun(rows->list, rows->total));
 	fprintf(stderr, "%.*s, %s\n", (int)strcspn(text_str(server), "."), text_str(server), time.own);
 	text_free(server);
 }
 
-static void
-print_rows(struct table *t, const struct options *o, const struct clv_rows *rows, size_t n, bool first)
+static void print_rows(struct table *t, const struct options *o, const struct clv_rows *rows, size_t n,
+                       bool first)
 {
 	if (o->output == OUTPUT_JSON)
 		print_json(rows->list, rows, n, first);
@@ -261,8 +250,7 @@ print_rows(struct table *t, const struct options *o, const struct clv_rows *rows
 }
 
 /* A column to sort by, "-" before it: falling. */
-static void
-set_sort(struct clv_window *w, const char *sort)
+static void set_sort(struct clv_window *w, const char *sort)
 {
 	w->sort = sort;
 	if (sort != NULL && sort[0] == '-') {
@@ -271,8 +259,7 @@ set_sort(struct clv_window *w, const char *sort)
 	}
 }
 
-static int
-get_list(struct batch *b, enum clv_list list)
+static int get_list(struct batch *b, enum clv_list list)
 {
 	const struct options *o = b->o;
 	struct clv_err err = {0};
@@ -312,8 +299,7 @@ get_list(struct batch *b, enum clv_list list)
 	return code;
 }
 
-int
-batch_get(struct batch *b, const char *what)
+int batch_get(struct batch *b, const char *what)
 {
 	enum clv_list list;
 	struct clv_err err = {0};

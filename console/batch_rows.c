@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void
-cell_time(struct cell *c, int64_t ms)
+void cell_time(struct cell *c, int64_t ms)
 {
 	int y, mo, d, h, mi, s;
 	if (ms == 0)
@@ -21,8 +20,7 @@ cell_time(struct cell *c, int64_t ms)
 	snprintf(c->own, sizeof(c->own), "%04d-%02d-%02dT%02d:%02d:%02dZ", y, mo, d, h, mi, s);
 }
 
-void
-cell_hex(struct cell *c, const uint8_t *p, size_t len, bool have)
+void cell_hex(struct cell *c, const uint8_t *p, size_t len, bool have)
 {
 	if (!have || 2 * len >= sizeof(c->own))
 		return;
@@ -30,22 +28,19 @@ cell_hex(struct cell *c, const uint8_t *p, size_t len, bool have)
 	hex_encode((struct clv_slice){p, len}, true, c->own);
 }
 
-void
-cell_foreign(struct cell *c, const char *s)
+void cell_foreign(struct cell *c, const char *s)
 {
 	c->kind = s != NULL ? CELL_TEXT : CELL_NULL;
 	c->foreign = s;
 }
 
-void
-cell_number(struct cell *c, uint64_t n, bool have)
+void cell_number(struct cell *c, uint64_t n, bool have)
 {
 	c->kind = have ? CELL_NUMBER : CELL_NULL;
 	c->number = n;
 }
 
-void
-cell_word(struct cell *c, const char *word, bool have)
+void cell_word(struct cell *c, const char *word, bool have)
 {
 	if (!have)
 		return;
@@ -54,80 +49,81 @@ cell_word(struct cell *c, const char *word, bool have)
 }
 
 /* C(list member, column, shown in table, statement with `f` the fact and `c` the cell) */
-#define AGENTS(C)                                                                       \
-	C(agents, name, true, cell_foreign(c, f->name))                                 \
-	C(agents, approval, true, cell_word(c, clv_approval_word(f->approval), true))   \
-	C(agents, contact, true, cell_word(c, clv_contact_word(f->contact), true))      \
-	C(agents, key_id, true, cell_hex(c, f->key.key_id, 16, f->has_key))             \
-	C(agents, sha1, false, cell_hex(c, f->key.sha1, 20, f->has_key))                \
-	C(agents, sha256, false, cell_hex(c, f->key.sha256, 32, f->has_key))            \
-	C(agents, not_before, false, cell_time(c, f->has_key ? f->key.not_before : 0))  \
-	C(agents, not_after, true, cell_time(c, f->has_key ? f->key.not_after : 0))     \
-	C(agents, generation, true, cell_number(c, f->key.ordinal, f->has_key))         \
+#define AGENTS(C)                                                                              \
+	C(agents, name, true, cell_foreign(c, f->name))                                        \
+	C(agents, approval, true, cell_word(c, clv_approval_word(f->approval), true))          \
+	C(agents, contact, true, cell_word(c, clv_contact_word(f->contact), true))             \
+	C(agents, key_id, true, cell_hex(c, f->key.key_id, 16, f->has_key))                    \
+	C(agents, sha1, false, cell_hex(c, f->key.sha1, 20, f->has_key))                       \
+	C(agents, sha256, false, cell_hex(c, f->key.sha256, 32, f->has_key))                   \
+	C(agents, not_before, false, cell_time(c, f->has_key ? f->key.not_before : 0))         \
+	C(agents, not_after, true, cell_time(c, f->has_key ? f->key.not_after : 0))            \
+	C(agents, generation, true, cell_number(c, f->key.ordinal, f->has_key))                \
 	C(agents, key_state, true, cell_word(c, clv_key_state_word(f->key.state), f->has_key)) \
-	C(agents, gateway, false, cell_foreign(c, f->gateway))                          \
-	C(agents, server, false, cell_foreign(c, f->server))                            \
-	C(agents, mechanism, true, cell_word(c, clv_mechanism_word(f->mechanism), f->mechanism != CLV_MECHANISM_NONE)) \
-	C(agents, protocol, false, cell_foreign(c, f->protocol))                        \
-	C(agents, cipher, false, cell_foreign(c, f->cipher))                            \
-	C(agents, last_seen, true, cell_time(c, f->last_seen))                          \
+	C(agents, gateway, false, cell_foreign(c, f->gateway))                                 \
+	C(agents, server, false, cell_foreign(c, f->server))                                   \
+	C(agents, mechanism, true,                                                             \
+	  cell_word(c, clv_mechanism_word(f->mechanism), f->mechanism != CLV_MECHANISM_NONE))  \
+	C(agents, protocol, false, cell_foreign(c, f->protocol))                               \
+	C(agents, cipher, false, cell_foreign(c, f->cipher))                                   \
+	C(agents, last_seen, true, cell_time(c, f->last_seen))                                 \
 	C(agents, config_version, false, cell_number(c, f->config_ordinal, f->config_version != 0))
 
-#define EVENTS(C)                                                                       \
-	C(events, time, true, cell_time(c, f->time))                                    \
-	C(events, node, true, cell_foreign(c, f->node))                                 \
-	C(events, source, true, cell_foreign(c, f->source))                             \
-	C(events, id, true, cell_number(c, f->id, true))                                \
-	C(events, level, true, cell_word(c, clv_level_word(f->level), true))            \
-	C(events, category, false, cell_foreign(c, f->category))                        \
+#define EVENTS(C)                                                            \
+	C(events, time, true, cell_time(c, f->time))                         \
+	C(events, node, true, cell_foreign(c, f->node))                      \
+	C(events, source, true, cell_foreign(c, f->source))                  \
+	C(events, id, true, cell_number(c, f->id, true))                     \
+	C(events, level, true, cell_word(c, clv_level_word(f->level), true)) \
+	C(events, category, false, cell_foreign(c, f->category))             \
 	C(events, text, true, cell_foreign(c, f->text))
 
-#define PENDING(C)                                                                      \
-	C(pending, id, true, cell_number(c, f->id, true))                               \
-	C(pending, name, true, cell_foreign(c, f->name))                                \
-	C(pending, role, true, cell_foreign(c, f->role))                                \
-	C(pending, from, true, cell_foreign(c, f->from))                                \
-	C(pending, came_by, true, cell_foreign(c, f->came_by))                          \
-	C(pending, looks_like, true, cell_foreign(c, f->looks_like))                    \
-	C(pending, conflict, false, (c->kind = CELL_BOOL, c->number = f->conflict))     \
-	C(pending, time, true, cell_time(c, f->time))                                   \
+#define PENDING(C)                                                                  \
+	C(pending, id, true, cell_number(c, f->id, true))                           \
+	C(pending, name, true, cell_foreign(c, f->name))                            \
+	C(pending, role, true, cell_foreign(c, f->role))                            \
+	C(pending, from, true, cell_foreign(c, f->from))                            \
+	C(pending, came_by, true, cell_foreign(c, f->came_by))                      \
+	C(pending, looks_like, true, cell_foreign(c, f->looks_like))                \
+	C(pending, conflict, false, (c->kind = CELL_BOOL, c->number = f->conflict)) \
+	C(pending, time, true, cell_time(c, f->time))                               \
 	C(pending, fingerprint, false, cell_foreign(c, f->fingerprint_hidden))
 
-#define AUDIT(C)                                                                        \
-	C(audit, seq, true, cell_number(c, f->seq, true))                               \
-	C(audit, time, true, cell_time(c, f->time))                                     \
-	C(audit, who, true, cell_foreign(c, f->who))                                    \
-	C(audit, from, true, cell_foreign(c, f->from))                                  \
-	C(audit, act, true, cell_foreign(c, f->act))                                    \
-	C(audit, object, true, cell_foreign(c, f->object))                              \
-	C(audit, result, true, cell_foreign(c, f->result))                              \
-	C(audit, detail, true, cell_foreign(c, f->detail))                              \
+#define AUDIT(C)                                           \
+	C(audit, seq, true, cell_number(c, f->seq, true))  \
+	C(audit, time, true, cell_time(c, f->time))        \
+	C(audit, who, true, cell_foreign(c, f->who))       \
+	C(audit, from, true, cell_foreign(c, f->from))     \
+	C(audit, act, true, cell_foreign(c, f->act))       \
+	C(audit, object, true, cell_foreign(c, f->object)) \
+	C(audit, result, true, cell_foreign(c, f->result)) \
+	C(audit, detail, true, cell_foreign(c, f->detail)) \
 	C(audit, hash, false, cell_hex(c, f->hash, 32, true))
 
-#define ROLES(C)                                                                        \
-	C(roles, principal, true, cell_foreign(c, f->principal))                        \
-	C(roles, role, true, cell_word(c, clv_role_word(f->role), true))                \
-	C(roles, since, true, cell_time(c, f->since))                                   \
+#define ROLES(C)                                                         \
+	C(roles, principal, true, cell_foreign(c, f->principal))         \
+	C(roles, role, true, cell_word(c, clv_role_word(f->role), true)) \
+	C(roles, since, true, cell_time(c, f->since))                    \
 	C(roles, by, true, cell_foreign(c, f->by))
 
-#define REQUESTS(C)                                                                     \
-	C(requests, name, true, cell_foreign(c, f->name))                               \
-	C(requests, role, true, cell_word(c, clv_role_word(f->role), true))             \
-	C(requests, changes, true, (c->kind = CELL_BOOL, c->number = f->changes))       \
+#define REQUESTS(C)                                                               \
+	C(requests, name, true, cell_foreign(c, f->name))                         \
+	C(requests, role, true, cell_word(c, clv_role_word(f->role), true))       \
+	C(requests, changes, true, (c->kind = CELL_BOOL, c->number = f->changes)) \
 	C(requests, help, true, cell_foreign(c, f->help))
 
-#define G_agents const struct clv_agent_fact
-#define G_events const struct clv_event_fact
-#define G_pending const struct clv_pending_fact
-#define G_audit const struct clv_audit_fact
-#define G_roles const struct clv_role_fact
+#define G_agents   const struct clv_agent_fact
+#define G_events   const struct clv_event_fact
+#define G_pending  const struct clv_pending_fact
+#define G_audit    const struct clv_audit_fact
+#define G_roles    const struct clv_role_fact
 #define G_requests const struct clv_request_fact
 
-#define DEFINE(member, col, narrow, statement)                                          \
+#define DEFINE(member, col, narrow, statement)                                                  \
 	static void get_##member##_##col(const struct clv_rows *rows, size_t i, struct cell *c) \
-	{                                                                               \
-		G_##member *f = &rows->u.member[i];                                     \
-		statement;                                                              \
+	{                                                                                       \
+		G_##member *f = &rows->u.member[i];                                             \
+		statement;                                                                      \
 	}
 AGENTS(DEFINE)
 EVENTS(DEFINE)
@@ -148,22 +144,20 @@ static const struct {
 	const char *name, *one, *many;
 	const struct row_column *columns;
 } lists[CLV_LIST_MAX] = {
-	[CLV_LIST_AGENTS] = {"agents", "agent", "agents", agents},
-	[CLV_LIST_EVENTS] = {"events", "event", "events", events},
-	[CLV_LIST_PENDING] = {"pending", "pending", "pending", pending},
-	[CLV_LIST_AUDIT] = {"audit", "audit row", "audit rows", audit},
-	[CLV_LIST_ROLES] = {"roles", "role", "roles", roles},
-	[CLV_LIST_REQUESTS] = {"requests", "request", "requests", requests},
+    [CLV_LIST_AGENTS] = {"agents", "agent", "agents", agents},
+    [CLV_LIST_EVENTS] = {"events", "event", "events", events},
+    [CLV_LIST_PENDING] = {"pending", "pending", "pending", pending},
+    [CLV_LIST_AUDIT] = {"audit", "audit row", "audit rows", audit},
+    [CLV_LIST_ROLES] = {"roles", "role", "roles", roles},
+    [CLV_LIST_REQUESTS] = {"requests", "request", "requests", requests},
 };
 
-const struct row_column *
-row_columns(enum clv_list list)
+const struct row_column *row_columns(enum clv_list list)
 {
 	return lists[list].columns;
 }
 
-bool
-row_list_parse(const char *name, enum clv_list *out)
+bool row_list_parse(const char *name, enum clv_list *out)
 {
 	for (int i = 0; i < CLV_LIST_MAX; i++) {
 		if (strcmp(lists[i].name, name) == 0) {
@@ -174,8 +168,7 @@ row_list_parse(const char *name, enum clv_list *out)
 	return false;
 }
 
-const char *
-row_list_noun(enum clv_list list, uint64_t n)
+const char *row_list_noun(enum clv_list list, uint64_t n)
 {
 	return n == 1 ? lists[list].one : lists[list].many;
 }

@@ -11,14 +11,12 @@
 
 #define SEQUENCE_MS 1000 /* the rest of a sequence is waited for that long */
 
-void
-input_init(struct input *in, int esc_ms)
+void input_init(struct input *in, int esc_ms)
 {
 	*in = (struct input){.esc_ms = esc_ms};
 }
 
-void
-input_clear(struct input *in)
+void input_clear(struct input *in)
 {
 	in->len = 0;
 	in->pasting = false;
@@ -26,8 +24,7 @@ input_clear(struct input *in)
 }
 
 /* Twelve or more hexadecimal digits, blanks and colons in one read are a pasted thumbprint. */
-static bool
-looks_pasted(const uint8_t *p, size_t len)
+static bool looks_pasted(const uint8_t *p, size_t len)
 {
 	size_t digits = 0;
 	for (size_t i = 0; i < len; i++) {
@@ -39,8 +36,7 @@ looks_pasted(const uint8_t *p, size_t len)
 	return digits >= 12;
 }
 
-static void
-paste_add(struct input *in, const uint8_t *p, size_t len, int64_t now)
+static void paste_add(struct input *in, const uint8_t *p, size_t len, int64_t now)
 {
 	size_t room = INPUT_PASTE_MAX - in->paste_len;
 	if (len > room)
@@ -50,8 +46,7 @@ paste_add(struct input *in, const uint8_t *p, size_t len, int64_t now)
 	in->paste_ms = now;
 }
 
-void
-input_feed(struct input *in, const uint8_t *p, size_t len, int64_t now_ms)
+void input_feed(struct input *in, const uint8_t *p, size_t len, int64_t now_ms)
 {
 	static const uint8_t begin[] = "\033[200~", end[] = "\033[201~";
 	if (in->len == 0 && !in->pasting && looks_pasted(p, len)) {
@@ -70,8 +65,7 @@ input_feed(struct input *in, const uint8_t *p, size_t len, int64_t now_ms)
 		in->paste_ms = now_ms;
 }
 
-static void
-eat(struct input *in, size_t n, int64_t now)
+static void eat(struct input *in, size_t n, int64_t now)
 {
 	memmove(in->bytes, in->bytes + n, in->len - n);
 	in->len -= n;
@@ -80,8 +74,7 @@ eat(struct input *in, size_t n, int64_t now)
 
 /* --- sequences: each gives the bytes it takes, 0 when more are needed --- */
 
-static size_t
-csi_length(const uint8_t *p, size_t len, size_t from)
+static size_t csi_length(const uint8_t *p, size_t len, size_t from)
 {
 	for (size_t i = from; i < len; i++) {
 		if (p[i] >= 0x40 && p[i] <= 0x7e)
@@ -93,8 +86,7 @@ csi_length(const uint8_t *p, size_t len, size_t from)
 }
 
 /* OSC, DCS, APC, PM, SOS: until BEL or ST. */
-static size_t
-string_length(const uint8_t *p, size_t len)
+static size_t string_length(const uint8_t *p, size_t len)
 {
 	for (size_t i = 2; i < len; i++) {
 		if (p[i] == 0x07)
@@ -105,13 +97,13 @@ string_length(const uint8_t *p, size_t len)
 	return 0;
 }
 
-static enum key_code
-csi_letter(uint8_t final)
+static enum key_code csi_letter(uint8_t final)
 {
 	static const struct {
 		uint8_t final;
 		enum key_code code;
-	} rows[] = {{'A', KEYC_UP}, {'B', KEYC_DOWN}, {'C', KEYC_RIGHT}, {'D', KEYC_LEFT}, {'H', KEYC_HOME}, {'F', KEYC_END}, {'Z', KEYC_BACKTAB}, {'P', KEYC_F1}};
+	} rows[] = {{'A', KEYC_UP},   {'B', KEYC_DOWN}, {'C', KEYC_RIGHT},   {'D', KEYC_LEFT},
+	            {'H', KEYC_HOME}, {'F', KEYC_END},  {'Z', KEYC_BACKTAB}, {'P', KEYC_F1}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].final == final)
 			return rows[i].code;
@@ -119,13 +111,14 @@ csi_letter(uint8_t final)
 	return KEYC_OTHER;
 }
 
-static enum key_code
-csi_tilde(const uint8_t *p, size_t n)
+static enum key_code csi_tilde(const uint8_t *p, size_t n)
 {
 	static const struct {
 		const char *param;
 		enum key_code code;
-	} rows[] = {{"1", KEYC_HOME}, {"2", KEYC_INSERT}, {"3", KEYC_DELETE}, {"4", KEYC_END}, {"5", KEYC_PGUP}, {"6", KEYC_PGDN}, {"7", KEYC_HOME}, {"8", KEYC_END}, {"11", KEYC_F1}};
+	} rows[] = {{"1", KEYC_HOME}, {"2", KEYC_INSERT}, {"3", KEYC_DELETE},
+	            {"4", KEYC_END},  {"5", KEYC_PGUP},   {"6", KEYC_PGDN},
+	            {"7", KEYC_HOME}, {"8", KEYC_END},    {"11", KEYC_F1}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (slice_eq_str(slice_of(p, n), rows[i].param))
 			return rows[i].code;
@@ -133,8 +126,7 @@ csi_tilde(const uint8_t *p, size_t n)
 	return KEYC_OTHER;
 }
 
-static enum key_code
-csi_meaning(struct input *in, const uint8_t *p, size_t n)
+static enum key_code csi_meaning(struct input *in, const uint8_t *p, size_t n)
 {
 	uint8_t final = p[n - 1];
 	if (final == '[') /* the console's own F1: CSI [ A */
@@ -151,8 +143,7 @@ csi_meaning(struct input *in, const uint8_t *p, size_t n)
 	return n == 3 ? csi_letter(final) : KEYC_OTHER; /* with Shift or Ctrl: bound to nothing */
 }
 
-static bool
-take_escape(struct input *in, int64_t now, struct key *out)
+static bool take_escape(struct input *in, int64_t now, struct key *out)
 {
 	const uint8_t *p = in->bytes;
 	int64_t age = now - in->since_ms;
@@ -193,8 +184,7 @@ take_escape(struct input *in, int64_t now, struct key *out)
 }
 
 /* An Esc that was taken by time, and then the rest of the arrow it belonged to. */
-static bool
-swallow_late_rest(struct input *in, int64_t now)
+static bool swallow_late_rest(struct input *in, int64_t now)
 {
 	const uint8_t *p = in->bytes;
 	if (now >= in->esc_until_ms || (p[0] != '[' && p[0] != 'O'))
@@ -207,14 +197,16 @@ swallow_late_rest(struct input *in, int64_t now)
 	return true;
 }
 
-static size_t
-utf8_length(uint8_t c)
+static size_t utf8_length(uint8_t c)
 {
-	return c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	return c < 0x80                ? 1
+	       : c >= 0xc2 && c < 0xe0 ? 2
+	       : c >= 0xe0 && c < 0xf0 ? 3
+	       : c >= 0xf0 && c < 0xf5 ? 4
+	                               : 0;
 }
 
-static bool
-take_char(struct input *in, int64_t now, struct key *out)
+static bool take_char(struct input *in, int64_t now, struct key *out)
 {
 	const uint8_t *p = in->bytes;
 	size_t n = utf8_length(p[0]);
@@ -237,8 +229,7 @@ take_char(struct input *in, int64_t now, struct key *out)
 	return !bad;
 }
 
-static bool
-take_control(struct input *in, int64_t now, struct key *out)
+static bool take_control(struct input *in, int64_t now, struct key *out)
 {
 	uint8_t c = in->bytes[0];
 	eat(in, 1, now);
@@ -257,12 +248,12 @@ take_control(struct input *in, int64_t now, struct key *out)
 	return true;
 }
 
-static bool
-take_paste(struct input *in, int64_t now, struct key *out)
+static bool take_paste(struct input *in, int64_t now, struct key *out)
 {
 	static const char end[] = "\033[201~";
 	size_t at = 0;
-	while (at < in->len && !(in->bytes[at] == 0x1b && strncmp((const char *)in->bytes + at, end, in->len - at < 6 ? in->len - at : 6) == 0))
+	while (at < in->len && !(in->bytes[at] == 0x1b && strncmp((const char *)in->bytes + at, end,
+	                                                          in->len - at < 6 ? in->len - at : 6) == 0))
 		at++;
 	paste_add(in, in->bytes, at, now);
 	bool ended = at + 6 <= in->len;
@@ -277,8 +268,7 @@ take_paste(struct input *in, int64_t now, struct key *out)
 	return true;
 }
 
-bool
-input_next(struct input *in, int64_t now_ms, struct key *out)
+bool input_next(struct input *in, int64_t now_ms, struct key *out)
 {
 	for (;;) {
 		size_t before = in->len;
@@ -293,7 +283,9 @@ input_next(struct input *in, int64_t now_ms, struct key *out)
 			continue;
 		}
 		uint8_t c = in->bytes[0];
-		bool got = c == 0x1b ? take_escape(in, now_ms, out) : c < 0x20 || c == 0x7f ? take_control(in, now_ms, out) : take_char(in, now_ms, out);
+		bool got = c == 0x1b               ? take_escape(in, now_ms, out)
+		           : c < 0x20 || c == 0x7f ? take_control(in, now_ms, out)
+		                                   : take_char(in, now_ms, out);
 		if (got)
 			return true;
 		if (in->len == before) /* more bytes, or time, are needed */
@@ -301,8 +293,7 @@ input_next(struct input *in, int64_t now_ms, struct key *out)
 	}
 }
 
-int
-input_timeout_ms(const struct input *in, int64_t now_ms)
+int input_timeout_ms(const struct input *in, int64_t now_ms)
 {
 	int64_t at;
 	if (in->pasting)

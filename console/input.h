@@ -12,14 +12,31 @@
 #include <stdint.h>
 
 #define INPUT_PASTE_MAX 4096u
-#define INPUT_PASTE_MS 10000 /* a lost end mark ends a paste after this */
+#define INPUT_PASTE_MS  10000 /* a lost end mark ends a paste after this */
 
 enum key_code {
-	KEYC_NONE, KEYC_CHAR, KEYC_CTRL, KEYC_ENTER, KEYC_TAB, KEYC_BACKTAB, KEYC_BACKSPACE, KEYC_ESC, KEYC_UP, KEYC_DOWN,
-	KEYC_LEFT, KEYC_RIGHT, KEYC_HOME, KEYC_END, KEYC_PGUP, KEYC_PGDN, KEYC_INSERT, KEYC_DELETE, KEYC_F1,
-	KEYC_PASTE,  /* text and len: what was pasted */
-	KEYC_READY,  /* the terminal's answer to CSI 5n */
-	KEYC_OTHER,  /* understood as a key, bound to nothing */
+	KEYC_NONE,
+	KEYC_CHAR,
+	KEYC_CTRL,
+	KEYC_ENTER,
+	KEYC_TAB,
+	KEYC_BACKTAB,
+	KEYC_BACKSPACE,
+	KEYC_ESC,
+	KEYC_UP,
+	KEYC_DOWN,
+	KEYC_LEFT,
+	KEYC_RIGHT,
+	KEYC_HOME,
+	KEYC_END,
+	KEYC_PGUP,
+	KEYC_PGDN,
+	KEYC_INSERT,
+	KEYC_DELETE,
+	KEYC_F1,
+	KEYC_PASTE, /* text and len: what was pasted */
+	KEYC_READY, /* the terminal's answer to CSI 5n */
+	KEYC_OTHER, /* understood as a key, bound to nothing */
 };
 
 struct key {
@@ -32,11 +49,11 @@ struct key {
 struct input {
 	uint8_t bytes[8192];
 	size_t len;
-	int64_t since_ms;      /* when the front byte came */
-	int64_t esc_until_ms;  /* after an Esc by time: until then its late rest is swallowed */
-	int esc_ms;            /* how long an Esc is waited with */
+	int64_t since_ms;     /* when the front byte came */
+	int64_t esc_until_ms; /* after an Esc by time: until then its late rest is swallowed */
+	int esc_ms;           /* how long an Esc is waited with */
 	bool pasting;
-	int64_t paste_ms;      /* last byte of it */
+	int64_t paste_ms; /* last byte of it */
 	char paste[INPUT_PASTE_MAX + 1];
 	size_t paste_len;
 };

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *
-keys_name(const struct key *k, char out[8])
+const char *keys_name(const struct key *k, char out[8])
 {
 	static const char *const names[] = {
-	    [KEYC_ENTER] = "Enter", [KEYC_TAB] = "Tab",   [KEYC_BACKTAB] = "S-Tab", [KEYC_ESC] = "Esc",  [KEYC_UP] = "Up",   [KEYC_DOWN] = "Down",
-	    [KEYC_LEFT] = "Left",   [KEYC_RIGHT] = "Right", [KEYC_HOME] = "Home",   [KEYC_END] = "End", [KEYC_PGUP] = "PgUp", [KEYC_PGDN] = "PgDn",
+	    [KEYC_ENTER] = "Enter", [KEYC_TAB] = "Tab",   [KEYC_BACKTAB] = "S-Tab", [KEYC_ESC] = "Esc",
+	    [KEYC_UP] = "Up",       [KEYC_DOWN] = "Down", [KEYC_LEFT] = "Left",     [KEYC_RIGHT] = "Right",
+	    [KEYC_HOME] = "Home",   [KEYC_END] = "End",   [KEYC_PGUP] = "PgUp",     [KEYC_PGDN] = "PgDn",
 	    [KEYC_F1] = "F1",
 	};
 	if (k->code == KEYC_CHAR && k->ch[0] == ' ')
@@ -27,8 +27,7 @@ keys_name(const struct key *k, char out[8])
 	return "";
 }
 
-static bool
-has_key(const char *keys, const char *name)
+static bool has_key(const char *keys, const char *name)
 {
 	size_t n = strlen(name);
 	for (const char *p = keys; n > 0 && *p != '\0';) {
@@ -40,8 +39,7 @@ has_key(const char *keys, const char *name)
 	return false;
 }
 
-enum action
-keys_action(const struct key *k, unsigned where)
+enum action keys_action(const struct key *k, unsigned where)
 {
 	char buf[8];
 	const char *name = keys_name(k, buf);
@@ -52,8 +50,7 @@ keys_action(const struct key *k, unsigned where)
 	return ACTION_NONE;
 }
 
-enum action
-keys_command(const char *word, size_t len)
+enum action keys_command(const char *word, size_t len)
 {
 	enum action found = ACTION_NONE;
 	for (int i = 1; i < ACTION_MAX && len > 0; i++) {

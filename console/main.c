@@ -16,13 +16,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static int
-full_screen(struct options *o)
+static int full_screen(struct options *o)
 {
 	struct clv_err err = {0};
 	char view[1024] = "";
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		err_set(&err, CLV_E_USAGE, "the full screen needs a terminal on stdin and stdout; from a script use claviger get …");
+		err_set(
+		    &err, CLV_E_USAGE,
+		    "the full screen needs a terminal on stdin and stdout; from a script use claviger get …");
 		return batch_fail(&err);
 	}
 	if (o->plain) {
@@ -36,8 +37,7 @@ full_screen(struct options *o)
 	return screen_run(o, view[0] == ':' ? view + 1 : view[0] != '\0' ? view : NULL);
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	struct options o;
 	struct clv_err err = {0};

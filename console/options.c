@@ -12,36 +12,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum opt { OPT_FILTER = 256, OPT_SORT, OPT_LIMIT, OPT_FINGERPRINT, OPT_REPLACE, OPT_REASON, OPT_WAIT, OPT_TIMEOUT, OPT_YES,
-	   OPT_READ_ONLY, OPT_RESTRICTED, OPT_PLAIN, OPT_CONFIG, OPT_CA, OPT_CERT, OPT_KEY, OPT_TRUST, OPT_HELP, OPT_VERSION };
-
-static const struct option long_options[] = {
-	{"server", required_argument, NULL, 's'},
-	{"output", required_argument, NULL, 'o'},
-	{"filter", required_argument, NULL, OPT_FILTER},
-	{"sort", required_argument, NULL, OPT_SORT},
-	{"limit", required_argument, NULL, OPT_LIMIT},
-	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
-	{"replace", no_argument, NULL, OPT_REPLACE},
-	{"reason", required_argument, NULL, OPT_REASON},
-	{"wait", no_argument, NULL, OPT_WAIT},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"yes", no_argument, NULL, OPT_YES},
-	{"read-only", no_argument, NULL, OPT_READ_ONLY},
-	{"restricted", no_argument, NULL, OPT_RESTRICTED},
-	{"plain", no_argument, NULL, OPT_PLAIN},
-	{"config", required_argument, NULL, OPT_CONFIG},
-	{"ca", required_argument, NULL, OPT_CA},
-	{"cert", required_argument, NULL, OPT_CERT},
-	{"key", required_argument, NULL, OPT_KEY},
-	{"trust-group", required_argument, NULL, OPT_TRUST},
-	{"help", no_argument, NULL, OPT_HELP},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{NULL, 0, NULL, 0},
+enum opt {
+	OPT_FILTER = 256,
+	OPT_SORT,
+	OPT_LIMIT,
+	OPT_FINGERPRINT,
+	OPT_REPLACE,
+	OPT_REASON,
+	OPT_WAIT,
+	OPT_TIMEOUT,
+	OPT_YES,
+	OPT_READ_ONLY,
+	OPT_RESTRICTED,
+	OPT_PLAIN,
+	OPT_CONFIG,
+	OPT_CA,
+	OPT_CERT,
+	OPT_KEY,
+	OPT_TRUST,
+	OPT_HELP,
+	OPT_VERSION
 };
 
-static clv_rc
-number(const char *name, const char *s, uint64_t *out, struct clv_err *err)
+static const struct option long_options[] = {
+    {"server", required_argument, NULL, 's'},
+    {"output", required_argument, NULL, 'o'},
+    {"filter", required_argument, NULL, OPT_FILTER},
+    {"sort", required_argument, NULL, OPT_SORT},
+    {"limit", required_argument, NULL, OPT_LIMIT},
+    {"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
+    {"replace", no_argument, NULL, OPT_REPLACE},
+    {"reason", required_argument, NULL, OPT_REASON},
+    {"wait", no_argument, NULL, OPT_WAIT},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"yes", no_argument, NULL, OPT_YES},
+    {"read-only", no_argument, NULL, OPT_READ_ONLY},
+    {"restricted", no_argument, NULL, OPT_RESTRICTED},
+    {"plain", no_argument, NULL, OPT_PLAIN},
+    {"config", required_argument, NULL, OPT_CONFIG},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"cert", required_argument, NULL, OPT_CERT},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"trust-group", required_argument, NULL, OPT_TRUST},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static clv_rc number(const char *name, const char *s, uint64_t *out, struct clv_err *err)
 {
 	size_t len = strlen(s);
 	if (len == 0 || len > 9 || strspn(s, "0123456789") != len || strtoul(s, NULL, 10) == 0)
@@ -50,10 +68,13 @@ number(const char *name, const char *s, uint64_t *out, struct clv_err *err)
 	return CLV_OK;
 }
 
-static clv_rc
-output(const char *s, enum output *out, struct clv_err *err)
+static clv_rc output(const char *s, enum output *out, struct clv_err *err)
 {
-	static const char *const names[] = {[OUTPUT_TABLE] = "table", [OUTPUT_WIDE] = "wide", [OUTPUT_JSON] = "json", [OUTPUT_CSV] = "csv", [OUTPUT_TEXT] = "text"};
+	static const char *const names[] = {[OUTPUT_TABLE] = "table",
+	                                    [OUTPUT_WIDE] = "wide",
+	                                    [OUTPUT_JSON] = "json",
+	                                    [OUTPUT_CSV] = "csv",
+	                                    [OUTPUT_TEXT] = "text"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(s, names[i]) == 0) {
 			*out = (enum output)i;
@@ -64,19 +85,32 @@ output(const char *s, enum output *out, struct clv_err *err)
 }
 
 /* Texts and switches: a row says where the value goes. */
-static bool
-plain_option(int c, struct options *o)
+static bool plain_option(int c, struct options *o)
 {
 	struct {
 		int c;
 		const char **text;
 		bool *flag;
 	} rows[] = {
-	    {'s', &o->server, NULL}, {OPT_FILTER, &o->filter, NULL}, {OPT_SORT, &o->sort, NULL}, {OPT_FINGERPRINT, &o->fingerprint, NULL},
-	    {OPT_REASON, &o->reason, NULL}, {OPT_CONFIG, &o->config, NULL}, {OPT_CA, &o->ca, NULL}, {OPT_CERT, &o->cert, NULL},
-	    {OPT_KEY, &o->key, NULL}, {OPT_TRUST, &o->trust_group, NULL}, {OPT_REPLACE, NULL, &o->replace}, {OPT_WAIT, NULL, &o->wait},
-	    {OPT_YES, NULL, &o->yes}, {OPT_READ_ONLY, NULL, &o->read_only}, {OPT_RESTRICTED, NULL, &o->restricted},
-	    {OPT_PLAIN, NULL, &o->plain}, {OPT_HELP, NULL, &o->help}, {'h', NULL, &o->help}, {OPT_VERSION, NULL, &o->version},
+	    {'s', &o->server, NULL},
+	    {OPT_FILTER, &o->filter, NULL},
+	    {OPT_SORT, &o->sort, NULL},
+	    {OPT_FINGERPRINT, &o->fingerprint, NULL},
+	    {OPT_REASON, &o->reason, NULL},
+	    {OPT_CONFIG, &o->config, NULL},
+	    {OPT_CA, &o->ca, NULL},
+	    {OPT_CERT, &o->cert, NULL},
+	    {OPT_KEY, &o->key, NULL},
+	    {OPT_TRUST, &o->trust_group, NULL},
+	    {OPT_REPLACE, NULL, &o->replace},
+	    {OPT_WAIT, NULL, &o->wait},
+	    {OPT_YES, NULL, &o->yes},
+	    {OPT_READ_ONLY, NULL, &o->read_only},
+	    {OPT_RESTRICTED, NULL, &o->restricted},
+	    {OPT_PLAIN, NULL, &o->plain},
+	    {OPT_HELP, NULL, &o->help},
+	    {'h', NULL, &o->help},
+	    {OPT_VERSION, NULL, &o->version},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].c != c)
@@ -90,8 +124,7 @@ plain_option(int c, struct options *o)
 	return false;
 }
 
-clv_rc
-options_parse(int argc, char **argv, struct options *o, struct clv_err *err)
+clv_rc options_parse(int argc, char **argv, struct options *o, struct clv_err *err)
 {
 	int c, at = 0;
 	*o = (struct options){.output = OUTPUT_DEFAULT, .timeout_s = 120};
@@ -112,7 +145,9 @@ options_parse(int argc, char **argv, struct options *o, struct clv_err *err)
 			break;
 		default: {
 			struct clv_text *t = text_new_str(argv[optind - 1]);
-			rc = err_set(err, CLV_E_USAGE, c == ':' ? "%s needs a value" : "no such option: %s (claviger --help)", text_str(t));
+			rc = err_set(err, CLV_E_USAGE,
+			             c == ':' ? "%s needs a value" : "no such option: %s (claviger --help)",
+			             text_str(t));
 			text_free(t);
 			break;
 		}
@@ -125,22 +160,20 @@ options_parse(int argc, char **argv, struct options *o, struct clv_err *err)
 	return CLV_OK;
 }
 
-void
-options_release(struct options *o)
+void options_release(struct options *o)
 {
 	clv_free(o->label);
 }
 
 /* The option wins over the file. */
-static clv_rc
-read_pem(const char *option, const char *configured, bool is_private, struct clv_buf *b, struct clv_err *err)
+static clv_rc read_pem(const char *option, const char *configured, bool is_private, struct clv_buf *b,
+                       struct clv_err *err)
 {
 	const char *path = option != NULL ? option : configured;
 	return path != NULL ? clv_client_pem_read(path, is_private, b, err) : CLV_OK;
 }
 
-struct clv_session *
-options_session(struct options *o, struct clv_err *err)
+struct clv_session *options_session(struct options *o, struct clv_err *err)
 {
 	struct clv_client_config conf = {0};
 	struct clv_session *s = NULL;
@@ -156,7 +189,8 @@ options_session(struct options *o, struct clv_err *err)
 		server = conf.server != NULL ? conf.server : CLV_DEFAULT_SERVER;
 	if (strncmp(server, "unix:", 5) != 0) {
 		struct clv_err why = {0};
-		if (read_pem(o->ca, conf.ca, false, &ca, err) != CLV_OK || read_pem(o->cert, conf.cert, false, &cert, err) != CLV_OK ||
+		if (read_pem(o->ca, conf.ca, false, &ca, err) != CLV_OK ||
+		    read_pem(o->cert, conf.cert, false, &cert, err) != CLV_OK ||
 		    read_pem(o->key, conf.key, true, &key, err) != CLV_OK)
 			goto out;
 		pinned = clv_known_group_get(server, &why);
@@ -167,7 +201,11 @@ options_session(struct options *o, struct clv_err *err)
 		if (pinned == NULL)
 			pinned = clv_strdup(o->trust_group);
 	}
-	struct clv_target target = {.server = server, .ca = buf_slice(&ca), .cert = buf_slice(&cert), .key = buf_slice(&key), .group_fingerprint = pinned};
+	struct clv_target target = {.server = server,
+	                            .ca = buf_slice(&ca),
+	                            .cert = buf_slice(&cert),
+	                            .key = buf_slice(&key),
+	                            .group_fingerprint = pinned};
 	s = clv_session_new(&target, err);
 	clv_free(o->label);
 	o->label = clv_strdup(conf.label);
@@ -180,8 +218,7 @@ out:
 	return s;
 }
 
-clv_rc
-options_remember(const struct options *o, const struct clv_session *s, struct clv_err *err)
+clv_rc options_remember(const struct options *o, const struct clv_session *s, struct clv_err *err)
 {
 	const char *shown = clv_session_group_fingerprint(s);
 	if (o->trust_group == NULL || shown == NULL || o->restricted)
@@ -189,8 +226,7 @@ options_remember(const struct options *o, const struct clv_session *s, struct cl
 	return clv_known_group_put(clv_session_server(s), shown, err);
 }
 
-int
-exit_code_of(const struct clv_err *err)
+int exit_code_of(const struct clv_err *err)
 {
 	switch (err->code) {
 	case CLV_E_USAGE:

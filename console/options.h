@@ -7,18 +7,25 @@
 
 #include "claviger/client.h"
 
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DENIED = 3, EXIT_UNREACHABLE = 4, EXIT_VERIFY = 5 };
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_DENIED = 3,
+	EXIT_UNREACHABLE = 4,
+	EXIT_VERIFY = 5
+};
 enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_TEXT, OUTPUT_DEFAULT };
 
 struct options {
 	const char *server, *filter, *sort, *fingerprint, *reason, *config, *ca, *cert, *key, *trust_group;
-	uint64_t limit;      /* 0: none */
+	uint64_t limit; /* 0: none */
 	uint64_t timeout_s;
 	enum output output;
 	bool replace, wait, yes, read_only, restricted, plain, help, version;
 	int n_args;
-	char **args;         /* what is no option, in order */
-	char *label;         /* of claviger.conf; owned */
+	char **args; /* what is no option, in order */
+	char *label; /* of claviger.conf; owned */
 };
 
 /* CLV_E_USAGE with one clear line. */

@@ -11,11 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
-static void
-line_of(struct question *q, unsigned ink, const char *fmt, ...) CLV_PRINTF(3, 4);
+static void line_of(struct question *q, unsigned ink, const char *fmt, ...) CLV_PRINTF(3, 4);
 
-static void
-line_of(struct question *q, unsigned ink, const char *fmt, ...)
+static void line_of(struct question *q, unsigned ink, const char *fmt, ...)
 {
 	va_list ap;
 	if (q->band.n_lines >= 5)
@@ -26,8 +24,7 @@ line_of(struct question *q, unsigned ink, const char *fmt, ...)
 	q->band.inks[q->band.n_lines++] = ink;
 }
 
-void
-question_end(struct app *a)
+void question_end(struct app *a)
 {
 	for (size_t i = 0; i < a->q.n; i++)
 		clv_free(a->q.objects[i].name);
@@ -38,21 +35,22 @@ question_end(struct app *a)
 	a->dirty = true;
 }
 
-static void
-add_object(struct question *q, const char *name, uint64_t pending_id, uint64_t row_version, bool conflict)
+static void add_object(struct question *q, const char *name, uint64_t pending_id, uint64_t row_version,
+                       bool conflict)
 {
 	q->objects = clv_realloc(q->objects, q->n + 1, sizeof(*q->objects));
-	q->objects[q->n++] = (struct object){.name = clv_strdup(name), .pending_id = pending_id, .row_version = row_version, .conflict = conflict};
+	q->objects[q->n++] = (struct object){.name = clv_strdup(name),
+	                                     .pending_id = pending_id,
+	                                     .row_version = row_version,
+	                                     .conflict = conflict};
 }
 
-static const char *
-shown(const struct app *a, const struct object *o, char *buf, size_t size)
+static const char *shown(const struct app *a, const struct object *o, char *buf, size_t size)
 {
 	return view_name(&a->ctx, o->name, buf, size);
 }
 
-static void
-where(const struct app *a, char *out, size_t size)
+static void where(const struct app *a, char *out, size_t size)
 {
 	if (a->ctx.label != NULL)
 		snprintf(out, size, "%.120s (%.60s)", a->ctx.group, a->ctx.label);
@@ -60,8 +58,7 @@ where(const struct app *a, char *out, size_t size)
 		snprintf(out, size, "%.120s", a->ctx.group != NULL ? a->ctx.group : "?");
 }
 
-static void
-expect_number(struct question *q)
+static void expect_number(struct question *q)
 {
 	q->strength = ASK_NUMBER;
 	snprintf(q->expect, sizeof(q->expect), "%zu", q->n);
@@ -69,16 +66,14 @@ expect_number(struct question *q)
 	snprintf(q->band.keys, sizeof(q->band.keys), "Enter shows the list         Esc nothing happens");
 }
 
-static void
-expect_yes(struct question *q)
+static void expect_yes(struct question *q)
 {
 	q->strength = ASK_YES;
 	snprintf(q->band.prompt, sizeof(q->band.prompt), "y/N ");
 	snprintf(q->band.keys, sizeof(q->band.keys), "Esc nothing happens");
 }
 
-static void
-expect_name(struct app *a, struct question *q)
+static void expect_name(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX];
 	const struct object *o = &q->objects[q->at];
@@ -86,7 +81,8 @@ expect_name(struct app *a, struct question *q)
 	snprintf(q->expect, sizeof(q->expect), "%s", o->name);
 	snprintf(q->expect2, sizeof(q->expect2), "%s", shown(a, o, buf, sizeof(buf)));
 	if (strlen(q->expect2) <= 12) {
-		snprintf(q->band.prompt, sizeof(q->band.prompt), "Cannot be undone. Type %.12s: ", q->expect2);
+		snprintf(q->band.prompt, sizeof(q->band.prompt),
+		         "Cannot be undone. Type %.12s: ", q->expect2);
 	} else {
 		line_of(q, INK_PLAIN, "Cannot be undone. Type %.280s", q->expect2);
 		snprintf(q->band.prompt, sizeof(q->band.prompt), "Name: ");
@@ -94,26 +90,28 @@ expect_name(struct app *a, struct question *q)
 	snprintf(q->band.keys, sizeof(q->band.keys), "Esc nothing happens");
 }
 
-static void
-not_taken(struct question *q)
+static void not_taken(struct question *q)
 {
 	if (q->hidden > 0 && q->conflicts > 0)
-		line_of(q, INK_LOOK, "Not taken: %zu conflict%s, %zu marked row%s that the filter hides.", q->conflicts, q->conflicts == 1 ? "" : "s", q->hidden, q->hidden == 1 ? "" : "s");
+		line_of(q, INK_LOOK, "Not taken: %zu conflict%s, %zu marked row%s that the filter hides.",
+		        q->conflicts, q->conflicts == 1 ? "" : "s", q->hidden, q->hidden == 1 ? "" : "s");
 	else if (q->hidden > 0)
-		line_of(q, INK_LOOK, "Not taken: %zu marked row%s that the filter hides.", q->hidden, q->hidden == 1 ? "" : "s");
+		line_of(q, INK_LOOK, "Not taken: %zu marked row%s that the filter hides.", q->hidden,
+		        q->hidden == 1 ? "" : "s");
 	else if (q->conflicts > 0)
-		line_of(q, INK_LOOK, "Not taken: %zu conflict%s; accept those one by one.", q->conflicts, q->conflicts == 1 ? "" : "s");
+		line_of(q, INK_LOOK, "Not taken: %zu conflict%s; accept those one by one.", q->conflicts,
+		        q->conflicts == 1 ? "" : "s");
 }
 
 /* --- what each question says --- */
 
-static void
-say_rotate(struct app *a, struct question *q)
+static void say_rotate(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX], g[256];
 	where(a, g, sizeof(g));
 	if (q->n == 1) {
-		line_of(q, INK_BOLD, "Rotate the key of %.200s in %s? The old one serves until confirmed.", shown(a, &q->objects[0], buf, sizeof(buf)), g);
+		line_of(q, INK_BOLD, "Rotate the key of %.200s in %s? The old one serves until confirmed.",
+		        shown(a, &q->objects[0], buf, sizeof(buf)), g);
 		not_taken(q);
 		expect_yes(q);
 		return;
@@ -124,19 +122,18 @@ say_rotate(struct app *a, struct question *q)
 	expect_number(q);
 }
 
-static void
-say_remove(struct app *a, struct question *q)
+static void say_remove(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX], g[256];
 	where(a, g, sizeof(g));
-	line_of(q, INK_BOLD, "Remove %.200s from %s: its keys are forgotten.", shown(a, &q->objects[0], buf, sizeof(buf)), g);
+	line_of(q, INK_BOLD, "Remove %.200s from %s: its keys are forgotten.",
+	        shown(a, &q->objects[0], buf, sizeof(buf)), g);
 	line_of(q, INK_PLAIN, "It comes back only when it asks again and is accepted anew.");
 	expect_name(a, q);
 }
 
 /* First, for a name that is known already, the name; then the digits. */
-static void
-say_accept(struct app *a, struct question *q)
+static void say_accept(struct app *a, struct question *q)
 {
 	const struct object *o = &q->objects[q->at];
 	char buf[VIEW_ID_MAX], g[256], count[32] = "";
@@ -148,7 +145,8 @@ say_accept(struct app *a, struct question *q)
 	if (q->n > 1)
 		snprintf(count, sizeof(count), "   (%zu of %zu)", q->at + 1, q->n);
 	if (o->conflict && q->strength != ASK_NAME) {
-		line_of(q, INK_BOLD | INK_BAD, "%.120s is in conflict with a node that is known in %s.", name, g);
+		line_of(q, INK_BOLD | INK_BAD, "%.120s is in conflict with a node that is known in %s.", name,
+		        g);
 		line_of(q, INK_PLAIN, "Accepting this one forgets the known node: its keys, its pin.");
 		expect_name(a, q);
 		return;
@@ -163,8 +161,7 @@ say_accept(struct app *a, struct question *q)
 	snprintf(q->band.keys, sizeof(q->band.keys), "Esc nothing happens");
 }
 
-static void
-say_decline(struct app *a, struct question *q)
+static void say_decline(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX], g[256];
 	where(a, g, sizeof(g));
@@ -172,7 +169,8 @@ say_decline(struct app *a, struct question *q)
 	a->len = 0;
 	a->line[0] = '\0';
 	if (q->n == 1)
-		line_of(q, INK_BOLD, "Decline %.200s in %s? It may ask again.", shown(a, &q->objects[0], buf, sizeof(buf)), g);
+		line_of(q, INK_BOLD, "Decline %.200s in %s? It may ask again.",
+		        shown(a, &q->objects[0], buf, sizeof(buf)), g);
 	else
 		line_of(q, INK_BOLD, "Decline %zu nodes in %s? They may ask again.", q->n, g);
 	not_taken(q);
@@ -187,8 +185,7 @@ say_decline(struct app *a, struct question *q)
 	}
 }
 
-static void
-show(struct app *a)
+static void show(struct app *a)
 {
 	struct question *q = &a->q;
 	q->band.has_input = true;
@@ -202,8 +199,7 @@ show(struct app *a)
 	a->dirty = true;
 }
 
-static void
-ask(struct app *a, enum question_for what)
+static void ask(struct app *a, enum question_for what)
 {
 	struct question *q = &a->q;
 	q->what = what;
@@ -221,7 +217,8 @@ ask(struct app *a, enum question_for what)
 		say_decline(a, q);
 		break;
 	case FOR_QUIT:
-		line_of(q, INK_BOLD, "End claviger?%s", a->n_acts > 0 ? " Acts that were not sent are forgotten." : "");
+		line_of(q, INK_BOLD, "End claviger?%s",
+		        a->n_acts > 0 ? " Acts that were not sent are forgotten." : "");
 		expect_yes(q);
 		break;
 	}
@@ -231,8 +228,7 @@ ask(struct app *a, enum question_for what)
 /* --- what a question is about --- */
 
 /* The visible marked rows among these; then the question. */
-void
-question_with_rows(struct app *a, enum question_for what, const struct clv_rows *rows)
+void question_with_rows(struct app *a, enum question_for what, const struct clv_rows *rows)
 {
 	struct list *l = list_of(app_top(a));
 	struct question *q = &a->q;
@@ -255,22 +251,22 @@ question_with_rows(struct app *a, enum question_for what, const struct clv_rows 
 	}
 	q->hidden = l->marks.n - visible;
 	if (q->n == 0) {
-		app_say(a, INK_LOOK, "Nothing to do: none of the %zu marked rows is %s.", l->marks.n, q->conflicts > 0 ? "free of conflict" : "visible");
+		app_say(a, INK_LOOK, "Nothing to do: none of the %zu marked rows is %s.", l->marks.n,
+		        q->conflicts > 0 ? "free of conflict" : "visible");
 		question_end(a);
 		return;
 	}
 	ask(a, what);
 }
 
-static bool
-selected_conflict(const struct list *l)
+static bool selected_conflict(const struct list *l)
 {
 	size_t i;
-	return l != NULL && l->lo->kind == CLV_LIST_PENDING && list_selected(l, &i) && l->rows.u.pending[i].conflict;
+	return l != NULL && l->lo->kind == CLV_LIST_PENDING && list_selected(l, &i) &&
+	       l->rows.u.pending[i].conflict;
 }
 
-void
-question_begin(struct app *a, enum question_for what)
+void question_begin(struct app *a, enum question_for what)
 {
 	struct view *v = app_top(a);
 	struct list *l = list_of(v);
@@ -299,13 +295,13 @@ question_begin(struct app *a, enum question_for what)
 
 /* --- answers --- */
 
-static void
-send_all(struct app *a, const char *fingerprint)
+static void send_all(struct app *a, const char *fingerprint)
 {
 	struct question *q = &a->q;
 	struct list *l = list_of(app_top(a));
 	for (size_t i = 0; i < q->n; i++) {
-		struct act_row row = {.what = q->what, .object = q->objects[i], .replace = q->objects[i].conflict};
+		struct act_row row = {
+		    .what = q->what, .object = q->objects[i], .replace = q->objects[i].conflict};
 		row.object.name = clv_strdup(q->objects[i].name);
 		row.fingerprint = clv_strdup(fingerprint);
 		row.reason = q->reason[0] != '\0' ? clv_strdup(q->reason) : NULL;
@@ -317,8 +313,7 @@ send_all(struct app *a, const char *fingerprint)
 	app_send_acts(a);
 }
 
-static void
-digits_given(struct app *a)
+static void digits_given(struct app *a)
 {
 	struct question *q = &a->q;
 	size_t digits = 0;
@@ -328,7 +323,10 @@ digits_given(struct app *a)
 		app_say(a, INK_LOOK, "%zu digits; the host printed at least twelve.", digits);
 		return;
 	}
-	struct act_row row = {.what = FOR_ACCEPT, .object = q->objects[q->at], .replace = q->objects[q->at].conflict, .fingerprint = clv_strdup(a->line)};
+	struct act_row row = {.what = FOR_ACCEPT,
+	                      .object = q->objects[q->at],
+	                      .replace = q->objects[q->at].conflict,
+	                      .fingerprint = clv_strdup(a->line)};
 	row.object.name = clv_strdup(q->objects[q->at].name);
 	app_add_act(a, &row);
 	if (++q->at < q->n) {
@@ -344,8 +342,7 @@ digits_given(struct app *a)
 	app_send_acts(a);
 }
 
-static void
-answered(struct app *a)
+static void answered(struct app *a)
 {
 	struct question *q = &a->q;
 	if (q->what == FOR_QUIT)
@@ -354,16 +351,14 @@ answered(struct app *a)
 		send_all(a, NULL);
 }
 
-static void
-nothing(struct app *a, const char *why)
+static void nothing(struct app *a, const char *why)
 {
 	question_end(a);
 	app_say(a, INK_DIM, "%s", why);
 }
 
 /* Enter alone shows the list where a number was asked for, else it means no. */
-static void
-enter_alone(struct app *a)
+static void enter_alone(struct app *a)
 {
 	struct list *l = list_of(app_top(a));
 	bool list = a->q.strength == ASK_NUMBER && l != NULL && l->lo->kind == CLV_LIST_AGENTS;
@@ -372,8 +367,7 @@ enter_alone(struct app *a)
 		list_set_filter(l, "is:marked");
 }
 
-static void
-enter_key(struct app *a)
+static void enter_key(struct app *a)
 {
 	struct question *q = &a->q;
 	if (q->strength == ASK_REASON) {
@@ -386,7 +380,8 @@ enter_key(struct app *a)
 		digits_given(a);
 	} else if (q->strength == ASK_NUMBER && strcmp(a->line, q->expect) == 0) {
 		answered(a);
-	} else if (q->strength == ASK_NAME && (strcmp(a->line, q->expect) == 0 || strcmp(a->line, q->expect2) == 0)) {
+	} else if (q->strength == ASK_NAME &&
+	           (strcmp(a->line, q->expect) == 0 || strcmp(a->line, q->expect2) == 0)) {
 		if (q->what == FOR_ACCEPT) {
 			say_accept(a, q);
 			show(a);
@@ -399,8 +394,7 @@ enter_key(struct app *a)
 }
 
 /* One key answers; only y is yes, only n is no. */
-static void
-yes_key(struct app *a, const struct key *k)
+static void yes_key(struct app *a, const struct key *k)
 {
 	if (k->code != KEYC_CHAR)
 		return;
@@ -410,8 +404,7 @@ yes_key(struct app *a, const struct key *k)
 		nothing(a, "Nothing was done.");
 }
 
-void
-question_key(struct app *a, const struct key *k)
+void question_key(struct app *a, const struct key *k)
 {
 	if (a->q.strength == ASK_YES && k->code != KEYC_ENTER && k->code != KEYC_ESC && k->code != KEYC_CTRL)
 		yes_key(a, k);

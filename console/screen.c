@@ -18,14 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AGES_MS 60000     /* words like "4 min" are looked at that often */
-#define READY_MS 1000     /* a terminal that does not answer CSI 5n by then */
-#define SILENCE_MS 300    /* is taken for ready after that much silence */
+#define AGES_MS    60000 /* words like "4 min" are looked at that often */
+#define READY_MS   1000  /* a terminal that does not answer CSI 5n by then */
+#define SILENCE_MS 300   /* is taken for ready after that much silence */
 
 static volatile sig_atomic_t got_winch, got_end, got_stop;
 
-static void
-on_signal(int sig)
+static void on_signal(int sig)
 {
 	if (sig == SIGWINCH)
 		got_winch = 1;
@@ -35,8 +34,7 @@ on_signal(int sig)
 		got_end = sig;
 }
 
-static void
-catch_signals(sigset_t *open_mask)
+static void catch_signals(sigset_t *open_mask)
 {
 	static const int list[] = {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP};
 	struct sigaction sa = {.sa_handler = on_signal};
@@ -53,8 +51,7 @@ catch_signals(sigset_t *open_mask)
 /* --- what was typed --- */
 
 /* Nothing typed before a question could be seen answers it. */
-static bool
-thrown_away(struct app *a, const struct key *k, int64_t now)
+static bool thrown_away(struct app *a, const struct key *k, int64_t now)
 {
 	struct question *q = &a->q;
 	if (a->mode != MODE_QUESTION || !q->unseen)
@@ -65,18 +62,17 @@ thrown_away(struct app *a, const struct key *k, int64_t now)
 	return true;
 }
 
-static void
-check_unseen(struct app *a, int64_t now)
+static void check_unseen(struct app *a, int64_t now)
 {
 	struct question *q = &a->q;
-	if (a->mode == MODE_QUESTION && q->unseen && !a->ask_ready && now - q->asked_at_ms >= READY_MS && now - q->last_byte_ms >= SILENCE_MS) {
+	if (a->mode == MODE_QUESTION && q->unseen && !a->ask_ready && now - q->asked_at_ms >= READY_MS &&
+	    now - q->last_byte_ms >= SILENCE_MS) {
 		q->unseen = false;
 		a->ready_owed = 0;
 	}
 }
 
-static void
-suspend(struct app *a)
+static void suspend(struct app *a)
 {
 	if (a->o->restricted)
 		return;
@@ -85,8 +81,7 @@ suspend(struct app *a)
 	a->dirty = true;
 }
 
-static void
-one_key(struct app *a, const struct key *k)
+static void one_key(struct app *a, const struct key *k)
 {
 	if (k->code == KEYC_READY) { /* late, for a question that is gone */
 		a->ready_owed -= a->ready_owed > 0;
@@ -102,8 +97,7 @@ one_key(struct app *a, const struct key *k)
 	}
 }
 
-static void
-take_keys(struct app *a)
+static void take_keys(struct app *a)
 {
 	struct key k;
 	int64_t now = app_mono_ms();
@@ -114,8 +108,7 @@ take_keys(struct app *a)
 	}
 }
 
-static void
-read_terminal(struct app *a)
+static void read_terminal(struct app *a)
 {
 	uint8_t bytes[4096];
 	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
@@ -132,8 +125,7 @@ read_terminal(struct app *a)
 
 /* --- time --- */
 
-static void
-sooner(int *wait, int64_t ms)
+static void sooner(int *wait, int64_t ms)
 {
 	if (ms < 0)
 		ms = 0;
@@ -141,8 +133,7 @@ sooner(int *wait, int64_t ms)
 		*wait = (int)ms;
 }
 
-static int
-next_wait(struct app *a, int64_t now, int64_t drawn)
+static int next_wait(struct app *a, int64_t now, int64_t drawn)
 {
 	int wait = -1, t = clv_session_timeout_ms(a->s);
 	if (t >= 0)
@@ -160,8 +151,7 @@ next_wait(struct app *a, int64_t now, int64_t drawn)
 	return wait;
 }
 
-static int64_t
-local_offset_ms(void)
+static int64_t local_offset_ms(void)
 {
 	struct tm tm;
 	time_t now = time(NULL);
@@ -170,8 +160,7 @@ local_offset_ms(void)
 
 /* --- a frame --- */
 
-static void
-set_title(struct app *a)
+static void set_title(struct app *a)
 {
 	char title[64];
 	char *s = clv_asprintf("claviger %s %s", a->who != NULL ? a->who->group : "", app_top(a)->ops->name);
@@ -186,8 +175,7 @@ set_title(struct app *a)
 	clv_free(s);
 }
 
-static void
-draw(struct app *a)
+static void draw(struct app *a)
 {
 	struct canvas c;
 	if (term_busy())
@@ -206,8 +194,7 @@ draw(struct app *a)
 	}
 }
 
-static void
-turn(struct app *a, const sigset_t *open_mask, int64_t *drawn)
+static void turn(struct app *a, const sigset_t *open_mask, int64_t *drawn)
 {
 	struct pollfd p[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
 	                      {.fd = clv_session_fd(a->s), .events = clv_session_events(a->s)},
@@ -251,8 +238,7 @@ turn(struct app *a, const sigset_t *open_mask, int64_t *drawn)
 
 /* --- start and end --- */
 
-static void
-app_release(struct app *a)
+static void app_release(struct app *a)
 {
 	question_end(a);
 	while (a->depth > 0)
@@ -269,8 +255,7 @@ app_release(struct app *a)
 	clv_free(a);
 }
 
-static void
-run(struct app *a, const char *view)
+static void run(struct app *a, const char *view)
 {
 	sigset_t open_mask;
 	int64_t drawn = app_mono_ms();
@@ -297,8 +282,7 @@ run(struct app *a, const char *view)
 	sigprocmask(SIG_SETMASK, &open_mask, NULL);
 }
 
-int
-screen_run(struct options *o, const char *view)
+int screen_run(struct options *o, const char *view)
 {
 	struct clv_err err = {0};
 	struct app *a = clv_calloc(1, sizeof(*a));

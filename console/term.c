@@ -23,7 +23,7 @@
 #include <wchar.h>
 
 #define QUEUE_MAX (4u << 20)
-#define DRAIN_MS 500 /* at the end the last bytes are waited for that long */
+#define DRAIN_MS  500 /* at the end the last bytes are waited for that long */
 
 static struct {
 	bool open, ascii, title;
@@ -43,8 +43,7 @@ static struct {
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
 /* Blocking, async-signal-safe: for the way out. */
-static void
-put_now(const char *s, size_t len)
+static void put_now(const char *s, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(STDOUT_FILENO, s, len);
@@ -58,8 +57,7 @@ put_now(const char *s, size_t len)
 }
 
 /* Async-signal-safe: restore, then die of the same signal as if we had not been asked. */
-static void
-on_crash(int sig)
+static void on_crash(int sig)
 {
 	put_now(term.restore, term.restore_len);
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
@@ -67,8 +65,7 @@ on_crash(int sig)
 	raise(sig);
 }
 
-static void
-add_restore(const char *s)
+static void add_restore(const char *s)
 {
 	size_t n = s != NULL ? strlen(s) : 0;
 	if (term.restore_len + n < sizeof(term.restore)) {
@@ -78,8 +75,7 @@ add_restore(const char *s)
 }
 
 /* A capability without its padding ("$<5>"). */
-static void
-add_capability(const char *name)
+static void add_capability(const char *name)
 {
 	const char *s = tigetstr(name);
 	char clean[64];
@@ -99,8 +95,7 @@ add_capability(const char *name)
 }
 
 /* In the order in which it was said, with what curses draws. */
-static void
-put_raw(const char *s, size_t len)
+static void put_raw(const char *s, size_t len)
 {
 	/* beyond the limit the frame is lost, and the next one repaints */
 	if (buf_put(&term.queue, slice_of(s, len), NULL) != CLV_OK)
@@ -108,8 +103,7 @@ put_raw(const char *s, size_t len)
 }
 
 /* What curses wrote into its file goes into the queue: one frame, one write. */
-static void
-collect(void)
+static void collect(void)
 {
 	char bytes[16384];
 	fflush(term.curses_out);
@@ -125,8 +119,7 @@ collect(void)
 		clv_fatal("the frame's file in memory broke");
 }
 
-bool
-term_flush(void)
+bool term_flush(void)
 {
 	for (struct clv_slice s = buf_slice(&term.queue); s.len > 0; s = buf_slice(&term.queue)) {
 		ssize_t n = write(term.out, s.ptr, s.len);
@@ -140,15 +133,13 @@ term_flush(void)
 	return true;
 }
 
-int
-term_out_fd(void)
+int term_out_fd(void)
 {
 	return buf_slice(&term.queue).len > 0 ? term.out : -1;
 }
 
 /* At the end: a terminal that takes nothing more is not waited for. */
-static void
-drain(void)
+static void drain(void)
 {
 	for (int i = 0; i < DRAIN_MS / 10 && !term_flush(); i++) {
 		struct pollfd p = {.fd = term.out, .events = POLLOUT};
@@ -156,8 +147,7 @@ drain(void)
 	}
 }
 
-static clv_rc
-open_output(struct clv_err *err)
+static clv_rc open_output(struct clv_err *err)
 {
 	const char *tty = ttyname(STDOUT_FILENO);
 	buf_init(&term.queue, QUEUE_MAX);
@@ -169,12 +159,12 @@ open_output(struct clv_err *err)
 	if (term.out < 0 || term.memory < 0)
 		return err_sys(err, CLV_E_IO, "cannot open the terminal for writing");
 	term.curses_out = fdopen(term.memory, "r+");
-	return term.curses_out != NULL ? CLV_OK : err_sys(err, CLV_E_IO, "cannot open the terminal for writing");
+	return term.curses_out != NULL ? CLV_OK
+	                               : err_sys(err, CLV_E_IO, "cannot open the terminal for writing");
 }
 
 /* Keys come one by one and as they are; ^C ^Z ^S are keys; flow control is off. */
-static void
-set_raw(void)
+static void set_raw(void)
 {
 	struct termios t = term.saved;
 	t.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | INLCR | IGNCR | INPCK | ISTRIP | IXON | IXOFF);
@@ -186,8 +176,7 @@ set_raw(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
 
-static void
-prepare_restore(void)
+static void prepare_restore(void)
 {
 	term.restore_len = 0;
 	add_restore("\033[?2004l");
@@ -198,8 +187,7 @@ prepare_restore(void)
 	add_capability("rmcup");
 }
 
-static void
-catch_crashes(void)
+static void catch_crashes(void)
 {
 	struct sigaction sa = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
 	for (size_t i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]); i++)
@@ -207,19 +195,25 @@ catch_crashes(void)
 }
 
 /* By meaning: a sign and a word stand beside each, so that mono loses nothing. */
-static void
-choose_colours(void)
+static void choose_colours(void)
 {
 	static const struct {
 		enum ink ink;
 		short colour;
 		chtype mono;
 	} rows[] = {
-	    {INK_DIM, -1, A_DIM},         {INK_ACCENT, COLOR_CYAN, A_UNDERLINE}, {INK_GOOD, COLOR_GREEN, A_NORMAL}, {INK_MOVING, COLOR_BLUE, A_NORMAL},
-	    {INK_LOOK, COLOR_YELLOW, A_BOLD}, {INK_BAD, COLOR_RED, A_BOLD},      {INK_SILENT, COLOR_MAGENTA, A_DIM}, {INK_ASIDE, -1, A_DIM},
+	    {INK_DIM, -1, A_DIM},
+	    {INK_ACCENT, COLOR_CYAN, A_UNDERLINE},
+	    {INK_GOOD, COLOR_GREEN, A_NORMAL},
+	    {INK_MOVING, COLOR_BLUE, A_NORMAL},
+	    {INK_LOOK, COLOR_YELLOW, A_BOLD},
+	    {INK_BAD, COLOR_RED, A_BOLD},
+	    {INK_SILENT, COLOR_MAGENTA, A_DIM},
+	    {INK_ASIDE, -1, A_DIM},
 	};
 	const char *no = getenv("NO_COLOR");
-	bool colour = has_colors() && (no == NULL || no[0] == '\0') && start_color() == OK && use_default_colors() == OK;
+	bool colour = has_colors() && (no == NULL || no[0] == '\0') && start_color() == OK &&
+	              use_default_colors() == OK;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		term.attrs[rows[i].ink] = rows[i].mono;
 		if (!colour || rows[i].colour < 0)
@@ -229,16 +223,16 @@ choose_colours(void)
 	}
 }
 
-static bool
-wants_ascii(const char *name)
+static bool wants_ascii(const char *name)
 {
-	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || strcmp(name, "linux") == 0 || strncmp(name, "vt", 2) == 0;
+	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || strcmp(name, "linux") == 0 ||
+	       strncmp(name, "vt", 2) == 0;
 }
 
-static bool
-can_title(const char *name)
+static bool can_title(const char *name)
 {
-	static const char *const known[] = {"xterm", "tmux", "screen", "rxvt", "alacritty", "foot", "kitty", "vte", "gnome", "konsole", "st-"};
+	static const char *const known[] = {"xterm", "tmux", "screen", "rxvt",    "alacritty", "foot",
+	                                    "kitty", "vte",  "gnome",  "konsole", "st-"};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strncmp(name, known[i], strlen(known[i])) == 0)
 			return true;
@@ -246,8 +240,7 @@ can_title(const char *name)
 	return false;
 }
 
-static void
-enter(void)
+static void enter(void)
 {
 	set_raw();
 	nonl();
@@ -258,12 +251,13 @@ enter(void)
 	put_raw("\033[?2004h", 8);
 }
 
-clv_rc
-term_open(struct clv_err *err)
+clv_rc term_open(struct clv_err *err)
 {
 	const char *name = getenv("TERM");
 	if (name == NULL || name[0] == '\0' || strcmp(name, "dumb") == 0)
-		return err_set(err, CLV_E_USAGE, "TERM is not set, or dumb: the full screen needs a terminal's name; claviger get … does not");
+		return err_set(err, CLV_E_USAGE,
+		               "TERM is not set, or dumb: the full screen needs a terminal's name; claviger "
+		               "get … does not");
 	if (tcgetattr(STDIN_FILENO, &term.saved) != 0)
 		return err_sys(err, CLV_E_IO, "stdin is no terminal");
 	use_env(FALSE); /* the kernel knows the size; LINES and COLUMNS are stale after a resize */
@@ -272,7 +266,9 @@ term_open(struct clv_err *err)
 	term.screen = newterm(name, term.curses_out, stdin);
 	if (term.screen == NULL) {
 		struct clv_text *t = text_new_str(name);
-		err_set(err, CLV_E_USAGE, "the terminal %s is not known here: set TERM to one that is, or install its terminfo", text_str(t));
+		err_set(err, CLV_E_USAGE,
+		        "the terminal %s is not known here: set TERM to one that is, or install its terminfo",
+		        text_str(t));
 		text_free(t);
 		return CLV_FAILED;
 	}
@@ -287,8 +283,7 @@ term_open(struct clv_err *err)
 	return CLV_OK;
 }
 
-void
-term_close(void)
+void term_close(void)
 {
 	if (!term.open)
 		return;
@@ -307,8 +302,7 @@ term_close(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
 }
 
-void
-term_resize(void)
+void term_resize(void)
 {
 	struct winsize w;
 	int rows = 24, cols = 80;
@@ -322,8 +316,7 @@ term_resize(void)
 
 /* --- drawing --- */
 
-static attr_t
-attrs_of(unsigned ink)
+static attr_t attrs_of(unsigned ink)
 {
 	attr_t a = term.attrs[ink & INK_MASK];
 	if ((ink & INK_BOLD) != 0)
@@ -334,8 +327,7 @@ attrs_of(unsigned ink)
 }
 
 /* The C library and utf8proc may differ about a width: then a sign of the right width is shown. */
-static size_t
-to_wide(const char *cluster, size_t len, int cells, wchar_t *out, size_t max)
+static size_t to_wide(const char *cluster, size_t len, int cells, wchar_t *out, size_t max)
 {
 	mbstate_t st = {0};
 	size_t n = 0, off = 0;
@@ -352,8 +344,7 @@ to_wide(const char *cluster, size_t len, int cells, wchar_t *out, size_t max)
 	return n > 0 && wcwidth(out[0]) == cells ? n : 0;
 }
 
-static void
-canvas_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, unsigned ink)
+static void canvas_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, unsigned ink)
 {
 	wchar_t wide[CCHARW_MAX + 1];
 	cchar_t cell;
@@ -370,8 +361,7 @@ canvas_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, 
 	mvadd_wch(y, x, &cell);
 }
 
-static void
-canvas_cursor(void *ctx, int y, int x)
+static void canvas_cursor(void *ctx, int y, int x)
 {
 	(void)ctx;
 	term.cur_y = y;
@@ -379,8 +369,7 @@ canvas_cursor(void *ctx, int y, int x)
 	term.cur_set = true;
 }
 
-void
-term_begin(struct canvas *c)
+void term_begin(struct canvas *c)
 {
 	static const struct canvas_ops ops = {.put = canvas_put, .cursor = canvas_cursor};
 	*c = (struct canvas){.ops = &ops, .rows = LINES, .cols = COLS, .ascii = term.ascii};
@@ -388,14 +377,12 @@ term_begin(struct canvas *c)
 	erase();
 }
 
-bool
-term_busy(void)
+bool term_busy(void)
 {
 	return buf_slice(&term.queue).len > 0;
 }
 
-void
-term_end(void)
+void term_end(void)
 {
 	move(term.cur_set ? term.cur_y : LINES - 1, term.cur_set ? term.cur_x : 0);
 	wnoutrefresh(stdscr);
@@ -405,14 +392,12 @@ term_end(void)
 	(void)term_flush();
 }
 
-void
-term_repaint(void)
+void term_repaint(void)
 {
 	clearok(curscr, TRUE);
 }
 
-void
-term_suspend(void)
+void term_suspend(void)
 {
 	sigset_t stop, before;
 	struct sigaction dfl = {.sa_handler = SIG_DFL}, ours;
@@ -434,15 +419,13 @@ term_suspend(void)
 	clearok(curscr, TRUE);
 }
 
-void
-term_ask_ready(void)
+void term_ask_ready(void)
 {
 	put_raw("\033[5n", 4);
 	(void)term_flush();
 }
 
-void
-term_title(const struct clv_text *title)
+void term_title(const struct clv_text *title)
 {
 	char s[160];
 	if (!term.title)
@@ -454,15 +437,13 @@ term_title(const struct clv_text *title)
 	(void)term_flush();
 }
 
-int
-term_esc_ms(void)
+int term_esc_ms(void)
 {
 	const char *ssh = getenv("SSH_CONNECTION");
 	return ssh != NULL && ssh[0] != '\0' ? 500 : 50;
 }
 
-uint64_t
-term_frames(void)
+uint64_t term_frames(void)
 {
 	return term.frames;
 }

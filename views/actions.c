@@ -16,8 +16,7 @@ const struct hint_row hint_rows[] = {
 };
 const size_t n_hint_rows = sizeof(hint_rows) / sizeof(hint_rows[0]);
 
-const char *
-action_forbidden(enum action a, enum clv_role role, bool read_only)
+const char *action_forbidden(enum action a, enum clv_role role, bool read_only)
 {
 	static const char *const needs[CLV_ROLE_MAX] = {
 	    [CLV_ROLE_NONE] = NULL,

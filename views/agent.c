@@ -18,15 +18,13 @@ struct agent {
 	int skip, lines, page;
 };
 
-static void
-agent_want(struct view *v, struct want *w)
+static void agent_want(struct view *v, struct want *w)
 {
 	struct agent *s = (struct agent *)v;
 	*w = (struct want){.kind = WANT_AGENT, .agent = s->name};
 }
 
-static void
-agent_take(struct view *v, struct clv_reply *r)
+static void agent_take(struct view *v, struct clv_reply *r)
 {
 	struct agent *s = (struct agent *)v;
 	if (r->kind == CLV_REPLY_REFUSED) { /* a removed agent's page says so */
@@ -46,8 +44,7 @@ agent_take(struct view *v, struct clv_reply *r)
 
 /* --- the lines --- */
 
-static void
-draw_key(const struct clv_agent_fact *a, struct pager *p)
+static void draw_key(const struct clv_agent_fact *a, struct pager *p)
 {
 	char s[FMT_MAX], from[FMT_MAX], to[FMT_MAX], half[FMT_MAX];
 	const struct clv_key_fact *k = &a->key;
@@ -69,8 +66,7 @@ draw_key(const struct clv_agent_fact *a, struct pager *p)
 }
 
 /* "09:14:02", and ":03" when only the seconds are new. */
-static const char *
-after(char out[FMT_MAX], const struct fmt_time *t, int64_t before, int64_t ms)
+static const char *after(char out[FMT_MAX], const struct fmt_time *t, int64_t before, int64_t ms)
 {
 	char full[FMT_MAX];
 	fmt_when(full, t, ms);
@@ -79,14 +75,14 @@ after(char out[FMT_MAX], const struct fmt_time *t, int64_t before, int64_t ms)
 	return out;
 }
 
-static void
-history_line(char *out, size_t size, const struct clv_key_fact *k, const struct view_ctx *ctx)
+static void history_line(char *out, size_t size, const struct clv_key_fact *k, const struct view_ctx *ctx)
 {
 	const struct {
 		const char *word;
 		int64_t at;
-	} steps[] = {{"made", k->made},           {"published", k->published}, {"stored", k->stored},       {"in use", k->in_use},
-	             {"confirmed", k->confirmed}, {"refused", k->refused},     {"retired", k->retired}, {"destroyed", k->destroyed}};
+	} steps[] = {{"made", k->made},       {"published", k->published}, {"stored", k->stored},
+	             {"in use", k->in_use},   {"confirmed", k->confirmed}, {"refused", k->refused},
+	             {"retired", k->retired}, {"destroyed", k->destroyed}};
 	int64_t before = 0;
 	char t[FMT_MAX];
 	size_t used = 0;
@@ -94,7 +90,8 @@ history_line(char *out, size_t size, const struct clv_key_fact *k, const struct 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && used < size; i++) {
 		if (steps[i].at == 0)
 			continue;
-		int n = snprintf(out + used, size - used, "%s%s %s", used > 0 ? ", " : "", steps[i].word, after(t, &ctx->time, before, steps[i].at));
+		int n = snprintf(out + used, size - used, "%s%s %s", used > 0 ? ", " : "", steps[i].word,
+		                 after(t, &ctx->time, before, steps[i].at));
 		used += n > 0 ? (size_t)n : 0;
 		before = steps[i].at;
 	}
@@ -102,15 +99,13 @@ history_line(char *out, size_t size, const struct clv_key_fact *k, const struct 
 		snprintf(out + used, size - used, "%s%.200s", used > 0 ? ": " : "", k->reason);
 }
 
-static bool
-destroyed_today(const struct clv_key_fact *k, const struct view_ctx *ctx)
+static bool destroyed_today(const struct clv_key_fact *k, const struct view_ctx *ctx)
 {
 	char t[FMT_MAX];
 	return ctx->time.zone != ZONE_AGE && strlen(fmt_when(t, &ctx->time, k->destroyed)) == 8;
 }
 
-static void
-draw_history(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
+static void draw_history(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
 {
 	char line[1024], from[FMT_MAX], to[FMT_MAX], end[FMT_MAX];
 	for (size_t i = 0; i < d->n_keys; i++) {
@@ -120,63 +115,70 @@ draw_history(const struct clv_agent_detail *d, struct pager *p, const struct vie
 			draw_str(p->c, p->line - p->skip, p->indent, 9, INK_DIM, "History");
 		draw_fmt(p->c, p->line - p->skip, x, 8, INK_BOLD, "gen %u", k->ordinal);
 		if (k->destroyed != 0 && k->not_before != 0)
-			snprintf(line, sizeof(line), "%s to %s%s, destroyed %s", fmt_date(from, k->not_before), destroyed_today(k, ctx) ? "today " : "",
-			         fmt_when(to, &ctx->time, k->retired != 0 ? k->retired : k->destroyed), fmt_when(end, &ctx->time, k->destroyed));
+			snprintf(line, sizeof(line), "%s to %s%s, destroyed %s",
+			         fmt_date(from, k->not_before), destroyed_today(k, ctx) ? "today " : "",
+			         fmt_when(to, &ctx->time, k->retired != 0 ? k->retired : k->destroyed),
+			         fmt_when(end, &ctx->time, k->destroyed));
 		else
 			history_line(line, sizeof(line), k, ctx);
 		pager_wrap(p, x + 7, k->state == CLV_KEY_REFUSED ? INK_BAD : INK_PLAIN, line);
 	}
 }
 
-static void
-draw_link(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
+static void draw_link(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
 {
 	const struct clv_agent_fact *a = &d->agent;
 	char t[FMT_MAX], hex[FMT_MAX], line[512], via[VIEW_ID_MAX];
 	if (a->server == NULL) {
-		pager_field(p, "Link", INK_SILENT, "none now: %s, last seen %s%s", clv_contact_word(a->contact),
-		            fmt_when(t, &ctx->time, a->last_seen), a->last_seen != 0 ? fmt_zone(&ctx->time) : "");
+		pager_field(p, "Link", INK_SILENT, "none now: %s, last seen %s%s",
+		            clv_contact_word(a->contact), fmt_when(t, &ctx->time, a->last_seen),
+		            a->last_seen != 0 ? fmt_zone(&ctx->time) : "");
 		return;
 	}
 	snprintf(line, sizeof(line), "%.120s, %s %.16s%s%.48s since %s%s",
 	         a->gateway != NULL ? view_name(ctx, a->gateway, via, sizeof(via)) : "direct",
-	         a->mechanism == CLV_MECHANISM_KERBEROS ? "Kerberos" : clv_mechanism_word(a->mechanism), a->protocol != NULL ? a->protocol : "",
-	         a->protocol != NULL && a->protocol[0] != '\0' ? " " : "",
-	         a->cipher != NULL ? a->cipher : "", fmt_when(t, &ctx->time, d->link_since), fmt_zone(&ctx->time));
+	         a->mechanism == CLV_MECHANISM_KERBEROS ? "Kerberos" : clv_mechanism_word(a->mechanism),
+	         a->protocol != NULL ? a->protocol : "",
+	         a->protocol != NULL && a->protocol[0] != '\0' ? " " : "", a->cipher != NULL ? a->cipher : "",
+	         fmt_when(t, &ctx->time, d->link_since), fmt_zone(&ctx->time));
 	pager_field(p, "Link", INK_PLAIN, "%s", line);
 	fmt_hex(hex, d->fingerprint, 2, 2);
 	pager_field(p, "", d->fingerprint_agreed ? INK_PLAIN : INK_BAD, "channel %s … %s", hex,
 	            d->fingerprint_agreed ? "both ends agree ✔" : "the other end has not proven the same ✖");
 	if (!d->has_channel_cert)
 		return;
-	bool same = d->has_configured && slice_eq(slice_of(d->channel_configured, 32), slice_of(d->channel_thumbprint, 32));
+	bool same = d->has_configured &&
+	            slice_eq(slice_of(d->channel_configured, 32), slice_of(d->channel_thumbprint, 32));
 	fmt_hex(hex, d->channel_thumbprint, 4, 2);
 	fmt_date(t, d->channel_not_after);
 	pager_field(p, "", INK_PLAIN, "channel certificate %s … ends %s%s", hex, t,
-	            !d->has_configured ? "" : same ? ", as configured ✔" : ", another is configured !");
+	            !d->has_configured ? ""
+	            : same             ? ", as configured ✔"
+	                               : ", another is configured !");
 }
 
-static void
-draw_trust(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
+static void draw_trust(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
 {
 	char date[FMT_MAX], t[FMT_MAX];
 	if (d->pinned_at == 0)
 		pager_field(p, "Node key", INK_LOOK, "not pinned: not accepted yet");
 	else
-		pager_field(p, "Node key", d->machine_matches ? INK_PLAIN : INK_LOOK, "pinned %s by %.200s%s%s", fmt_date(date, d->pinned_at),
+		pager_field(p, "Node key", d->machine_matches ? INK_PLAIN : INK_LOOK,
+		            "pinned %s by %.200s%s%s", fmt_date(date, d->pinned_at),
 		            d->pinned_by != NULL ? d->pinned_by : "?", p->c->cols < 60 ? " " : "      ",
 		            d->machine_matches ? "machine id matches ✔" : "another machine id !");
 	if (d->config_confirmed_at != 0)
 		pager_field(p, "Config", INK_PLAIN, "version %u, confirmed %s%s", d->config_confirmed_ordinal,
 		            fmt_when(t, &ctx->time, d->config_confirmed_at), fmt_zone(&ctx->time));
 	else if (d->agent.config_version != 0)
-		pager_field(p, "Config", INK_MOVING, "version %u made, not confirmed yet", d->agent.config_ordinal);
+		pager_field(p, "Config", INK_MOVING, "version %u made, not confirmed yet",
+		            d->agent.config_ordinal);
 }
 
-static void
-draw_events(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
+static void draw_events(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
 {
-	static const unsigned inks[CLV_LEVEL_MAX] = {[CLV_LEVEL_WARNING] = INK_LOOK, [CLV_LEVEL_ERROR] = INK_BAD};
+	static const unsigned inks[CLV_LEVEL_MAX] = {
+	    [CLV_LEVEL_WARNING] = INK_LOOK, [CLV_LEVEL_ERROR] = INK_BAD};
 	char t[FMT_MAX], one[512];
 	for (size_t i = 0; i < d->n_events; i++) {
 		const struct clv_event_fact *e = &d->events[i];
@@ -190,8 +192,7 @@ draw_events(const struct clv_agent_detail *d, struct pager *p, const struct view
 	}
 }
 
-static void
-agent_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
+static void agent_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct agent *s = (struct agent *)v;
 	struct pager p = {.c = c, .skip = s->skip, .indent = 1, .now_ms = ctx->time.now_ms};
@@ -213,8 +214,7 @@ agent_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	draw_cursor(c, 0, 0);
 }
 
-static enum action
-scroll(struct agent *s, int by)
+static enum action scroll(struct agent *s, int by)
 {
 	int last = s->lines > s->page ? s->lines - s->page : 0;
 	s->skip += by;
@@ -222,8 +222,7 @@ scroll(struct agent *s, int by)
 	return ACTION_NONE;
 }
 
-static enum action
-agent_request(struct view *v, enum action a, const struct view_ctx *ctx)
+static enum action agent_request(struct view *v, enum action a, const struct view_ctx *ctx)
 {
 	struct agent *s = (struct agent *)v;
 	(void)ctx;
@@ -248,32 +247,35 @@ agent_request(struct view *v, enum action a, const struct view_ctx *ctx)
 		v->ask = true;
 		return ACTION_NONE;
 	case ACTION_EVENTS:
-		snprintf(v->go, sizeof(v->go), "events node:%.290s", s->d != NULL ? s->d->agent.name : s->name);
+		snprintf(v->go, sizeof(v->go), "events node:%.290s",
+		         s->d != NULL ? s->d->agent.name : s->name);
 		return ACTION_OPEN;
 	default:
 		return a;
 	}
 }
 
-static void
-agent_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
+static void agent_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
 {
 	const struct agent *s = (const struct agent *)v;
 	char t[FMT_MAX], name[VIEW_ID_MAX];
-	snprintf(st->left, sizeof(st->left), "Agent %s", view_name(ctx, s->d != NULL ? s->d->agent.name : s->name, name, sizeof(name)));
+	snprintf(st->left, sizeof(st->left), "Agent %s",
+	         view_name(ctx, s->d != NULL ? s->d->agent.name : s->name, name, sizeof(name)));
 	if (s->d == NULL || s->gone)
 		return;
 	const struct clv_agent_fact *a = &s->d->agent;
 	if (a->approval != CLV_APPROVAL_APPROVED || !a->has_key)
-		snprintf(st->middle, sizeof(st->middle), "%s", a->approval != CLV_APPROVAL_APPROVED ? clv_approval_word(a->approval) : "no key yet");
+		snprintf(st->middle, sizeof(st->middle), "%s",
+		         a->approval != CLV_APPROVAL_APPROVED ? clv_approval_word(a->approval)
+		                                              : "no key yet");
 	else if (a->key.confirmed != 0)
-		snprintf(st->middle, sizeof(st->middle), "%s %s%s", clv_key_state_word(a->key.state), fmt_when(t, &ctx->time, a->key.confirmed), fmt_zone(&ctx->time));
+		snprintf(st->middle, sizeof(st->middle), "%s %s%s", clv_key_state_word(a->key.state),
+		         fmt_when(t, &ctx->time, a->key.confirmed), fmt_zone(&ctx->time));
 	else
 		snprintf(st->middle, sizeof(st->middle), "%s", clv_key_state_word(a->key.state));
 }
 
-static bool
-agent_target(const struct view *v, struct target *t)
+static bool agent_target(const struct view *v, struct target *t)
 {
 	const struct agent *s = (const struct agent *)v;
 	if (s->d == NULL || s->gone)
@@ -283,8 +285,7 @@ agent_target(const struct view *v, struct target *t)
 	return true;
 }
 
-static void
-agent_close(struct view *v)
+static void agent_close(struct view *v)
 {
 	struct agent *s = (struct agent *)v;
 	facts_agent_detail_free(s->d);
@@ -292,19 +293,18 @@ agent_close(struct view *v)
 }
 
 static const struct view_ops ops = {
-	.name = "agent",
-	.where = W_AGENT,
-	.want = agent_want,
-	.request = agent_request,
-	.take = agent_take,
-	.draw = agent_draw,
-	.status = agent_status,
-	.target = agent_target,
-	.close = agent_close,
+    .name = "agent",
+    .where = W_AGENT,
+    .want = agent_want,
+    .request = agent_request,
+    .take = agent_take,
+    .draw = agent_draw,
+    .status = agent_status,
+    .target = agent_target,
+    .close = agent_close,
 };
 
-struct view *
-view_agent_open(const char *name)
+struct view *view_agent_open(const char *name)
 {
 	struct agent *s = clv_calloc(1, sizeof(*s));
 	s->v.ops = &ops;

@@ -11,33 +11,31 @@ static const struct {
 	const char *utf8;
 	const char *ascii; /* as many columns as the first */
 } fallback[] = {
-    {"✔", "+"}, {"»", ">"}, {"✖", "x"}, {"○", "o"}, {"–", "-"}, {"›", ">"}, {"…", "~"}, {"▲", "^"}, {"▼", "v"},
-    {"•", "*"}, {"→", ">"}, {"×", "x"}, {"▌", "_"}, {"▁", "_"}, {"▂", "."}, {"▃", "."}, {"▄", ":"}, {"▅", ":"},
-    {"▆", "|"}, {"▇", "|"}, {"█", "#"}, {"·", "."}, {"║", "|"}, {"●", "*"},
+    {"✔", "+"}, {"»", ">"}, {"✖", "x"}, {"○", "o"}, {"–", "-"}, {"›", ">"}, {"…", "~"}, {"▲", "^"},
+    {"▼", "v"}, {"•", "*"}, {"→", ">"}, {"×", "x"}, {"▌", "_"}, {"▁", "_"}, {"▂", "."}, {"▃", "."},
+    {"▄", ":"}, {"▅", ":"}, {"▆", "|"}, {"▇", "|"}, {"█", "#"}, {"·", "."}, {"║", "|"}, {"●", "*"},
 };
 
 static const struct {
 	const char *str;
 	unsigned ink;
 } signs[] = {
-    [SIGN_NONE] = {" ", INK_PLAIN}, [SIGN_GOOD] = {"✔", INK_GOOD}, [SIGN_MOVING] = {"»", INK_MOVING}, [SIGN_LOOK] = {"!", INK_LOOK},
-    [SIGN_BAD] = {"✖", INK_BAD},    [SIGN_SILENT] = {"○", INK_SILENT}, [SIGN_ASIDE] = {"–", INK_ASIDE},
+    [SIGN_NONE] = {" ", INK_PLAIN},  [SIGN_GOOD] = {"✔", INK_GOOD}, [SIGN_MOVING] = {"»", INK_MOVING},
+    [SIGN_LOOK] = {"!", INK_LOOK},   [SIGN_BAD] = {"✖", INK_BAD},   [SIGN_SILENT] = {"○", INK_SILENT},
+    [SIGN_ASIDE] = {"–", INK_ASIDE},
 };
 
-const char *
-sign_str(enum sign s)
+const char *sign_str(enum sign s)
 {
 	return signs[s].str;
 }
 
-unsigned
-sign_ink(enum sign s)
+unsigned sign_ink(enum sign s)
 {
 	return signs[s].ink;
 }
 
-static void
-put(struct canvas *c, int y, int x, struct clv_slice cl, int cells, unsigned ink)
+static void put(struct canvas *c, int y, int x, struct clv_slice cl, int cells, unsigned ink)
 {
 	const char *s = (const char *)cl.ptr;
 	size_t len = cl.len;
@@ -54,8 +52,7 @@ put(struct canvas *c, int y, int x, struct clv_slice cl, int cells, unsigned ink
 	c->ops->put(c->ctx, c->y0 + y, x, s, len, cells, ink);
 }
 
-int
-draw_text(struct canvas *c, int y, int x, int width, unsigned ink, const struct clv_text *t)
+int draw_text(struct canvas *c, int y, int x, int width, unsigned ink, const struct clv_text *t)
 {
 	struct clv_slice cluster;
 	struct clv_text *cut = NULL;
@@ -67,14 +64,14 @@ draw_text(struct canvas *c, int y, int x, int width, unsigned ink, const struct 
 		return x;
 	if (text_cells(t) > (uint32_t)width)
 		t = cut = text_cut(t, (uint32_t)width);
-	for (int end = x + width; text_next(t, &off, &cluster, &cells) && x + (int)cells <= end; x += (int)cells)
+	for (int end = x + width; text_next(t, &off, &cluster, &cells) && x + (int)cells <= end;
+	     x += (int)cells)
 		put(c, y, x, cluster, (int)cells, ink);
 	text_free(cut);
 	return x;
 }
 
-int
-draw_str(struct canvas *c, int y, int x, int width, unsigned ink, const char *s)
+int draw_str(struct canvas *c, int y, int x, int width, unsigned ink, const char *s)
 {
 	struct clv_text *t = text_new_str(s);
 	x = draw_text(c, y, x, width, ink, t);
@@ -82,8 +79,7 @@ draw_str(struct canvas *c, int y, int x, int width, unsigned ink, const char *s)
 	return x;
 }
 
-int
-draw_fmt(struct canvas *c, int y, int x, int width, unsigned ink, const char *fmt, ...)
+int draw_fmt(struct canvas *c, int y, int x, int width, unsigned ink, const char *fmt, ...)
 {
 	char s[2048];
 	va_list ap;
@@ -93,8 +89,7 @@ draw_fmt(struct canvas *c, int y, int x, int width, unsigned ink, const char *fm
 	return draw_str(c, y, x, width, ink, s);
 }
 
-int
-draw_name(struct canvas *c, int y, int x, int width, unsigned ink, const char *name)
+int draw_name(struct canvas *c, int y, int x, int width, unsigned ink, const char *name)
 {
 	struct clv_text *t = text_new_str(name);
 	if (width > c->cols - x)
@@ -109,8 +104,7 @@ draw_name(struct canvas *c, int y, int x, int width, unsigned ink, const char *n
 	return x;
 }
 
-int
-str_cells(const char *s)
+int str_cells(const char *s)
 {
 	struct clv_text *t = text_new_str(s);
 	int n = (int)text_cells(t);
@@ -118,8 +112,7 @@ str_cells(const char *s)
 	return n;
 }
 
-void
-draw_right(struct canvas *c, int y, int x, int width, unsigned ink, const char *s)
+void draw_right(struct canvas *c, int y, int x, int width, unsigned ink, const char *s)
 {
 	int n = str_cells(s);
 	if (n > width)
@@ -127,14 +120,12 @@ draw_right(struct canvas *c, int y, int x, int width, unsigned ink, const char *
 	draw_str(c, y, x + width - n, n, ink, s);
 }
 
-void
-draw_sign(struct canvas *c, int y, int x, enum sign s, unsigned more)
+void draw_sign(struct canvas *c, int y, int x, enum sign s, unsigned more)
 {
 	draw_str(c, y, x, 1, signs[s].ink | more, signs[s].str);
 }
 
-void
-draw_fill(struct canvas *c, int y, int x, int width, unsigned ink)
+void draw_fill(struct canvas *c, int y, int x, int width, unsigned ink)
 {
 	if (y < 0 || y >= c->rows)
 		return;
@@ -142,15 +133,13 @@ draw_fill(struct canvas *c, int y, int x, int width, unsigned ink)
 		c->ops->put(c->ctx, c->y0 + y, i, " ", 1, 1, ink);
 }
 
-void
-draw_cursor(struct canvas *c, int y, int x)
+void draw_cursor(struct canvas *c, int y, int x)
 {
 	if (c->ops->cursor != NULL && y >= 0 && y < c->rows && x >= 0 && x < c->cols)
 		c->ops->cursor(c->ctx, c->y0 + y, x);
 }
 
-struct canvas
-canvas_sub(const struct canvas *c, int y, int rows)
+struct canvas canvas_sub(const struct canvas *c, int y, int rows)
 {
 	struct canvas sub = *c;
 	sub.y0 = c->y0 + y;
@@ -162,8 +151,7 @@ canvas_sub(const struct canvas *c, int y, int rows)
 
 /* --- pages --- */
 
-void
-pager_line(struct pager *p, unsigned ink, const char *fmt, ...)
+void pager_line(struct pager *p, unsigned ink, const char *fmt, ...)
 {
 	char s[2048];
 	va_list ap;
@@ -175,8 +163,7 @@ pager_line(struct pager *p, unsigned ink, const char *fmt, ...)
 }
 
 /* Breaks at blanks where there is one, inside of a word where there is none. */
-void
-pager_wrap(struct pager *p, int x, unsigned ink, const char *s)
+void pager_wrap(struct pager *p, int x, unsigned ink, const char *s)
 {
 	struct clv_text *t = text_new_str(s);
 	int width = p->c->cols - x - 1, col = 0;
@@ -206,8 +193,7 @@ pager_wrap(struct pager *p, int x, unsigned ink, const char *s)
 	text_free(t);
 }
 
-void
-pager_field(struct pager *p, const char *label, unsigned ink, const char *fmt, ...)
+void pager_field(struct pager *p, const char *label, unsigned ink, const char *fmt, ...)
 {
 	char s[2048];
 	int x = p->indent + (p->c->cols < 60 ? 9 : 10);

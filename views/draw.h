@@ -37,8 +37,8 @@ int str_cells(const char *s);
 /* A text of lines that can be scrolled: draws those in sight, counts all. */
 struct pager {
 	struct canvas *c;
-	int skip;  /* lines above the area */
-	int line;  /* next */
+	int skip; /* lines above the area */
+	int line; /* next */
 	int indent;
 	int64_t now_ms;
 };

@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SEC 1000LL
-#define MIN (60 * SEC)
+#define SEC  1000LL
+#define MIN  (60 * SEC)
 #define HOUR (60 * MIN)
-#define DAY (24 * HOUR)
+#define DAY  (24 * HOUR)
 
-const char *
-fmt_count(char out[FMT_MAX], uint64_t n)
+const char *fmt_count(char out[FMT_MAX], uint64_t n)
 {
 	char digits[24];
 	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n), o = 0;
@@ -26,8 +25,7 @@ fmt_count(char out[FMT_MAX], uint64_t n)
 	return out;
 }
 
-const char *
-fmt_age(char out[FMT_MAX], int64_t ms)
+const char *fmt_age(char out[FMT_MAX], int64_t ms)
 {
 	long long v = ms < 0 ? 0 : ms;
 	if (v < MIN)
@@ -41,8 +39,7 @@ fmt_age(char out[FMT_MAX], int64_t ms)
 	return out;
 }
 
-const char *
-fmt_duration(char out[FMT_MAX], int64_t ms)
+const char *fmt_duration(char out[FMT_MAX], int64_t ms)
 {
 	long long v = ms < 0 ? 0 : ms;
 	if (v >= 2 * DAY || v < MIN)
@@ -50,13 +47,13 @@ fmt_duration(char out[FMT_MAX], int64_t ms)
 	long long big = v >= HOUR ? HOUR : MIN, small = v >= HOUR ? MIN : SEC;
 	if (v % big / small == 0)
 		return fmt_age(out, v);
-	snprintf(out, FMT_MAX, "%lld %s %lld %s", v / big, big == HOUR ? "h" : "min", v % big / small, big == HOUR ? "min" : "s");
+	snprintf(out, FMT_MAX, "%lld %s %lld %s", v / big, big == HOUR ? "h" : "min", v % big / small,
+	         big == HOUR ? "min" : "s");
 	return out;
 }
 
 /* Howard Hinnant's days-to-civil; proleptic Gregorian. */
-void
-fmt_civil(int64_t ms, int *year, int *month, int *day, int *hour, int *min, int *sec)
+void fmt_civil(int64_t ms, int *year, int *month, int *day, int *hour, int *min, int *sec)
 {
 	int64_t days = ms >= 0 ? ms / DAY : -((-ms + DAY - 1) / DAY);
 	int64_t rest = (ms - days * DAY) / SEC;
@@ -71,8 +68,7 @@ fmt_civil(int64_t ms, int *year, int *month, int *day, int *hour, int *min, int 
 	*sec = (int)(rest % 60);
 }
 
-const char *
-fmt_date(char out[FMT_MAX], int64_t ms)
+const char *fmt_date(char out[FMT_MAX], int64_t ms)
 {
 	int y, mo, d, h, mi, s;
 	fmt_civil(ms, &y, &mo, &d, &h, &mi, &s);
@@ -80,8 +76,7 @@ fmt_date(char out[FMT_MAX], int64_t ms)
 	return out;
 }
 
-const char *
-fmt_clock(char out[FMT_MAX], int64_t ms)
+const char *fmt_clock(char out[FMT_MAX], int64_t ms)
 {
 	int y, mo, d, h, mi, s;
 	fmt_civil(ms, &y, &mo, &d, &h, &mi, &s);
@@ -89,8 +84,7 @@ fmt_clock(char out[FMT_MAX], int64_t ms)
 	return out;
 }
 
-const char *
-fmt_minute(char out[FMT_MAX], int64_t ms)
+const char *fmt_minute(char out[FMT_MAX], int64_t ms)
 {
 	int y, mo, d, h, mi, s;
 	fmt_civil(ms, &y, &mo, &d, &h, &mi, &s);
@@ -98,8 +92,7 @@ fmt_minute(char out[FMT_MAX], int64_t ms)
 	return out;
 }
 
-const char *
-fmt_when(char out[FMT_MAX], const struct fmt_time *t, int64_t ms)
+const char *fmt_when(char out[FMT_MAX], const struct fmt_time *t, int64_t ms)
 {
 	int y, mo, d, h, mi, s;
 	if (ms == 0) {
@@ -119,14 +112,12 @@ fmt_when(char out[FMT_MAX], const struct fmt_time *t, int64_t ms)
 	return out;
 }
 
-const char *
-fmt_zone(const struct fmt_time *t)
+const char *fmt_zone(const struct fmt_time *t)
 {
 	return t->zone == ZONE_UTC ? " Z" : "";
 }
 
-const char *
-fmt_hex(char out[FMT_MAX], const uint8_t *p, unsigned n, unsigned group)
+const char *fmt_hex(char out[FMT_MAX], const uint8_t *p, unsigned n, unsigned group)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	unsigned o = 0;
@@ -140,8 +131,7 @@ fmt_hex(char out[FMT_MAX], const uint8_t *p, unsigned n, unsigned group)
 	return out;
 }
 
-const char *
-fmt_thumb(char out[FMT_MAX], const struct clv_key_fact *k, enum thumb kind, unsigned n_bytes)
+const char *fmt_thumb(char out[FMT_MAX], const struct clv_key_fact *k, enum thumb kind, unsigned n_bytes)
 {
 	const uint8_t *p = kind == THUMB_SHA1 ? k->sha1 : kind == THUMB_SHA256 ? k->sha256 : k->key_id;
 	unsigned all = kind == THUMB_SHA1 ? 20 : kind == THUMB_SHA256 ? 32 : 16;
@@ -152,14 +142,12 @@ fmt_thumb(char out[FMT_MAX], const struct clv_key_fact *k, enum thumb kind, unsi
 	return out;
 }
 
-const char *
-fmt_thumb_name(enum thumb kind)
+const char *fmt_thumb_name(enum thumb kind)
 {
 	return kind == THUMB_SHA1 ? "SHA-1" : kind == THUMB_SHA256 ? "SHA-256" : "KEY";
 }
 
-const char *
-fmt_plural(char out[FMT_MAX], uint64_t n, const char *one, const char *many)
+const char *fmt_plural(char out[FMT_MAX], uint64_t n, const char *one, const char *many)
 {
 	char num[FMT_MAX];
 	snprintf(out, FMT_MAX, "%s %s", fmt_count(num, n), n == 1 ? one : many);

@@ -19,12 +19,12 @@ struct fmt_time {
 	int64_t local_ms; /* local time less UTC */
 };
 
-const char *fmt_count(char out[FMT_MAX], uint64_t n);               /* 1204, 12 040 */
-const char *fmt_age(char out[FMT_MAX], int64_t ms);                 /* one unit: 40 s, 4 min, 11 h, 4 d */
-const char *fmt_duration(char out[FMT_MAX], int64_t ms);            /* two at most: 8 min 12 s */
-const char *fmt_date(char out[FMT_MAX], int64_t ms);                /* 2026-11-21 */
-const char *fmt_clock(char out[FMT_MAX], int64_t ms);               /* 21:04:10 */
-const char *fmt_minute(char out[FMT_MAX], int64_t ms);              /* 2026-11-21 09:04 */
+const char *fmt_count(char out[FMT_MAX], uint64_t n);    /* 1204, 12 040 */
+const char *fmt_age(char out[FMT_MAX], int64_t ms);      /* one unit: 40 s, 4 min, 11 h, 4 d */
+const char *fmt_duration(char out[FMT_MAX], int64_t ms); /* two at most: 8 min 12 s */
+const char *fmt_date(char out[FMT_MAX], int64_t ms);     /* 2026-11-21 */
+const char *fmt_clock(char out[FMT_MAX], int64_t ms);    /* 21:04:10 */
+const char *fmt_minute(char out[FMT_MAX], int64_t ms);   /* 2026-11-21 09:04 */
 /* In the zone that was chosen: "21:04:10" today, "11-19 21:04" else; "4 min" as an age. */
 const char *fmt_when(char out[FMT_MAX], const struct fmt_time *t, int64_t ms);
 /* " Z" in UTC, "" else. */

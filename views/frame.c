@@ -9,15 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-void
-view_close(struct view *v)
+void view_close(struct view *v)
 {
 	if (v != NULL)
 		v->ops->close(v);
 }
 
-const char *
-view_name(const struct view_ctx *ctx, const char *name, char *out, size_t size)
+const char *view_name(const struct view_ctx *ctx, const char *name, char *out, size_t size)
 {
 	size_t len = strlen(name), tail = ctx->domain != NULL ? strlen(ctx->domain) : 0;
 	if (tail == 0 || len <= tail || strcmp(name + len - tail, ctx->domain) != 0 || len - tail >= size)
@@ -27,8 +25,7 @@ view_name(const struct view_ctx *ctx, const char *name, char *out, size_t size)
 	return out;
 }
 
-static void
-draw_first(struct canvas *c, const struct view_ctx *ctx)
+static void draw_first(struct canvas *c, const struct view_ctx *ctx)
 {
 	char who[600], where[700], server[VIEW_ID_MAX];
 	int room = c->cols - 1;
@@ -36,22 +33,24 @@ draw_first(struct canvas *c, const struct view_ctx *ctx)
 		draw_str(c, 0, 1, room - 1, INK_BOLD, ctx->server != NULL ? ctx->server : "");
 		return;
 	}
-	snprintf(who, sizeof(who), "%.280s  %s%s", ctx->principal, clv_role_word(ctx->role), ctx->read_only ? ", read-only" : "");
+	snprintf(who, sizeof(who), "%.280s  %s%s", ctx->principal, clv_role_word(ctx->role),
+	         ctx->read_only ? ", read-only" : "");
 	int right = str_cells(who);
 	if (right > room / 2) { /* the role says more than the name's beginning */
-		snprintf(who, sizeof(who), "%s%s", clv_role_word(ctx->role), ctx->read_only ? ", read-only" : "");
+		snprintf(who, sizeof(who), "%s%s", clv_role_word(ctx->role),
+		         ctx->read_only ? ", read-only" : "");
 		right = str_cells(who);
 	}
 	snprintf(where, sizeof(where), "%.250s%s%.60s%s › %.250s", ctx->group, ctx->label != NULL ? " (" : "",
-	         ctx->label != NULL ? ctx->label : "", ctx->label != NULL ? ")" : "", view_name(ctx, ctx->server, server, sizeof(server)));
+	         ctx->label != NULL ? ctx->label : "", ctx->label != NULL ? ")" : "",
+	         view_name(ctx, ctx->server, server, sizeof(server)));
 	int x = draw_str(c, 0, 1, room - right - 3, INK_BOLD, where);
 	if (ctx->channel != NULL && x + 3 + str_cells(ctx->channel) + 2 < room - right)
 		draw_str(c, 0, x + 3, room, INK_DIM, ctx->channel);
 	draw_right(c, 0, room - right, right, INK_PLAIN, who);
 }
 
-static int
-freshness(char *out, size_t size, unsigned *ink, const struct view *v, const struct view_ctx *ctx)
+static int freshness(char *out, size_t size, unsigned *ink, const struct view *v, const struct view_ctx *ctx)
 {
 	char t[FMT_MAX];
 	*ink = INK_PLAIN;
@@ -64,8 +63,7 @@ freshness(char *out, size_t size, unsigned *ink, const struct view *v, const str
 	return str_cells(out);
 }
 
-static void
-draw_second(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
+static void draw_second(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
 {
 	struct view_status st = {0};
 	char fresh[96];
@@ -90,12 +88,12 @@ draw_second(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
 	}
 }
 
-void
-frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx)
+void frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx)
 {
 	int x = 1, y = c->rows - 1, tail = 0;
 	char s[96];
-	for (size_t i = 0; i < n_hint_rows; i++) { /* `? help  q back` always end the line: their room is kept */
+	for (size_t i = 0; i < n_hint_rows;
+	     i++) { /* `? help  q back` always end the line: their room is kept */
 		const struct hint_row *h = &hint_rows[i];
 		if ((h->where & where) != 0 && (h->action == ACTION_HELP || h->action == ACTION_BACK))
 			tail += str_cells(h->key) + 1 + str_cells(h->label) + 2;
@@ -114,8 +112,7 @@ frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx)
 	}
 }
 
-void
-frame_draw(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
+void frame_draw(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
 {
 	draw_first(c, ctx);
 	draw_second(c, v, ctx);
@@ -123,8 +120,7 @@ frame_draw(struct canvas *c, const struct view *v, const struct view_ctx *ctx)
 }
 
 /* A question is never cut: its lines are broken where the terminal ends. */
-int
-frame_band_rows(const struct canvas *c, const struct band *b)
+int frame_band_rows(const struct canvas *c, const struct band *b)
 {
 	struct canvas none = canvas_sub(c, 0, 0);
 	struct pager p = {.c = &none};
@@ -134,8 +130,7 @@ frame_band_rows(const struct canvas *c, const struct band *b)
 	return rows < c->rows - 3 ? rows : c->rows - 3;
 }
 
-void
-frame_band(struct canvas *c, const struct band *b)
+void frame_band(struct canvas *c, const struct band *b)
 {
 	int n = frame_band_rows(c, b), top = c->rows - 1 - n;
 	struct canvas area = canvas_sub(c, top, n - (b->has_input ? 1 : 0));
@@ -165,9 +160,9 @@ frame_band(struct canvas *c, const struct band *b)
 		draw_right(c, y, c->cols - 1 - keys, keys, INK_DIM, b->keys);
 }
 
-void
-frame_small(struct canvas *c)
+void frame_small(struct canvas *c)
 {
-	draw_fmt(c, 0, 0, c->cols, INK_PLAIN, "Needs %d×%d, has %d×%d.", FRAME_MIN_COLS, FRAME_MIN_ROWS, c->cols, c->rows);
+	draw_fmt(c, 0, 0, c->cols, INK_PLAIN, "Needs %d×%d, has %d×%d.", FRAME_MIN_COLS, FRAME_MIN_ROWS,
+	         c->cols, c->rows);
 	draw_str(c, 1, 0, c->cols, INK_PLAIN, "Nothing is lost.");
 }

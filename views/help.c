@@ -15,34 +15,34 @@ struct help {
 	int skip, lines, page;
 };
 
-static void
-help_want(struct view *v, struct want *w)
+static void help_want(struct view *v, struct want *w)
 {
 	(void)v;
 	*w = (struct want){.kind = WANT_NONE};
 }
 
-static void
-help_take(struct view *v, struct clv_reply *r)
+static void help_take(struct view *v, struct clv_reply *r)
 {
 	(void)v;
 	(void)r;
 }
 
 /* The first key, and the arrows' words where there is no letter. */
-static void
-first_keys(char *out, size_t size, const struct action_row *r)
+static void first_keys(char *out, size_t size, const struct action_row *r)
 {
 	snprintf(out, size, "%.*s", (int)strcspn(r->keys, " "), r->keys);
 }
 
-static const char *
-screen_name(unsigned where)
+static const char *screen_name(unsigned where)
 {
 	static const struct {
 		unsigned where;
 		const char *name;
-	} names[] = {{W_OVERVIEW, "overview"}, {W_AGENTS, "agents"}, {W_AGENT, "agent"}, {W_PENDING, "pending"}, {W_EVENTS, "events"}};
+	} names[] = {{W_OVERVIEW, "overview"},
+	             {W_AGENTS, "agents"},
+	             {W_AGENT, "agent"},
+	             {W_PENDING, "pending"},
+	             {W_EVENTS, "events"}};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (names[i].where == where)
 			return names[i].name;
@@ -50,8 +50,8 @@ screen_name(unsigned where)
 	return "all screens";
 }
 
-static void
-draw_section(const struct help *s, struct pager *p, enum section sec, const char *label, const struct view_ctx *ctx)
+static void draw_section(const struct help *s, struct pager *p, enum section sec, const char *label,
+                         const struct view_ctx *ctx)
 {
 	int x = 8, width = p->c->cols - 1;
 	bool any = false;
@@ -67,7 +67,8 @@ draw_section(const struct help *s, struct pager *p, enum section sec, const char
 		else if (ctx->read_only && r->dangerous)
 			snprintf(text, sizeof(text), "%s: %s", r->help, why);
 		else
-			snprintf(text, sizeof(text), "%s: %s, you: %s", r->help, why, clv_role_word(ctx->role));
+			snprintf(text, sizeof(text), "%s: %s, you: %s", r->help, why,
+			         clv_role_word(ctx->role));
 		int need = str_cells(key) + 1 + str_cells(text);
 		if (!any)
 			draw_str(p->c, p->line - p->skip, 1, 6, INK_DIM, label);
@@ -77,20 +78,20 @@ draw_section(const struct help *s, struct pager *p, enum section sec, const char
 		}
 		any = true;
 		x = draw_str(p->c, p->line - p->skip, x, width - x, why == NULL ? INK_BOLD : INK_ASIDE, key);
-		x = draw_str(p->c, p->line - p->skip, x + 1, width - x - 1, why == NULL ? INK_PLAIN : INK_ASIDE, text) + 3;
+		x = draw_str(p->c, p->line - p->skip, x + 1, width - x - 1,
+		             why == NULL ? INK_PLAIN : INK_ASIDE, text) +
+		    3;
 	}
 	p->line += any ? 1 : 0;
 }
 
-static void
-draw_row(struct pager *p, const char *label, const char *text)
+static void draw_row(struct pager *p, const char *label, const char *text)
 {
 	draw_str(p->c, p->line - p->skip, 1, 6, INK_DIM, label);
 	pager_wrap(p, 8, INK_PLAIN, text);
 }
 
-static void
-help_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
+static void help_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct help *s = (struct help *)v;
 	struct pager p = {.c = c, .skip = s->skip};
@@ -98,7 +99,9 @@ help_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	draw_section(s, &p, SEC_ACT, "Act", ctx);
 	draw_section(s, &p, SEC_MARK, "Mark", ctx);
 	if ((s->where & W_AGENTS) != 0)
-		draw_row(&p, "Find", "/app   state:stored   expires<30d   !seen:now   ~^db[0-9]   is:marked   4A A8 71 8B");
+		draw_row(
+		    &p, "Find",
+		    "/app   state:stored   expires<30d   !seen:now   ~^db[0-9]   is:marked   4A A8 71 8B");
 	else if ((s->where & W_PENDING) != 0)
 		draw_row(&p, "Find", "/app   conflict:true   role:gateway   from:10.4.");
 	else if ((s->where & W_EVENTS) != 0)
@@ -106,7 +109,8 @@ help_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	draw_section(s, &p, SEC_MOVE, "Move", ctx);
 	draw_section(s, &p, SEC_EVERYWHERE, "All", ctx);
 	draw_row(&p, "Signs", "✔ good   » on its way   ! look   ✖ bad   ○ silent   – set aside");
-	draw_row(&p, "Type", ":overview  :agents [FILTER]  :agent NAME  :pending  :events [FILTER]  :help  :quit");
+	draw_row(&p, "Type",
+	         ":overview  :agents [FILTER]  :agent NAME  :pending  :events [FILTER]  :help  :quit");
 	if ((s->where & W_AGENTS) != 0)
 		draw_row(&p, "Batch", "claviger get agents --filter 'expires<30d' -o csv");
 	else if ((s->where & W_PENDING) != 0)
@@ -116,8 +120,7 @@ help_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	draw_cursor(c, 0, 1);
 }
 
-static enum action
-scroll(struct help *s, int by)
+static enum action scroll(struct help *s, int by)
 {
 	int last = s->lines > s->page ? s->lines - s->page : 0;
 	s->skip += by;
@@ -125,8 +128,7 @@ scroll(struct help *s, int by)
 	return ACTION_NONE;
 }
 
-static enum action
-help_request(struct view *v, enum action a, const struct view_ctx *ctx)
+static enum action help_request(struct view *v, enum action a, const struct view_ctx *ctx)
 {
 	struct help *s = (struct help *)v;
 	(void)ctx;
@@ -152,8 +154,7 @@ help_request(struct view *v, enum action a, const struct view_ctx *ctx)
 	}
 }
 
-static void
-help_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
+static void help_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
 {
 	const struct help *s = (const struct help *)v;
 	(void)ctx;
@@ -162,25 +163,23 @@ help_status(const struct view *v, struct view_status *st, const struct view_ctx 
 		snprintf(st->middle, sizeof(st->middle), "? all keys");
 }
 
-static void
-help_close(struct view *v)
+static void help_close(struct view *v)
 {
 	clv_free(v);
 }
 
 static const struct view_ops ops = {
-	.name = "help",
-	.where = W_HELP,
-	.want = help_want,
-	.request = help_request,
-	.take = help_take,
-	.draw = help_draw,
-	.status = help_status,
-	.close = help_close,
+    .name = "help",
+    .where = W_HELP,
+    .want = help_want,
+    .request = help_request,
+    .take = help_take,
+    .draw = help_draw,
+    .status = help_status,
+    .close = help_close,
 };
 
-struct view *
-view_help_open(unsigned where)
+struct view *view_help_open(unsigned where)
 {
 	struct help *s = clv_calloc(1, sizeof(*s));
 	s->v.ops = &ops;

@@ -10,8 +10,7 @@
 
 #define WINDOW_MIN 100u
 
-void
-list_init(struct list *l, const struct view_ops *ops, const struct list_ops *lo, const char *filter)
+void list_init(struct list *l, const struct view_ops *ops, const struct list_ops *lo, const char *filter)
 {
 	l->v.ops = ops;
 	l->v.ask = true;
@@ -28,8 +27,7 @@ list_init(struct list *l, const struct view_ops *ops, const struct list_ops *lo,
 	snprintf(l->filter, sizeof(l->filter), "%s", filter != NULL ? filter : "");
 }
 
-void
-list_release(struct list *l)
+void list_release(struct list *l)
 {
 	clv_rows_release(&l->rows);
 	clv_free(l->sent_filter);
@@ -39,22 +37,19 @@ list_release(struct list *l)
 	clv_free(l->undo.ids);
 }
 
-void
-list_close(struct view *v)
+void list_close(struct view *v)
 {
 	struct list *l = (struct list *)v;
 	list_release(l);
 	clv_free(l);
 }
 
-struct list *
-list_of(struct view *v)
+struct list *list_of(struct view *v)
 {
 	return v != NULL && v->ops->want == list_want ? (struct list *)v : NULL;
 }
 
-bool
-list_selected(const struct list *l, size_t *i)
+bool list_selected(const struct list *l, size_t *i)
 {
 	if (!l->v.have || l->cur < l->rows.offset || l->cur - l->rows.offset >= l->rows.n)
 		return false;
@@ -65,8 +60,7 @@ list_selected(const struct list *l, size_t *i)
 /* --- what is wanted --- */
 
 /* `is:marked` is ours: the server is given the names. */
-static char *
-server_filter(const struct list *l)
+static char *server_filter(const struct list *l)
 {
 	struct clv_buf b;
 	bool marked = false;
@@ -95,8 +89,7 @@ server_filter(const struct list *l)
 	return out;
 }
 
-void
-list_want(struct view *v, struct want *w)
+void list_want(struct view *v, struct want *w)
 {
 	struct list *l = (struct list *)v;
 	uint32_t page = (uint32_t)(l->page > 0 ? l->page : 1);
@@ -107,8 +100,12 @@ list_want(struct view *v, struct want *w)
 	clv_free(l->sent_filter);
 	l->sent_filter = server_filter(l);
 	*w = (struct want){.kind = WANT_LIST, .list = l->lo->kind};
-	w->window = (struct clv_window){.filter = l->sent_filter, .sort = l->sort, .descending = l->desc,
-	                                .offset = l->from, .limit = l->limit, .watch = true};
+	w->window = (struct clv_window){.filter = l->sent_filter,
+	                                .sort = l->sort,
+	                                .descending = l->desc,
+	                                .offset = l->from,
+	                                .limit = l->limit,
+	                                .watch = true};
 	if (l->anchored && l->cur_id[0] != '\0') {
 		w->window.anchor = l->cur_id;
 		w->window.offset = l->cur - l->from;
@@ -118,8 +115,7 @@ list_want(struct view *v, struct want *w)
 
 /* --- rows arrive --- */
 
-static bool
-find_id(const struct list *l, const char *id, size_t *at)
+static bool find_id(const struct list *l, const char *id, size_t *at)
 {
 	char other[VIEW_ID_MAX];
 	for (size_t i = 0; i < l->rows.n; i++) {
@@ -132,8 +128,7 @@ find_id(const struct list *l, const char *id, size_t *at)
 	return false;
 }
 
-static void
-clamp(struct list *l)
+static void clamp(struct list *l)
 {
 	uint64_t n = l->rows.matched, page = (uint64_t)(l->page > 0 ? l->page : 1);
 	if (l->cur >= n)
@@ -146,8 +141,7 @@ clamp(struct list *l)
 		l->top = n > page ? n - page : 0;
 }
 
-static void
-remember_id(struct list *l)
+static void remember_id(struct list *l)
 {
 	size_t i;
 	if (list_selected(l, &i))
@@ -155,8 +149,7 @@ remember_id(struct list *l)
 }
 
 /* The cursor follows its row; a row that is gone leaves the cursor on its neighbour. */
-static void
-follow(struct list *l)
+static void follow(struct list *l)
 {
 	size_t at = 0;
 	if (l->cur_id[0] == '\0' || (!l->touched && l->cur == 0))
@@ -165,7 +158,8 @@ follow(struct list *l)
 		uint64_t now = l->rows.offset + at;
 		if (now > l->cur && !l->anchor_tried)
 			l->news += now - l->cur;
-		l->top = now > l->cur ? l->top + (now - l->cur) : l->top - (l->cur - now < l->top ? l->cur - now : l->top);
+		l->top = now > l->cur ? l->top + (now - l->cur)
+		                      : l->top - (l->cur - now < l->top ? l->cur - now : l->top);
 		l->cur = now;
 		l->anchor_tried = false;
 		return;
@@ -181,8 +175,7 @@ follow(struct list *l)
 	l->cur_id[0] = '\0';
 }
 
-static bool
-covered(const struct list *l)
+static bool covered(const struct list *l)
 {
 	uint64_t end = l->top + (uint64_t)l->page;
 	if (end > l->rows.matched)
@@ -190,8 +183,7 @@ covered(const struct list *l)
 	return l->top >= l->rows.offset && end <= l->rows.offset + l->rows.n;
 }
 
-void
-list_take(struct view *v, struct clv_reply *r)
+void list_take(struct view *v, struct clv_reply *r)
 {
 	struct list *l = (struct list *)v;
 	if (r->kind != CLV_REPLY_LIST || r->rows.list != l->lo->kind)
@@ -212,8 +204,7 @@ list_take(struct view *v, struct clv_reply *r)
 
 /* --- actions --- */
 
-static void
-move_to(struct list *l, uint64_t cur)
+static void move_to(struct list *l, uint64_t cur)
 {
 	l->cur = cur;
 	l->touched = true;
@@ -225,14 +216,12 @@ move_to(struct list *l, uint64_t cur)
 		l->v.ask = true;
 }
 
-static uint64_t
-back_by(const struct list *l, uint64_t n)
+static uint64_t back_by(const struct list *l, uint64_t n)
 {
 	return l->cur > n ? l->cur - n : 0;
 }
 
-static void
-step_column(struct list *l, int by)
+static void step_column(struct list *l, int by)
 {
 	for (int i = l->col + by; i >= 0 && i < l->lo->n_cols; i += by) {
 		if (l->lo->cols[i].sort != NULL) {
@@ -243,8 +232,7 @@ step_column(struct list *l, int by)
 	}
 }
 
-static void
-sort_by_column(struct list *l)
+static void sort_by_column(struct list *l)
 {
 	const char *sort = l->lo->cols[l->col].sort;
 	if (sort == NULL)
@@ -258,8 +246,7 @@ sort_by_column(struct list *l)
 	l->v.ask = true;
 }
 
-void
-list_set_filter(struct list *l, const char *filter)
+void list_set_filter(struct list *l, const char *filter)
 {
 	snprintf(l->filter, sizeof(l->filter), "%s", filter);
 	l->cur = l->top = 0;
@@ -269,8 +256,7 @@ list_set_filter(struct list *l, const char *filter)
 	l->v.ask = true;
 }
 
-static bool
-move_request(struct list *l, enum action a)
+static bool move_request(struct list *l, enum action a)
 {
 	uint64_t page = (uint64_t)(l->page > 1 ? l->page - 1 : 1), half = (page + 1) / 2;
 	switch (a) {
@@ -310,8 +296,7 @@ move_request(struct list *l, enum action a)
 	}
 }
 
-enum action
-list_request(struct view *v, enum action a, const struct view_ctx *ctx)
+enum action list_request(struct view *v, enum action a, const struct view_ctx *ctx)
 {
 	struct list *l = (struct list *)v;
 	(void)ctx;

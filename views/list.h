@@ -13,10 +13,10 @@
 
 struct column {
 	const char *title;
-	const char *sort;  /* JSON name; NULL: cannot be sorted by */
-	int gap, width;    /* blanks before it, columns */
-	int min, max;      /* may shrink to, may grow to; 0: as width */
-	int leave;         /* 1 leaves first as it narrows; 0 never */
+	const char *sort; /* JSON name; NULL: cannot be sorted by */
+	int gap, width;   /* blanks before it, columns */
+	int min, max;     /* may shrink to, may grow to; 0: as width */
+	int leave;        /* 1 leaves first as it narrows; 0 never */
 	bool right, is_name;
 };
 
@@ -36,8 +36,10 @@ struct list_ops {
 	bool can_mark;
 	void (*id)(const struct clv_rows *rows, size_t i, char *out, size_t size);
 	enum sign (*sign)(const struct clv_rows *rows, size_t i);
-	void (*cell)(const struct list *l, size_t i, int col, const struct view_ctx *ctx, char *out, size_t size, unsigned *ink);
-	int (*width)(const struct list *l, int col, int total, const struct view_ctx *ctx); /* NULL: as in cols */
+	void (*cell)(const struct list *l, size_t i, int col, const struct view_ctx *ctx, char *out,
+	             size_t size, unsigned *ink);
+	int (*width)(const struct list *l, int col, int total,
+	             const struct view_ctx *ctx); /* NULL: as in cols */
 	/* Lines for the selected row under the list; NULL: none. */
 	int (*panel_rows)(const struct list *l, const struct canvas *c);
 	void (*panel)(const struct list *l, size_t i, struct canvas *c, const struct view_ctx *ctx);
@@ -50,25 +52,25 @@ struct list {
 	struct clv_rows rows;
 	uint64_t top, cur;
 	char cur_id[VIEW_ID_MAX];
-	bool touched;             /* the cursor was moved: it follows its row */
+	bool touched; /* the cursor was moved: it follows its row */
 	bool anchor_tried, anchored;
-	uint64_t news;            /* rows that came above */
+	uint64_t news; /* rows that came above */
 	char filter[VIEW_FILTER_MAX];
-	char *sent_filter;        /* what the server is asked, with is:marked replaced */
+	char *sent_filter; /* what the server is asked, with is:marked replaced */
 	const char *sort;
 	bool desc;
-	int col;                  /* h l */
+	int col; /* h l */
 	bool col_chosen;
 	struct marks marks, undo;
-	int64_t range_from;       /* v: -1 none */
-	size_t hidden;            /* marked rows that the filter hides */
+	int64_t range_from; /* v: -1 none */
+	size_t hidden;      /* marked rows that the filter hides */
 	bool hidden_known;
-	int page;                 /* rows in sight */
-	int cols_total;           /* columns of the screen at the last drawing */
+	int page;       /* rows in sight */
+	int cols_total; /* columns of the screen at the last drawing */
 	uint64_t from;
 	uint32_t limit;
-	bool expanded;            /* one row fills the screen */
-	int skip;                 /* lines scrolled in it */
+	bool expanded; /* one row fills the screen */
+	int skip;      /* lines scrolled in it */
 };
 
 /* In place; l lies at the beginning of the view's own struct. */

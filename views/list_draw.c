@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLS_MAX 12
+#define COLS_MAX  12
 #define FIRST_COL 3 /* mark, sign, blank */
 
 struct layout {
@@ -15,8 +15,7 @@ struct layout {
 	int x[COLS_MAX], width[COLS_MAX];
 };
 
-static int
-total_width(const struct list *l, const struct layout *lay)
+static int total_width(const struct list *l, const struct layout *lay)
 {
 	int sum = FIRST_COL;
 	for (int i = 0; i < l->lo->n_cols; i++)
@@ -25,8 +24,7 @@ total_width(const struct list *l, const struct layout *lay)
 }
 
 /* The column that leaves next: the lowest number that is still there. */
-static bool
-drop_one(const struct list *l, struct layout *lay)
+static bool drop_one(const struct list *l, struct layout *lay)
 {
 	int best = -1;
 	for (int i = 0; i < l->lo->n_cols; i++) {
@@ -40,8 +38,7 @@ drop_one(const struct list *l, struct layout *lay)
 }
 
 /* Columns may shrink to their least width before one has to leave, and grow with what is left. */
-static void
-lay_out(const struct list *l, int cols, const struct view_ctx *ctx, struct layout *lay)
+static void lay_out(const struct list *l, int cols, const struct view_ctx *ctx, struct layout *lay)
 {
 	const struct list_ops *lo = l->lo;
 	*lay = (struct layout){0};
@@ -73,8 +70,8 @@ lay_out(const struct list *l, int cols, const struct view_ctx *ctx, struct layou
 	}
 }
 
-static void
-draw_header(const struct list *l, struct canvas *c, const struct layout *lay, const struct view_ctx *ctx)
+static void draw_header(const struct list *l, struct canvas *c, const struct layout *lay,
+                        const struct view_ctx *ctx)
 {
 	char title[64];
 	for (int i = 0; i < l->lo->n_cols; i++) {
@@ -92,8 +89,8 @@ draw_header(const struct list *l, struct canvas *c, const struct layout *lay, co
 	}
 }
 
-static void
-draw_row(const struct list *l, size_t i, int y, struct canvas *c, const struct layout *lay, const struct view_ctx *ctx)
+static void draw_row(const struct list *l, size_t i, int y, struct canvas *c, const struct layout *lay,
+                     const struct view_ctx *ctx)
 {
 	char text[1024], id[VIEW_ID_MAX];
 	bool selected = l->rows.offset + i == l->cur;
@@ -125,8 +122,7 @@ draw_row(const struct list *l, size_t i, int y, struct canvas *c, const struct l
 		draw_cursor(c, y, FIRST_COL);
 }
 
-static void
-draw_empty(const struct list *l, struct canvas *c, const struct view_ctx *ctx)
+static void draw_empty(const struct list *l, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct pager p = {.c = c, .line = 2, .indent = 1};
 	char total[FMT_MAX];
@@ -136,16 +132,16 @@ draw_empty(const struct list *l, struct canvas *c, const struct view_ctx *ctx)
 	}
 	if (l->filter[0] != '\0') { /* message 18 */
 		char s[VIEW_FILTER_MAX + 160];
-		snprintf(s, sizeof(s), "No %s matches %s. %s without the filter: Esc", l->lo->kind == CLV_LIST_AGENTS ? "agent" : "row",
-		         l->filter, fmt_count(total, l->rows.total));
+		snprintf(s, sizeof(s), "No %s matches %s. %s without the filter: Esc",
+		         l->lo->kind == CLV_LIST_AGENTS ? "agent" : "row", l->filter,
+		         fmt_count(total, l->rows.total));
 		pager_wrap(&p, 1, INK_PLAIN, s);
 		return;
 	}
 	l->lo->empty(l, c, ctx);
 }
 
-void
-list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
+void list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct list *l = (struct list *)v;
 	struct layout lay;
@@ -163,8 +159,9 @@ list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 		if (l->top + (uint64_t)page > l->rows.matched)
 			l->top = l->rows.matched > (uint64_t)page ? l->rows.matched - (uint64_t)page : 0;
 	}
-	if (v->have && l->rows.n > 0 && (l->top < l->rows.offset || (l->top + (uint64_t)page > l->rows.offset + l->rows.n &&
-	                                                             l->rows.offset + l->rows.n < l->rows.matched)))
+	if (v->have && l->rows.n > 0 &&
+	    (l->top < l->rows.offset || (l->top + (uint64_t)page > l->rows.offset + l->rows.n &&
+	                                 l->rows.offset + l->rows.n < l->rows.matched)))
 		v->ask = true;
 	if (l->rows.matched == 0) {
 		draw_empty(l, c, ctx);
@@ -186,13 +183,13 @@ list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	}
 }
 
-void
-list_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
+void list_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
 {
 	const struct list *l = (const struct list *)v;
 	char a[FMT_MAX], b[FMT_MAX], news[FMT_MAX] = "", marked[FMT_MAX] = "";
 	(void)ctx;
-	snprintf(st->left, sizeof(st->left), "%s%s%s", l->lo->title, l->filter[0] != '\0' ? "   /" : "", l->filter);
+	snprintf(st->left, sizeof(st->left), "%s%s%s", l->lo->title, l->filter[0] != '\0' ? "   /" : "",
+	         l->filter);
 	if (!v->have)
 		return;
 	if (l->marks.n > 0 && l->hidden_known && l->hidden > 0)
@@ -202,7 +199,9 @@ list_status(const struct view *v, struct view_status *st, const struct view_ctx 
 	if (l->news > 0)
 		snprintf(news, sizeof(news), "   %s new", fmt_count(a, l->news));
 	if (l->filter[0] != '\0')
-		snprintf(st->middle, sizeof(st->middle), "%s of %s%s%s", fmt_count(a, l->rows.matched), fmt_count(b, l->rows.total), marked, news);
+		snprintf(st->middle, sizeof(st->middle), "%s of %s%s%s", fmt_count(a, l->rows.matched),
+		         fmt_count(b, l->rows.total), marked, news);
 	else
-		snprintf(st->middle, sizeof(st->middle), "%s%s%s", fmt_count(a, l->rows.matched), marked, news);
+		snprintf(st->middle, sizeof(st->middle), "%s%s%s", fmt_count(a, l->rows.matched), marked,
+		         news);
 }

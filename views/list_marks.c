@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-bool
-marks_have(const struct marks *m, const char *id)
+bool marks_have(const struct marks *m, const char *id)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		if (strcmp(m->ids[i], id) == 0)
@@ -17,8 +16,7 @@ marks_have(const struct marks *m, const char *id)
 	return false;
 }
 
-static void
-marks_free(struct marks *m)
+static void marks_free(struct marks *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		clv_free(m->ids[i]);
@@ -26,23 +24,20 @@ marks_free(struct marks *m)
 	*m = (struct marks){0};
 }
 
-static void
-add(struct marks *m, const char *id)
+static void add(struct marks *m, const char *id)
 {
 	m->ids = clv_realloc(m->ids, m->n + 1, sizeof(*m->ids));
 	m->ids[m->n++] = clv_strdup(id);
 }
 
-static void
-keep_undo(struct list *l)
+static void keep_undo(struct list *l)
 {
 	marks_free(&l->undo);
 	for (size_t i = 0; i < l->marks.n; i++)
 		add(&l->undo, l->marks.ids[i]);
 }
 
-static void
-toggle(struct list *l, const char *id)
+static void toggle(struct list *l, const char *id)
 {
 	for (size_t i = 0; i < l->marks.n; i++) {
 		if (strcmp(l->marks.ids[i], id) == 0) {
@@ -55,24 +50,21 @@ toggle(struct list *l, const char *id)
 		add(&l->marks, id);
 }
 
-void
-list_mark_toggle(struct list *l, const char *id)
+void list_mark_toggle(struct list *l, const char *id)
 {
 	keep_undo(l);
 	toggle(l, id);
 	list_count_hidden(l);
 }
 
-void
-list_marks_clear(struct list *l)
+void list_marks_clear(struct list *l)
 {
 	marks_free(&l->marks);
 	l->hidden = 0;
 	l->hidden_known = true;
 }
 
-bool
-list_mark_rows(struct list *l, const struct clv_rows *rows)
+bool list_mark_rows(struct list *l, const struct clv_rows *rows)
 {
 	char id[VIEW_ID_MAX];
 	if (l->marks.n + rows->n > 2 * LIST_MARKS_MAX)
@@ -87,8 +79,7 @@ list_mark_rows(struct list *l, const struct clv_rows *rows)
 	return true;
 }
 
-void
-list_marks_undo(struct list *l)
+void list_marks_undo(struct list *l)
 {
 	struct marks was = l->marks;
 	l->marks = l->undo;
@@ -97,8 +88,7 @@ list_marks_undo(struct list *l)
 }
 
 /* From where v was pressed to the cursor, as far as the rows are loaded. */
-void
-list_mark_range(struct list *l)
+void list_mark_range(struct list *l)
 {
 	char id[VIEW_ID_MAX];
 	if (l->range_from < 0) {
@@ -123,8 +113,7 @@ list_mark_range(struct list *l)
 	list_count_hidden(l);
 }
 
-void
-list_marks_invert(struct list *l)
+void list_marks_invert(struct list *l)
 {
 	char id[VIEW_ID_MAX];
 	keep_undo(l);
@@ -135,8 +124,7 @@ list_marks_invert(struct list *l)
 	list_count_hidden(l);
 }
 
-void
-list_count_hidden(struct list *l)
+void list_count_hidden(struct list *l)
 {
 	char id[VIEW_ID_MAX];
 	size_t seen = 0;

@@ -23,15 +23,13 @@ struct overview {
 	int n_items, sel, skip, n_needs;
 };
 
-static void
-overview_want(struct view *v, struct want *w)
+static void overview_want(struct view *v, struct want *w)
 {
 	(void)v;
 	*w = (struct want){.kind = WANT_OVERVIEW};
 }
 
-static void
-overview_take(struct view *v, struct clv_reply *r)
+static void overview_take(struct view *v, struct clv_reply *r)
 {
 	struct overview *s = (struct overview *)v;
 	if (r->kind != CLV_REPLY_OVERVIEW || r->overview == NULL)
@@ -44,8 +42,7 @@ overview_take(struct view *v, struct clv_reply *r)
 
 /* --- lines --- */
 
-static void
-add_item(struct overview *s, int line, const char *go)
+static void add_item(struct overview *s, int line, const char *go)
 {
 	if (s->n_items >= ITEMS_MAX)
 		return;
@@ -54,17 +51,16 @@ add_item(struct overview *s, int line, const char *go)
 	s->n_items++;
 }
 
-static bool
-is_selected(const struct overview *s)
+static bool is_selected(const struct overview *s)
 {
 	return s->n_items - 1 == s->sel;
 }
 
-static void
-draw_needs(struct overview *s, struct pager *p)
+static void draw_needs(struct overview *s, struct pager *p)
 {
-	static const enum sign signs[CLV_LEVEL_MAX] = {
-	    [CLV_LEVEL_INFORMATION] = SIGN_MOVING, [CLV_LEVEL_WARNING] = SIGN_LOOK, [CLV_LEVEL_ERROR] = SIGN_BAD};
+	static const enum sign signs[CLV_LEVEL_MAX] = {[CLV_LEVEL_INFORMATION] = SIGN_MOVING,
+	                                               [CLV_LEVEL_WARNING] = SIGN_LOOK,
+	                                               [CLV_LEVEL_ERROR] = SIGN_BAD};
 	for (size_t i = 0; i < s->o->n_needs; i++) {
 		const struct clv_need_fact *n = &s->o->needs[i];
 		int y = p->line - p->skip, go = str_cells(n->go), room = p->c->cols - 4;
@@ -91,8 +87,8 @@ struct slots {
 	int x, n;
 };
 
-static struct slots
-begin_line(struct overview *s, struct pager *p, const char *label, uint64_t count, const char *go)
+static struct slots begin_line(struct overview *s, struct pager *p, const char *label, uint64_t count,
+                               const char *go)
 {
 	char num[FMT_MAX];
 	int y = p->line - p->skip;
@@ -107,8 +103,7 @@ begin_line(struct overview *s, struct pager *p, const char *label, uint64_t coun
 	return (struct slots){.s = s, .p = p, .x = 19};
 }
 
-static void
-add_slot(struct slots *l, enum sign sign, uint64_t n, const char *word, const char *go)
+static void add_slot(struct slots *l, enum sign sign, uint64_t n, const char *word, const char *go)
 {
 	static const int at[] = {19, 39, 56, 68};
 	char num[FMT_MAX], s[FMT_MAX * 2];
@@ -131,8 +126,7 @@ add_slot(struct slots *l, enum sign sign, uint64_t n, const char *word, const ch
 	l->n++;
 }
 
-static void
-draw_counts(struct overview *s, struct pager *p)
+static void draw_counts(struct overview *s, struct pager *p)
 {
 	const struct clv_overview_fact *o = s->o;
 	struct slots l = begin_line(s, p, "Agents", o->agents, "agents");
@@ -145,7 +139,8 @@ draw_counts(struct overview *s, struct pager *p)
 	l = begin_line(s, p, "Keys", o->keys, "agents !state:none");
 	add_slot(&l, SIGN_GOOD, o->confirmed, "confirmed", "agents state:confirmed");
 	if (o->on_the_way > 0)
-		add_slot(&l, SIGN_MOVING, o->on_the_way, "on their way", "agents !state:confirmed !state:refused");
+		add_slot(&l, SIGN_MOVING, o->on_the_way, "on their way",
+		         "agents !state:confirmed !state:refused");
 	if (o->late > 0)
 		add_slot(&l, SIGN_LOOK, o->late, "late", "agents expires<7d");
 	if (o->refused > 0)
@@ -153,8 +148,7 @@ draw_counts(struct overview *s, struct pager *p)
 	p->line++;
 }
 
-static void
-draw_bars(const struct clv_overview_fact *o, struct pager *p)
+static void draw_bars(const struct clv_overview_fact *o, struct pager *p)
 {
 	static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 	uint32_t peak = 1;
@@ -166,12 +160,12 @@ draw_bars(const struct clv_overview_fact *o, struct pager *p)
 	p->line++;
 }
 
-static void
-draw_ends(struct overview *s, struct pager *p)
+static void draw_ends(struct overview *s, struct pager *p)
 {
 	static const struct {
 		const char *label, *go;
-	} spans[] = {{"7 d", "agents expires<7d"}, {"30 d", "agents expires<30d"}, {"90 d", "agents expires<90d"}};
+	} spans[] = {
+	    {"7 d", "agents expires<7d"}, {"30 d", "agents expires<30d"}, {"90 d", "agents expires<90d"}};
 	const struct clv_overview_fact *o = s->o;
 	uint32_t counts[] = {o->ends_7d, o->ends_30d, o->ends_90d}, peak = 0;
 	size_t peak_at = 0;
@@ -182,7 +176,9 @@ draw_ends(struct overview *s, struct pager *p)
 		unsigned more = is_selected(s) ? INK_REVERSE : 0;
 		if (more != 0)
 			draw_cursor(p->c, p->line - p->skip, x);
-		x = draw_fmt(p->c, p->line - p->skip, x, p->c->cols - x, more, "%s %s", spans[i].label, fmt_count(num, counts[i])) + 3;
+		x = draw_fmt(p->c, p->line - p->skip, x, p->c->cols - x, more, "%s %s", spans[i].label,
+		             fmt_count(num, counts[i])) +
+		    3;
 	}
 	snprintf(text, sizeof(text), "of %s", fmt_count(num, o->ends_total));
 	x = draw_str(p->c, p->line - p->skip, x, p->c->cols - x, INK_PLAIN, text) + 5;
@@ -206,8 +202,7 @@ draw_ends(struct overview *s, struct pager *p)
 		draw_bars(o, p);
 }
 
-static void
-draw_sentence(const struct clv_overview_fact *o, struct pager *p)
+static void draw_sentence(const struct clv_overview_fact *o, struct pager *p)
 {
 	unsigned person = 0, wait = 0;
 	char s[512], a[FMT_MAX], b[FMT_MAX], t[FMT_MAX];
@@ -224,7 +219,8 @@ draw_sentence(const struct clv_overview_fact *o, struct pager *p)
 	else if (person == 0)
 		snprintf(s, sizeof(s), "Nothing needs a person now, %u can wait.", wait);
 	else
-		snprintf(s, sizeof(s), "%u %s a person%s.", person, person == 1 ? "thing needs" : "things need", "");
+		snprintf(s, sizeof(s), "%u %s a person%s.", person,
+		         person == 1 ? "thing needs" : "things need", "");
 	size_t len = strlen(s);
 	if (person + wait == 0 && o->silent > 0)
 		snprintf(s + len, sizeof(s) - len, "%u silent.", o->silent);
@@ -233,8 +229,7 @@ draw_sentence(const struct clv_overview_fact *o, struct pager *p)
 	pager_wrap(p, 1, INK_BOLD, s);
 }
 
-static void
-draw_first_run(struct overview *s, struct pager *p)
+static void draw_first_run(struct overview *s, struct pager *p)
 {
 	const struct clv_overview_fact *o = s->o;
 	char hex[FMT_MAX], line[512];
@@ -245,24 +240,27 @@ draw_first_run(struct overview *s, struct pager *p)
 	snprintf(line, sizeof(line), "1 %.120s runs, node key %s …", o->server, hex);
 	pager_wrap(p, 3, INK_PLAIN, line);
 	pager_wrap(p, 3, INK_PLAIN, "2 On a host:   clavigerd check      what it will prove itself with");
-	snprintf(line, sizeof(line), "clavigerd enroll --role agent --server %.*s", (int)strcspn(o->listen, ":"), o->listen);
+	snprintf(line, sizeof(line), "clavigerd enroll --role agent --server %.*s",
+	         (int)strcspn(o->listen, ":"), o->listen);
 	pager_wrap(p, p->c->cols < 76 ? 5 : 18, INK_PLAIN, line);
 	add_item(s, p->line, "pending");
 	if (o->pending > 0)
 		draw_sign(p->c, p->line - p->skip, 1, SIGN_LOOK, 0);
-	pager_wrap(p, 3, is_selected(s) ? INK_REVERSE : INK_PLAIN, "3 Then here:   7, and A: type the digits that the host printed");
+	pager_wrap(p, 3, is_selected(s) ? INK_REVERSE : INK_PLAIN,
+	           "3 Then here:   7, and A: type the digits that the host printed");
 	if (o->turned_away > 0) {
 		add_item(s, p->line, "events id:20002");
 		draw_sign(p->c, p->line - p->skip, 1, SIGN_LOOK, 0);
-		int end = draw_fmt(p->c, p->line - p->skip, 3, p->c->cols - 4, is_selected(s) ? INK_REVERSE : 0,
-		                   "Turned away in 24 h: %u", o->turned_away);
-		draw_right(p->c, p->line - p->skip, end + 1, p->c->cols - end - 2, INK_ACCENT, ":events id:20002");
+		int end =
+		    draw_fmt(p->c, p->line - p->skip, 3, p->c->cols - 4, is_selected(s) ? INK_REVERSE : 0,
+		             "Turned away in 24 h: %u", o->turned_away);
+		draw_right(p->c, p->line - p->skip, end + 1, p->c->cols - end - 2, INK_ACCENT,
+		           ":events id:20002");
 		p->line++;
 	}
 }
 
-static void
-draw_all(struct overview *s, struct pager *p)
+static void draw_all(struct overview *s, struct pager *p)
 {
 	const struct clv_overview_fact *o = s->o;
 	s->n_items = 0;
@@ -280,8 +278,7 @@ draw_all(struct overview *s, struct pager *p)
 	draw_ends(s, p);
 }
 
-static void
-overview_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
+static void overview_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct overview *s = (struct overview *)v;
 	(void)ctx;
@@ -307,8 +304,7 @@ overview_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	draw_all(s, &p);
 }
 
-static enum action
-overview_request(struct view *v, enum action a, const struct view_ctx *ctx)
+static enum action overview_request(struct view *v, enum action a, const struct view_ctx *ctx)
 {
 	struct overview *s = (struct overview *)v;
 	(void)ctx;
@@ -343,16 +339,14 @@ overview_request(struct view *v, enum action a, const struct view_ctx *ctx)
 	}
 }
 
-static void
-overview_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
+static void overview_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
 {
 	(void)v;
 	(void)ctx;
 	snprintf(st->left, sizeof(st->left), "Overview");
 }
 
-static void
-overview_close(struct view *v)
+static void overview_close(struct view *v)
 {
 	struct overview *s = (struct overview *)v;
 	facts_overview_free(s->o);
@@ -360,18 +354,17 @@ overview_close(struct view *v)
 }
 
 static const struct view_ops ops = {
-	.name = "overview",
-	.where = W_OVERVIEW,
-	.want = overview_want,
-	.request = overview_request,
-	.take = overview_take,
-	.draw = overview_draw,
-	.status = overview_status,
-	.close = overview_close,
+    .name = "overview",
+    .where = W_OVERVIEW,
+    .want = overview_want,
+    .request = overview_request,
+    .take = overview_take,
+    .draw = overview_draw,
+    .status = overview_status,
+    .close = overview_close,
 };
 
-struct view *
-view_overview_open(void)
+struct view *view_overview_open(void)
 {
 	struct overview *s = clv_calloc(1, sizeof(*s));
 	s->v.ops = &ops;

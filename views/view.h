@@ -12,7 +12,7 @@
 #include "views/fmt.h"
 
 #define VIEW_FILTER_MAX 512
-#define VIEW_ID_MAX 300
+#define VIEW_ID_MAX     300
 
 enum fresh { FRESH_ASKING, FRESH_LIVE, FRESH_STALE };
 
@@ -23,10 +23,10 @@ struct view_ctx {
 	enum clv_role role;
 	bool read_only;
 	const char *group, *server, *principal, *channel; /* foreign; NULL before the server has said */
-	const char *label;  /* of the group: "production"; NULL */
-	const char *domain; /* ".ops.test": names may drop it; "" */
+	const char *label;                                /* of the group: "production"; NULL */
+	const char *domain;                               /* ".ops.test": names may drop it; "" */
 	enum fresh fresh;
-	int64_t since_ms;   /* STALE: since when */
+	int64_t since_ms;    /* STALE: since when */
 	unsigned where_from; /* help: the screen it is for */
 };
 
@@ -48,7 +48,7 @@ struct view_status {
 /* The object that an act would touch. */
 struct target {
 	char id[VIEW_ID_MAX];
-	const char *name;            /* borrowed, foreign */
+	const char *name; /* borrowed, foreign */
 	uint64_t pending_id, row_version;
 };
 
@@ -68,11 +68,11 @@ struct view_ops {
 
 struct view {
 	const struct view_ops *ops;
-	bool ask;           /* set by the view: what it wants has changed */
-	uint64_t req;       /* the console's: number of the request under way */
-	bool have;          /* something was taken */
+	bool ask;                  /* set by the view: what it wants has changed */
+	uint64_t req;              /* the console's: number of the request under way */
+	bool have;                 /* something was taken */
 	char go[VIEW_ID_MAX + 64]; /* a command without its colon */
-	char note[400];     /* something to say once; safe text is made when it is drawn */
+	char note[400];            /* something to say once; safe text is made when it is drawn */
 };
 
 struct view *view_overview_open(void);
@@ -86,12 +86,12 @@ void view_close(struct view *v); /* NULL is fine */
 /* frame.c: the lines that are the same everywhere, and the messages above the last one. */
 struct band {
 	int n_lines;
-	char lines[6][400];   /* may hold foreign text */
+	char lines[6][400]; /* may hold foreign text */
 	unsigned inks[6];
 	bool has_input;
-	char prompt[64];      /* before the input, on the last line of the band */
-	const char *input;    /* what was typed; NULL: none */
-	char keys[96];        /* right of the input: "Enter shows the list   Esc nothing happens" */
+	char prompt[64];   /* before the input, on the last line of the band */
+	const char *input; /* what was typed; NULL: none */
+	char keys[96];     /* right of the input: "Enter shows the list   Esc nothing happens" */
 };
 void frame_draw(struct canvas *c, const struct view *v, const struct view_ctx *ctx);
 void frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx);

@@ -11,34 +11,34 @@
 #include <string.h>
 #include <sys/un.h>
 
-static clv_rc
-parse_unix(struct clv_session *s, const char *path, struct clv_err *err)
+static clv_rc parse_unix(struct clv_session *s, const char *path, struct clv_err *err)
 {
 	struct sockaddr_un sa;
 	if (path[0] != '/')
 		return err_set(err, CLV_E_USAGE, "unix: needs an absolute path after it");
 	if (strlen(path) >= sizeof(sa.sun_path))
-		return err_set(err, CLV_E_USAGE, "the socket's path is longer than %zu bytes", sizeof(sa.sun_path) - 1);
+		return err_set(err, CLV_E_USAGE, "the socket's path is longer than %zu bytes",
+		               sizeof(sa.sun_path) - 1);
 	s->path = clv_strdup(path);
 	return CLV_OK;
 }
 
-static bool
-port_ok(const char *port)
+static bool port_ok(const char *port)
 {
 	size_t len = strlen(port);
-	return len > 0 && len <= 5 && strspn(port, "0123456789") == len && strtoul(port, NULL, 10) - 1 < 65535;
+	return len > 0 && len <= 5 && strspn(port, "0123456789") == len &&
+	       strtoul(port, NULL, 10) - 1 < 65535;
 }
 
-clv_rc
-session_parse_address(struct clv_session *s, const char *server, struct clv_err *err)
+clv_rc session_parse_address(struct clv_session *s, const char *server, struct clv_err *err)
 {
 	char name[254];
 	struct in6_addr any;
 	if (strncmp(server, "unix:", 5) == 0)
 		return parse_unix(s, server + 5, err);
 	if (strstr(server, "://") != NULL)
-		return err_set(err, CLV_E_USAGE, "this server address is not understood yet: use unix:PATH or host[:port]");
+		return err_set(err, CLV_E_USAGE,
+		               "this server address is not understood yet: use unix:PATH or host[:port]");
 	const char *colon = strchr(server, ':');
 	size_t len = colon != NULL ? (size_t)(colon - server) : strlen(server);
 	if (len == 0 || len >= sizeof(name))
@@ -47,7 +47,8 @@ session_parse_address(struct clv_session *s, const char *server, struct clv_err 
 		name[i] = (char)tolower((unsigned char)server[i]);
 	name[len] = '\0';
 	if (inet_pton(AF_INET, name, &any) == 1 || strchr(server, '[') != NULL)
-		return err_set(err, CLV_E_USAGE, "name the server, not its address: a name is what it proves");
+		return err_set(err, CLV_E_USAGE,
+		               "name the server, not its address: a name is what it proves");
 	if (verify_node_name(slice_str(name), err) != CLV_OK)
 		return err_wrap(err, "server name");
 	if (colon != NULL && !port_ok(colon + 1))

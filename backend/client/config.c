@@ -15,16 +15,17 @@
 #define CLIENT_CONF_MAX (64u * 1024u)
 
 static const struct conf_option options[] = {
-	{"console", "server", CONF_STRING, 1, 300, NULL, NULL, false, "server: unix:PATH or host[:port]"},
-	{"console", "ca", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of the authority that the servers' certificates come from"},
-	{"console", "cert", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of the operator's certificate"},
-	{"console", "key", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of its private key"},
-	{"console", "label", CONF_STRING, 1, 40, NULL, NULL, false, "a word for this group, shown on line 1 and in every question"},
-	{0},
+    {"console", "server", CONF_STRING, 1, 300, NULL, NULL, false, "server: unix:PATH or host[:port]"},
+    {"console", "ca", CONF_PATH, 0, 0, NULL, NULL, false,
+     "PEM file of the authority that the servers' certificates come from"},
+    {"console", "cert", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of the operator's certificate"},
+    {"console", "key", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of its private key"},
+    {"console", "label", CONF_STRING, 1, 40, NULL, NULL, false,
+     "a word for this group, shown on line 1 and in every question"},
+    {0},
 };
 
-static char *
-folder_path(const char *file)
+static char *folder_path(const char *file)
 {
 	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	if (xdg != NULL && xdg[0] == '/')
@@ -34,8 +35,7 @@ folder_path(const char *file)
 	return NULL;
 }
 
-clv_rc
-clv_client_config_load(const char *path, struct clv_client_config *out, struct clv_err *err)
+clv_rc clv_client_config_load(const char *path, struct clv_client_config *out, struct clv_err *err)
 {
 	clv_rc rc = CLV_FAILED;
 	struct conf *conf = NULL;
@@ -49,7 +49,8 @@ clv_client_config_load(const char *path, struct clv_client_config *out, struct c
 		rc = CLV_OK;
 		goto out;
 	}
-	if (file_read(from, &b, &why) != CLV_OK || conf_parse(from, buf_slice(&b), options, &conf, &why) != CLV_OK) {
+	if (file_read(from, &b, &why) != CLV_OK ||
+	    conf_parse(from, buf_slice(&b), options, &conf, &why) != CLV_OK) {
 		if (err != NULL)
 			*err = why;
 		goto out;
@@ -67,8 +68,7 @@ out:
 	return rc;
 }
 
-void
-clv_client_config_release(struct clv_client_config *c)
+void clv_client_config_release(struct clv_client_config *c)
 {
 	clv_free(c->server);
 	clv_free(c->ca);
@@ -78,21 +78,20 @@ clv_client_config_release(struct clv_client_config *c)
 	*c = (struct clv_client_config){0};
 }
 
-clv_rc
-clv_client_pem_read(const char *path, bool is_private, struct clv_buf *out, struct clv_err *err)
+clv_rc clv_client_pem_read(const char *path, bool is_private, struct clv_buf *out, struct clv_err *err)
 {
 	return is_private ? file_read_private(path, out, err) : file_read(path, out, err);
 }
 
-static char *
-find_line(struct clv_slice s, const char *server)
+static char *find_line(struct clv_slice s, const char *server)
 {
 	size_t name = strlen(server);
 	while (s.len > 0) {
 		const uint8_t *end = memchr(s.ptr, '\n', s.len);
 		size_t len = end != NULL ? (size_t)(end - s.ptr) : s.len;
 		const char *line = (const char *)s.ptr;
-		if (len == name + 1 + 64 && slice_eq(slice_of(line, name), slice_of(server, name)) && line[name] == ' ') {
+		if (len == name + 1 + 64 && slice_eq(slice_of(line, name), slice_of(server, name)) &&
+		    line[name] == ' ') {
 			char *out = clv_calloc(65, 1);
 			memcpy(out, line + name + 1, 64);
 			return out;
@@ -103,8 +102,7 @@ find_line(struct clv_slice s, const char *server)
 	return NULL;
 }
 
-char *
-clv_known_group_get(const char *server, struct clv_err *err)
+char *clv_known_group_get(const char *server, struct clv_err *err)
 {
 	char *path = folder_path("known_groups"), *found = NULL;
 	struct clv_buf b;
@@ -117,22 +115,27 @@ clv_known_group_get(const char *server, struct clv_err *err)
 	return found;
 }
 
-clv_rc
-clv_known_group_put(const char *server, const char *fingerprint, struct clv_err *err)
+clv_rc clv_known_group_put(const char *server, const char *fingerprint, struct clv_err *err)
 {
 	clv_rc rc = CLV_FAILED;
 	char *folder = folder_path(""), *path = folder_path("known_groups"), *old = NULL;
 	struct clv_buf b;
 	buf_init(&b, 1u << 20);
 	if (path == NULL) {
-		err_set(err, CLV_E_CONFIG, "neither HOME nor XDG_CONFIG_HOME is set: the group cannot be remembered");
+		err_set(err, CLV_E_CONFIG,
+		        "neither HOME nor XDG_CONFIG_HOME is set: the group cannot be remembered");
 		goto out;
 	}
-	if (file_mkdirs(folder, 0700, err) != CLV_OK || (file_exists(path) && file_read(path, &b, err) != CLV_OK))
+	if (file_mkdirs(folder, 0700, err) != CLV_OK ||
+	    (file_exists(path) && file_read(path, &b, err) != CLV_OK))
 		goto out;
 	old = find_line(buf_slice(&b), server);
 	if (old != NULL) {
-		rc = strcmp(old, fingerprint) == 0 ? CLV_OK : err_set(err, CLV_E_EXISTS, "%s: another group is pinned for %s; remove that line yourself", path, server);
+		rc = strcmp(old, fingerprint) == 0
+		         ? CLV_OK
+		         : err_set(err, CLV_E_EXISTS,
+		                   "%s: another group is pinned for %s; remove that line yourself", path,
+		                   server);
 		goto out;
 	}
 	if (buf_printf(&b, err, "%s %s\n", server, fingerprint) != CLV_OK)

@@ -12,28 +12,24 @@
 #include <string.h>
 
 /* An empty string on the wire is an absent one. */
-static char *
-dup_or_null(const char *s)
+static char *dup_or_null(const char *s)
 {
 	return (s == NULL || s[0] == '\0') ? NULL : clv_strdup(s);
 }
 
-static char *
-dup_or_empty(const char *s)
+static char *dup_or_empty(const char *s)
 {
 	return clv_strdup(s != NULL ? s : "");
 }
 
 /* A number outside its list (a newer server's) becomes the list's first word. */
-static int
-within(uint32_t v, int max)
+static int within(uint32_t v, int max)
 {
 	return v < (uint32_t)max ? (int)v : 0;
 }
 
 /* Exactly len bytes, or zeroes and false. */
-static bool
-take_bytes(const ProtobufCBinaryData *b, uint8_t *out, size_t len)
+static bool take_bytes(const ProtobufCBinaryData *b, uint8_t *out, size_t len)
 {
 	memset(out, 0, len);
 	if (b->len != len)
@@ -42,8 +38,7 @@ take_bytes(const ProtobufCBinaryData *b, uint8_t *out, size_t len)
 	return true;
 }
 
-static void
-take_key(struct clv_key_fact *k, const Clv__Key *m)
+static void take_key(struct clv_key_fact *k, const Clv__Key *m)
 {
 	k->generation = m->generation;
 	k->ordinal = m->ordinal;
@@ -66,8 +61,7 @@ take_key(struct clv_key_fact *k, const Clv__Key *m)
 	k->pem = dup_or_null(m->pem);
 }
 
-static void
-take_agent(struct clv_agent_fact *a, const Clv__Agent *m)
+static void take_agent(struct clv_agent_fact *a, const Clv__Agent *m)
 {
 	a->name = dup_or_empty(m->name);
 	a->approval = (enum clv_approval)within(m->approval, CLV_APPROVAL_MAX);
@@ -86,8 +80,7 @@ take_agent(struct clv_agent_fact *a, const Clv__Agent *m)
 	a->row_version = m->row_version;
 }
 
-static void
-take_event(struct clv_event_fact *e, const Clv__Event *m)
+static void take_event(struct clv_event_fact *e, const Clv__Event *m)
 {
 	e->seq = m->seq;
 	e->time = m->time;
@@ -99,8 +92,7 @@ take_event(struct clv_event_fact *e, const Clv__Event *m)
 	e->text = dup_or_empty(m->text);
 }
 
-static void
-take_pending(struct clv_pending_fact *p, const Clv__Pending *m)
+static void take_pending(struct clv_pending_fact *p, const Clv__Pending *m)
 {
 	p->id = m->id;
 	p->name = dup_or_empty(m->name);
@@ -121,8 +113,7 @@ take_pending(struct clv_pending_fact *p, const Clv__Pending *m)
 	p->vouched = m->vouched;
 }
 
-static void
-take_audit(struct clv_audit_fact *a, const Clv__Audit *m)
+static void take_audit(struct clv_audit_fact *a, const Clv__Audit *m)
 {
 	a->seq = m->seq;
 	a->time = m->time;
@@ -135,8 +126,7 @@ take_audit(struct clv_audit_fact *a, const Clv__Audit *m)
 	take_bytes(&m->hash, a->hash, sizeof(a->hash));
 }
 
-static void
-take_role(struct clv_role_fact *r, const Clv__Role *m)
+static void take_role(struct clv_role_fact *r, const Clv__Role *m)
 {
 	r->principal = dup_or_empty(m->principal);
 	r->role = (enum clv_role)within(m->role, CLV_ROLE_MAX);
@@ -144,8 +134,7 @@ take_role(struct clv_role_fact *r, const Clv__Role *m)
 	r->by = dup_or_null(m->by);
 }
 
-static void
-take_request(struct clv_request_fact *r, const Clv__RequestRow *m)
+static void take_request(struct clv_request_fact *r, const Clv__RequestRow *m)
 {
 	r->name = dup_or_empty(m->name);
 	r->role = (enum clv_role)within(m->role, CLV_ROLE_MAX);
@@ -157,28 +146,32 @@ take_request(struct clv_request_fact *r, const Clv__RequestRow *m)
 
 typedef void take_fn(struct clv_reply *r, const ProtobufCMessage *m);
 
-#define LIST_TAKER(fn, Msg, list_id, member, type, one)                                                   \
-	static void fn(struct clv_reply *r, const ProtobufCMessage *base)                                 \
-	{                                                                                                 \
-		const Msg *m = (const Msg *)base;                                                         \
-		r->kind = CLV_REPLY_LIST;                                                                 \
-		r->req = m->req;                                                                          \
-		r->time = m->time;                                                                        \
-		r->rows = (struct clv_rows){.list = (list_id), .total = m->total, .matched = m->matched,  \
-		                            .offset = m->offset, .time = m->time, .n = m->n_rows};        \
-		r->rows.u.member = clv_calloc(m->n_rows + 1, sizeof(type));                               \
-		for (size_t i = 0; i < m->n_rows; i++)                                                    \
-			one(&r->rows.u.member[i], m->rows[i]);                                            \
+#define LIST_TAKER(fn, Msg, list_id, member, type, one)                     \
+	static void fn(struct clv_reply *r, const ProtobufCMessage *base)   \
+	{                                                                   \
+		const Msg *m = (const Msg *)base;                           \
+		r->kind = CLV_REPLY_LIST;                                   \
+		r->req = m->req;                                            \
+		r->time = m->time;                                          \
+		r->rows = (struct clv_rows){.list = (list_id),              \
+		                            .total = m->total,              \
+		                            .matched = m->matched,          \
+		                            .offset = m->offset,            \
+		                            .time = m->time,                \
+		                            .n = m->n_rows};                \
+		r->rows.u.member = clv_calloc(m->n_rows + 1, sizeof(type)); \
+		for (size_t i = 0; i < m->n_rows; i++)                      \
+			one(&r->rows.u.member[i], m->rows[i]);              \
 	}
 LIST_TAKER(take_agents, Clv__AgentList, CLV_LIST_AGENTS, agents, struct clv_agent_fact, take_agent)
 LIST_TAKER(take_events, Clv__EventList, CLV_LIST_EVENTS, events, struct clv_event_fact, take_event)
 LIST_TAKER(take_pendings, Clv__PendingList, CLV_LIST_PENDING, pending, struct clv_pending_fact, take_pending)
 LIST_TAKER(take_audits, Clv__AuditList, CLV_LIST_AUDIT, audit, struct clv_audit_fact, take_audit)
 LIST_TAKER(take_roles, Clv__RoleList, CLV_LIST_ROLES, roles, struct clv_role_fact, take_role)
-LIST_TAKER(take_requests, Clv__RequestList, CLV_LIST_REQUESTS, requests, struct clv_request_fact, take_request)
+LIST_TAKER(take_requests, Clv__RequestList, CLV_LIST_REQUESTS, requests, struct clv_request_fact,
+           take_request)
 
-static void
-take_refused(struct clv_reply *r, const ProtobufCMessage *base)
+static void take_refused(struct clv_reply *r, const ProtobufCMessage *base)
 {
 	const Clv__Refused *m = (const Clv__Refused *)base;
 	r->kind = CLV_REPLY_REFUSED;
@@ -188,8 +181,7 @@ take_refused(struct clv_reply *r, const ProtobufCMessage *base)
 	r->audit_row = m->audit_row;
 }
 
-static void
-take_done(struct clv_reply *r, const ProtobufCMessage *base)
+static void take_done(struct clv_reply *r, const ProtobufCMessage *base)
 {
 	const Clv__Done *m = (const Clv__Done *)base;
 	r->kind = CLV_REPLY_DONE;
@@ -199,8 +191,7 @@ take_done(struct clv_reply *r, const ProtobufCMessage *base)
 	r->audit_row = m->audit_row;
 }
 
-static void
-take_whoami(struct clv_reply *r, const ProtobufCMessage *base)
+static void take_whoami(struct clv_reply *r, const ProtobufCMessage *base)
 {
 	const Clv__Whoami *m = (const Clv__Whoami *)base;
 	r->kind = CLV_REPLY_WHOAMI;
@@ -214,8 +205,7 @@ take_whoami(struct clv_reply *r, const ProtobufCMessage *base)
 	w->channel = dup_or_empty(m->channel);
 }
 
-static void
-take_overview_counts(struct clv_overview_fact *o, const Clv__Overview *m)
+static void take_overview_counts(struct clv_overview_fact *o, const Clv__Overview *m)
 {
 	o->agents = m->agents;
 	o->up = m->up;
@@ -236,8 +226,7 @@ take_overview_counts(struct clv_overview_fact *o, const Clv__Overview *m)
 	o->audit_checked = m->audit_checked;
 }
 
-static void
-take_overview(struct clv_reply *r, const ProtobufCMessage *base)
+static void take_overview(struct clv_reply *r, const ProtobufCMessage *base)
 {
 	const Clv__Overview *m = (const Clv__Overview *)base;
 	r->kind = CLV_REPLY_OVERVIEW;
@@ -262,8 +251,7 @@ take_overview(struct clv_reply *r, const ProtobufCMessage *base)
 	}
 }
 
-static void
-take_detail(struct clv_reply *r, const ProtobufCMessage *base)
+static void take_detail(struct clv_reply *r, const ProtobufCMessage *base)
 {
 	const Clv__AgentDetail *m = (const Clv__AgentDetail *)base;
 	r->kind = CLV_REPLY_AGENT;
@@ -277,10 +265,13 @@ take_detail(struct clv_reply *r, const ProtobufCMessage *base)
 	for (size_t i = 0; i < m->n_keys; i++)
 		take_key(&d->keys[i], m->keys[i]);
 	d->link_since = m->link_since;
-	d->fingerprint_agreed = take_bytes(&m->fingerprint, d->fingerprint, sizeof(d->fingerprint)) && m->fingerprint_agreed;
-	d->has_channel_cert = take_bytes(&m->channel_thumbprint, d->channel_thumbprint, sizeof(d->channel_thumbprint));
+	d->fingerprint_agreed =
+	    take_bytes(&m->fingerprint, d->fingerprint, sizeof(d->fingerprint)) && m->fingerprint_agreed;
+	d->has_channel_cert =
+	    take_bytes(&m->channel_thumbprint, d->channel_thumbprint, sizeof(d->channel_thumbprint));
 	d->channel_not_after = m->channel_not_after;
-	d->has_configured = take_bytes(&m->channel_configured, d->channel_configured, sizeof(d->channel_configured));
+	d->has_configured =
+	    take_bytes(&m->channel_configured, d->channel_configured, sizeof(d->channel_configured));
 	take_bytes(&m->node_key_id, d->node_key_id, sizeof(d->node_key_id));
 	d->pinned_at = m->pinned_at;
 	d->pinned_by = dup_or_null(m->pinned_by);
@@ -299,21 +290,20 @@ static const struct {
 	const ProtobufCMessageDescriptor *body;
 	take_fn *take;
 } replies[] = {
-	{REP_REFUSED, &clv__refused__descriptor, take_refused},
-	{REP_DONE, &clv__done__descriptor, take_done},
-	{REP_WHOAMI, &clv__whoami__descriptor, take_whoami},
-	{REP_OVERVIEW, &clv__overview__descriptor, take_overview},
-	{REP_AGENTS, &clv__agent_list__descriptor, take_agents},
-	{REP_AGENT, &clv__agent_detail__descriptor, take_detail},
-	{REP_EVENTS, &clv__event_list__descriptor, take_events},
-	{REP_PENDING, &clv__pending_list__descriptor, take_pendings},
-	{REP_AUDIT, &clv__audit_list__descriptor, take_audits},
-	{REP_ROLES, &clv__role_list__descriptor, take_roles},
-	{REP_REQUESTS, &clv__request_list__descriptor, take_requests},
+    {REP_REFUSED, &clv__refused__descriptor, take_refused},
+    {REP_DONE, &clv__done__descriptor, take_done},
+    {REP_WHOAMI, &clv__whoami__descriptor, take_whoami},
+    {REP_OVERVIEW, &clv__overview__descriptor, take_overview},
+    {REP_AGENTS, &clv__agent_list__descriptor, take_agents},
+    {REP_AGENT, &clv__agent_detail__descriptor, take_detail},
+    {REP_EVENTS, &clv__event_list__descriptor, take_events},
+    {REP_PENDING, &clv__pending_list__descriptor, take_pendings},
+    {REP_AUDIT, &clv__audit_list__descriptor, take_audits},
+    {REP_ROLES, &clv__role_list__descriptor, take_roles},
+    {REP_REQUESTS, &clv__request_list__descriptor, take_requests},
 };
 
-clv_rc
-decode_reply(uint16_t type, struct clv_slice body, struct clv_reply **out, struct clv_err *err)
+clv_rc decode_reply(uint16_t type, struct clv_slice body, struct clv_reply **out, struct clv_err *err)
 {
 	ProtobufCMessage *m = NULL;
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
@@ -330,8 +320,7 @@ decode_reply(uint16_t type, struct clv_slice body, struct clv_reply **out, struc
 	return err_set(err, CLV_E_PROTO, "the server sent a frame of unknown type 0x%x", type);
 }
 
-void
-clv_rows_release(struct clv_rows *rows)
+void clv_rows_release(struct clv_rows *rows)
 {
 	switch (rows->list) {
 	case CLV_LIST_AGENTS:
@@ -358,8 +347,7 @@ clv_rows_release(struct clv_rows *rows)
 	*rows = (struct clv_rows){0};
 }
 
-void
-clv_reply_free(struct clv_reply *r)
+void clv_reply_free(struct clv_reply *r)
 {
 	if (r == NULL)
 		return;

@@ -10,6 +10,7 @@
 
 /* Takes a frame apart: *out is owned by the caller. CLV_E_PROTO when the server breaks the
  * grammar. Frames that are no reply to a request (the server's proof) are refused here. */
-CLV_MUST clv_rc decode_reply(uint16_t type, struct clv_slice body, struct clv_reply **out, struct clv_err *err);
+CLV_MUST clv_rc decode_reply(uint16_t type, struct clv_slice body, struct clv_reply **out,
+                             struct clv_err *err);
 
 #endif

@@ -18,15 +18,14 @@ static const char *const level_words[] = {CLV_LEVEL_LIST(X)};
 #undef X
 
 /* A number from the wire may be outside its list: never index with it unchecked. */
-static const char *
-word_of(const char *const *words, size_t n, int v)
+static const char *word_of(const char *const *words, size_t n, int v)
 {
 	return (v >= 0 && (size_t)v < n) ? words[v] : "unknown";
 }
 
-#define WORD_FN(fn, type, words)                                                  \
-	const char *fn(type v)                                                    \
-	{                                                                         \
+#define WORD_FN(fn, type, words)                                                   \
+	const char *fn(type v)                                                     \
+	{                                                                          \
 		return word_of(words, sizeof(words) / sizeof((words)[0]), (int)v); \
 	}
 WORD_FN(clv_approval_word, enum clv_approval, approval_words)
@@ -37,8 +36,7 @@ WORD_FN(clv_role_word, enum clv_role, role_words)
 WORD_FN(clv_level_word, enum clv_level, level_words)
 
 /* "credential-manager" and "in_use" are the same words without a blank, for shells and filters. */
-static bool
-word_eq(const char *a, const char *b)
+static bool word_eq(const char *a, const char *b)
 {
 	for (; *a != '\0' && *b != '\0'; a++, b++) {
 		char x = (*a == '_' || *a == '-') ? ' ' : *a;
@@ -48,8 +46,7 @@ word_eq(const char *a, const char *b)
 	return *a == *b;
 }
 
-static bool
-word_find(const char *const *words, size_t n, const char *word, int *out)
+static bool word_find(const char *const *words, size_t n, const char *word, int *out)
 {
 	for (size_t i = 0; word != NULL && i < n; i++) {
 		if (word_eq(word, words[i])) {
@@ -60,8 +57,7 @@ word_find(const char *const *words, size_t n, const char *word, int *out)
 	return false;
 }
 
-bool
-clv_role_parse(const char *word, enum clv_role *out)
+bool clv_role_parse(const char *word, enum clv_role *out)
 {
 	int v = 0;
 	if (!word_find(role_words, CLV_ROLE_MAX, word, &v))
@@ -70,8 +66,7 @@ clv_role_parse(const char *word, enum clv_role *out)
 	return true;
 }
 
-bool
-clv_key_state_parse(const char *word, enum clv_key_state *out)
+bool clv_key_state_parse(const char *word, enum clv_key_state *out)
 {
 	int v = 0;
 	if (!word_find(key_state_words, CLV_KEY_STATE_MAX, word, &v))
@@ -80,8 +75,7 @@ clv_key_state_parse(const char *word, enum clv_key_state *out)
 	return true;
 }
 
-static void
-key_release(struct clv_key_fact *k)
+static void key_release(struct clv_key_fact *k)
 {
 	clv_free(k->reason);
 	clv_free(k->pem);
@@ -89,8 +83,7 @@ key_release(struct clv_key_fact *k)
 	k->pem = NULL;
 }
 
-void
-facts_agent_release(struct clv_agent_fact *f)
+void facts_agent_release(struct clv_agent_fact *f)
 {
 	if (f == NULL)
 		return;
@@ -103,8 +96,7 @@ facts_agent_release(struct clv_agent_fact *f)
 	*f = (struct clv_agent_fact){0};
 }
 
-void
-facts_agent_detail_free(struct clv_agent_detail *f)
+void facts_agent_detail_free(struct clv_agent_detail *f)
 {
 	if (f == NULL)
 		return;
@@ -117,16 +109,14 @@ facts_agent_detail_free(struct clv_agent_detail *f)
 	clv_free(f);
 }
 
-void
-facts_agents_free(struct clv_agent_fact *f, size_t n)
+void facts_agents_free(struct clv_agent_fact *f, size_t n)
 {
 	for (size_t i = 0; f != NULL && i < n; i++)
 		facts_agent_release(&f[i]);
 	clv_free(f);
 }
 
-void
-facts_events_free(struct clv_event_fact *f, size_t n)
+void facts_events_free(struct clv_event_fact *f, size_t n)
 {
 	for (size_t i = 0; f != NULL && i < n; i++) {
 		clv_free(f[i].node);
@@ -137,8 +127,7 @@ facts_events_free(struct clv_event_fact *f, size_t n)
 	clv_free(f);
 }
 
-void
-facts_pending_free(struct clv_pending_fact *f, size_t n)
+void facts_pending_free(struct clv_pending_fact *f, size_t n)
 {
 	for (size_t i = 0; f != NULL && i < n; i++) {
 		struct clv_pending_fact *p = &f[i];
@@ -157,8 +146,7 @@ facts_pending_free(struct clv_pending_fact *f, size_t n)
 	clv_free(f);
 }
 
-void
-facts_audit_free(struct clv_audit_fact *f, size_t n)
+void facts_audit_free(struct clv_audit_fact *f, size_t n)
 {
 	for (size_t i = 0; f != NULL && i < n; i++) {
 		clv_free(f[i].who);
@@ -171,8 +159,7 @@ facts_audit_free(struct clv_audit_fact *f, size_t n)
 	clv_free(f);
 }
 
-void
-facts_roles_free(struct clv_role_fact *f, size_t n)
+void facts_roles_free(struct clv_role_fact *f, size_t n)
 {
 	for (size_t i = 0; f != NULL && i < n; i++) {
 		clv_free(f[i].principal);
@@ -181,8 +168,7 @@ facts_roles_free(struct clv_role_fact *f, size_t n)
 	clv_free(f);
 }
 
-void
-facts_requests_free(struct clv_request_fact *f, size_t n)
+void facts_requests_free(struct clv_request_fact *f, size_t n)
 {
 	for (size_t i = 0; f != NULL && i < n; i++) {
 		clv_free(f[i].name);
@@ -191,8 +177,7 @@ facts_requests_free(struct clv_request_fact *f, size_t n)
 	clv_free(f);
 }
 
-void
-facts_overview_free(struct clv_overview_fact *f)
+void facts_overview_free(struct clv_overview_fact *f)
 {
 	if (f == NULL)
 		return;
@@ -208,8 +193,7 @@ facts_overview_free(struct clv_overview_fact *f)
 	clv_free(f);
 }
 
-void
-facts_whoami_free(struct clv_whoami_fact *f)
+void facts_whoami_free(struct clv_whoami_fact *f)
 {
 	if (f == NULL)
 		return;

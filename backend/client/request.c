@@ -13,8 +13,7 @@
 #include <assert.h>
 #include <string.h>
 
-struct asked *
-session_asked(struct clv_session *s, uint64_t req)
+struct asked *session_asked(struct clv_session *s, uint64_t req)
 {
 	for (size_t i = 0; req != 0 && i < SESSION_ASKED_MAX; i++) {
 		if (s->asked[i].req == req)
@@ -23,8 +22,7 @@ session_asked(struct clv_session *s, uint64_t req)
 	return NULL;
 }
 
-static struct asked *
-free_record(struct clv_session *s)
+static struct asked *free_record(struct clv_session *s)
 {
 	for (size_t i = 0; i < SESSION_ASKED_MAX; i++) {
 		if (s->asked[i].req == 0)
@@ -33,8 +31,7 @@ free_record(struct clv_session *s)
 	return NULL;
 }
 
-static bool
-is_act(uint16_t type)
+static bool is_act(uint16_t type)
 {
 #define X(sym, num, body, rep, name, role, changes, help) {sym, changes},
 	static const struct {
@@ -50,8 +47,8 @@ is_act(uint16_t type)
 }
 
 /* req was written into the message by the caller. */
-static uint64_t
-send_request(struct clv_session *s, uint16_t type, const ProtobufCMessage *m, uint64_t req, bool watch, struct clv_err *err)
+static uint64_t send_request(struct clv_session *s, uint16_t type, const ProtobufCMessage *m, uint64_t req,
+                             bool watch, struct clv_err *err)
 {
 	struct clv_buf b;
 	uint64_t sent = 0;
@@ -70,8 +67,12 @@ send_request(struct clv_session *s, uint16_t type, const ProtobufCMessage *m, ui
 	uint64_t at = s->written + buf_slice(wire).len;
 	if (proto_encode(m, &b, err) != CLV_OK || chan_send(s->chan, type, buf_slice(&b), err) != CLV_OK)
 		goto out;
-	*a = (struct asked){.req = req, .act = is_act(type), .watch = watch, .quiet = type == REQ_UNWATCH,
-	                    .at_byte = at, .deadline = clock_mono_ms() + SESSION_ANSWER_MS};
+	*a = (struct asked){.req = req,
+	                    .act = is_act(type),
+	                    .watch = watch,
+	                    .quiet = type == REQ_UNWATCH,
+	                    .at_byte = at,
+	                    .deadline = clock_mono_ms() + SESSION_ANSWER_MS};
 	sent = req;
 out:
 	buf_release(&b);
@@ -79,8 +80,7 @@ out:
 }
 
 /* protobuf-c takes char * for what it only reads. */
-static char *
-str(const char *s)
+static char *str(const char *s)
 {
 	static char empty[1];
 	union {
@@ -90,12 +90,13 @@ str(const char *s)
 	return s != NULL ? u.out : empty;
 }
 
-uint64_t
-clv_session_list(struct clv_session *s, enum clv_list list, const struct clv_window *w, struct clv_err *err)
+uint64_t clv_session_list(struct clv_session *s, enum clv_list list, const struct clv_window *w,
+                          struct clv_err *err)
 {
 	static const uint16_t types[CLV_LIST_MAX] = {
-	    [CLV_LIST_AGENTS] = REQ_AGENTS, [CLV_LIST_EVENTS] = REQ_EVENTS, [CLV_LIST_PENDING] = REQ_PENDING,
-	    [CLV_LIST_AUDIT] = REQ_AUDIT,   [CLV_LIST_ROLES] = REQ_ROLES,   [CLV_LIST_REQUESTS] = REQ_REQUESTS,
+	    [CLV_LIST_AGENTS] = REQ_AGENTS,   [CLV_LIST_EVENTS] = REQ_EVENTS,
+	    [CLV_LIST_PENDING] = REQ_PENDING, [CLV_LIST_AUDIT] = REQ_AUDIT,
+	    [CLV_LIST_ROLES] = REQ_ROLES,     [CLV_LIST_REQUESTS] = REQ_REQUESTS,
 	};
 	Clv__ListRequest m = CLV__LIST_REQUEST__INIT;
 	assert(list < CLV_LIST_MAX && w->limit >= 1 && w->limit <= CLV_LIST_LIMIT_MAX);
@@ -110,8 +111,7 @@ clv_session_list(struct clv_session *s, enum clv_list list, const struct clv_win
 	return send_request(s, types[list], &m.base, m.req, w->watch, err);
 }
 
-uint64_t
-clv_session_agent(struct clv_session *s, const char *name, bool watch, struct clv_err *err)
+uint64_t clv_session_agent(struct clv_session *s, const char *name, bool watch, struct clv_err *err)
 {
 	Clv__AgentRequest m = CLV__AGENT_REQUEST__INIT;
 	m.req = ++s->next_req;
@@ -120,8 +120,7 @@ clv_session_agent(struct clv_session *s, const char *name, bool watch, struct cl
 	return send_request(s, REQ_AGENT, &m.base, m.req, watch, err);
 }
 
-uint64_t
-clv_session_overview(struct clv_session *s, bool watch, struct clv_err *err)
+uint64_t clv_session_overview(struct clv_session *s, bool watch, struct clv_err *err)
 {
 	Clv__OverviewRequest m = CLV__OVERVIEW_REQUEST__INIT;
 	m.req = ++s->next_req;
@@ -129,16 +128,14 @@ clv_session_overview(struct clv_session *s, bool watch, struct clv_err *err)
 	return send_request(s, REQ_OVERVIEW, &m.base, m.req, watch, err);
 }
 
-uint64_t
-clv_session_whoami(struct clv_session *s, struct clv_err *err)
+uint64_t clv_session_whoami(struct clv_session *s, struct clv_err *err)
 {
 	Clv__WhoamiRequest m = CLV__WHOAMI_REQUEST__INIT;
 	m.req = ++s->next_req;
 	return send_request(s, REQ_WHOAMI, &m.base, m.req, false, err);
 }
 
-void
-clv_session_unwatch(struct clv_session *s, uint64_t req)
+void clv_session_unwatch(struct clv_session *s, uint64_t req)
 {
 	Clv__UnwatchRequest m = CLV__UNWATCH_REQUEST__INIT;
 	struct clv_err err;
@@ -152,8 +149,8 @@ clv_session_unwatch(struct clv_session *s, uint64_t req)
 	(void)!send_request(s, REQ_UNWATCH, &m.base, m.req, false, &err);
 }
 
-static uint64_t
-act_on_node(struct clv_session *s, const struct clv_act *act, uint64_t req, struct clv_err *err)
+static uint64_t act_on_node(struct clv_session *s, const struct clv_act *act, uint64_t req,
+                            struct clv_err *err)
 {
 	Clv__ApproveRequest approve = CLV__APPROVE_REQUEST__INIT;
 	Clv__RejectRequest reject = CLV__REJECT_REQUEST__INIT;
@@ -187,8 +184,7 @@ act_on_node(struct clv_session *s, const struct clv_act *act, uint64_t req, stru
 	}
 }
 
-uint64_t
-clv_session_act(struct clv_session *s, const struct clv_act *act, struct clv_err *err)
+uint64_t clv_session_act(struct clv_session *s, const struct clv_act *act, struct clv_err *err)
 {
 	Clv__RoleGrantRequest grant = CLV__ROLE_GRANT_REQUEST__INIT;
 	Clv__RoleRevokeRequest revoke = CLV__ROLE_REVOKE_REQUEST__INIT;

@@ -24,8 +24,7 @@
 
 /* --- replies --- */
 
-static void
-push_reply(struct clv_session *s, struct clv_reply *r)
+static void push_reply(struct clv_session *s, struct clv_reply *r)
 {
 	struct queued *q = clv_calloc(1, sizeof(*q));
 	q->reply = r;
@@ -34,8 +33,7 @@ push_reply(struct clv_session *s, struct clv_reply *r)
 	s->n_queued++;
 }
 
-struct clv_reply *
-clv_session_pop(struct clv_session *s)
+struct clv_reply *clv_session_pop(struct clv_session *s)
 {
 	struct queued *q = s->first;
 	if (q == NULL)
@@ -51,8 +49,7 @@ clv_session_pop(struct clv_session *s)
 
 /* --- the end of a line --- */
 
-static void
-drop_asked(struct clv_session *s)
+static void drop_asked(struct clv_session *s)
 {
 	for (size_t i = 0; i < SESSION_ASKED_MAX; i++) {
 		struct asked *a = &s->asked[i];
@@ -69,8 +66,7 @@ drop_asked(struct clv_session *s)
 	}
 }
 
-static void
-stop_resolving(struct clv_session *s)
+static void stop_resolving(struct clv_session *s)
 {
 	if (s->resolving) {
 		/* the helper thread may still write into s->gai: wait for it when it cannot be stopped */
@@ -87,8 +83,7 @@ stop_resolving(struct clv_session *s)
 }
 
 /* s->err holds why. What a person must settle first is not tried again by itself. */
-static void
-lose(struct clv_session *s)
+static void lose(struct clv_session *s)
 {
 	bool proven = s->line == LINE_OPEN;
 	drop_asked(s);
@@ -103,21 +98,25 @@ lose(struct clv_session *s)
 	if (proven || s->retry_delay == 0)
 		s->retry_delay = SESSION_RETRY_FIRST_MS;
 	else
-		s->retry_delay = s->retry_delay * 2 > SESSION_RETRY_MAX_MS ? SESSION_RETRY_MAX_MS : s->retry_delay * 2;
+		s->retry_delay =
+		    s->retry_delay * 2 > SESSION_RETRY_MAX_MS ? SESSION_RETRY_MAX_MS : s->retry_delay * 2;
 	s->line = LINE_WAITING;
 	s->retry_at = clock_mono_ms() + s->retry_delay;
 }
 
 /* --- connecting --- */
 
-static clv_rc
-open_channel(struct clv_session *s, struct clv_err *err)
+static clv_rc open_channel(struct clv_session *s, struct clv_err *err)
 {
 	if (s->path != NULL) {
 		s->chan = chan_new_local(s->path, err);
 	} else {
-		struct chan_opts o = {.initiator = true, .pref = CHAN_PREF_CERTIFICATE, .creds = s->creds,
-		                      .peer_name = s->host, .peer_kind = VERIFY_NODE, .role = "console"};
+		struct chan_opts o = {.initiator = true,
+		                      .pref = CHAN_PREF_CERTIFICATE,
+		                      .creds = s->creds,
+		                      .peer_name = s->host,
+		                      .peer_kind = VERIFY_NODE,
+		                      .role = "console"};
 		s->chan = chan_new(&o, err);
 	}
 	if (s->chan == NULL)
@@ -126,8 +125,7 @@ open_channel(struct clv_session *s, struct clv_err *err)
 	return CLV_OK;
 }
 
-static clv_rc
-connect_unix(struct clv_session *s, struct clv_err *err)
+static clv_rc connect_unix(struct clv_session *s, struct clv_err *err)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	memcpy(sa.sun_path, s->path, strlen(s->path) + 1);
@@ -141,8 +139,7 @@ connect_unix(struct clv_session *s, struct clv_err *err)
 }
 
 /* A line that died without a word is noticed within a minute even when nothing is asked. */
-static void
-keep_alive(int fd)
+static void keep_alive(int fd)
 {
 	static const int on = 1, idle = 20, every = 10, times = 4;
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -152,11 +149,11 @@ keep_alive(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-static clv_rc
-start_resolving(struct clv_session *s, struct clv_err *err)
+static clv_rc start_resolving(struct clv_session *s, struct clv_err *err)
 {
 	struct gaicb *list[1] = {&s->gai};
-	s->hints = (struct addrinfo){.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV};
+	s->hints = (struct addrinfo){
+	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV};
 	s->gai = (struct gaicb){.ar_name = s->host, .ar_service = s->port, .ar_request = &s->hints};
 	int rc = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
 	if (rc != 0)
@@ -166,8 +163,7 @@ start_resolving(struct clv_session *s, struct clv_err *err)
 	return CLV_OK;
 }
 
-static clv_rc
-connect_tcp(struct clv_session *s, struct clv_err *err)
+static clv_rc connect_tcp(struct clv_session *s, struct clv_err *err)
 {
 	int rc = gai_error(&s->gai);
 	if (rc == EAI_INPROGRESS)
@@ -189,8 +185,7 @@ connect_tcp(struct clv_session *s, struct clv_err *err)
 	return err_sys(err, CLV_E_IO, "cannot reach %s", s->server);
 }
 
-static clv_rc
-finish_connect(struct clv_session *s, struct clv_err *err)
+static clv_rc finish_connect(struct clv_session *s, struct clv_err *err)
 {
 	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
 	int why = 0;
@@ -204,8 +199,7 @@ finish_connect(struct clv_session *s, struct clv_err *err)
 	return open_channel(s, err);
 }
 
-static clv_rc
-start(struct clv_session *s, struct clv_err *err)
+static clv_rc start(struct clv_session *s, struct clv_err *err)
 {
 	s->written = 0;
 	s->deadline = clock_mono_ms() + SESSION_CONNECT_MS;
@@ -213,8 +207,7 @@ start(struct clv_session *s, struct clv_err *err)
 	return s->path != NULL ? connect_unix(s, err) : start_resolving(s, err);
 }
 
-static void
-become_open(struct clv_session *s)
+static void become_open(struct clv_session *s)
 {
 	const struct chan_desc *d = chan_describe(s->chan);
 	if (s->path != NULL)
@@ -229,8 +222,7 @@ become_open(struct clv_session *s)
 
 /* --- bytes --- */
 
-static clv_rc
-write_out(struct clv_session *s, struct clv_err *err)
+static clv_rc write_out(struct clv_session *s, struct clv_err *err)
 {
 	struct clv_buf *b = chan_output(s->chan);
 	for (struct clv_slice o = buf_slice(b); o.len > 0; o = buf_slice(b)) {
@@ -246,8 +238,7 @@ write_out(struct clv_session *s, struct clv_err *err)
 }
 
 /* A reply to nobody (a late push, a request given up) is dropped. */
-static clv_rc
-take_reply(struct clv_session *s, uint16_t type, struct clv_slice body, struct clv_err *err)
+static clv_rc take_reply(struct clv_session *s, uint16_t type, struct clv_slice body, struct clv_err *err)
 {
 	struct clv_reply *r = NULL;
 	if (decode_reply(type, body, &r, err) != CLV_OK)
@@ -274,8 +265,7 @@ take_reply(struct clv_session *s, uint16_t type, struct clv_slice body, struct c
 	return CLV_OK;
 }
 
-static clv_rc
-take_frames(struct clv_session *s, struct clv_err *err)
+static clv_rc take_frames(struct clv_session *s, struct clv_err *err)
 {
 	bool have = true;
 	uint16_t type = 0;
@@ -305,8 +295,7 @@ take_frames(struct clv_session *s, struct clv_err *err)
 	return CLV_OK;
 }
 
-static clv_rc
-read_in(struct clv_session *s, struct clv_err *err)
+static clv_rc read_in(struct clv_session *s, struct clv_err *err)
 {
 	uint8_t bytes[65536];
 	for (int round = 0; round < 16; round++) { /* a step stays short, whatever the server sends */
@@ -317,28 +306,30 @@ read_in(struct clv_session *s, struct clv_err *err)
 			return err_sys(err, CLV_E_CLOSED, "the line to %s broke", s->server);
 		if (n == 0)
 			return err_set(err, CLV_E_CLOSED, "%s closed the line", s->server);
-		if (chan_feed(s->chan, (struct clv_slice){bytes, (size_t)n}, err) != CLV_OK || take_frames(s, err) != CLV_OK)
+		if (chan_feed(s->chan, (struct clv_slice){bytes, (size_t)n}, err) != CLV_OK ||
+		    take_frames(s, err) != CLV_OK)
 			return CLV_FAILED;
 	}
 	return CLV_OK;
 }
 
-static clv_rc
-check_time(struct clv_session *s, struct clv_err *err)
+static clv_rc check_time(struct clv_session *s, struct clv_err *err)
 {
 	int64_t now = clock_mono_ms();
 	if (s->line != LINE_OPEN)
-		return now < s->deadline ? CLV_OK : err_set(err, CLV_E_TIMEOUT, "%s did not answer in %d s", s->server, SESSION_CONNECT_MS / 1000);
+		return now < s->deadline ? CLV_OK
+		                         : err_set(err, CLV_E_TIMEOUT, "%s did not answer in %d s", s->server,
+		                                   SESSION_CONNECT_MS / 1000);
 	for (size_t i = 0; i < SESSION_ASKED_MAX; i++) {
 		const struct asked *a = &s->asked[i];
 		if (a->req != 0 && !a->answered && now >= a->deadline)
-			return err_set(err, CLV_E_TIMEOUT, "%s did not answer in %d s", s->server, SESSION_ANSWER_MS / 1000);
+			return err_set(err, CLV_E_TIMEOUT, "%s did not answer in %d s", s->server,
+			               SESSION_ANSWER_MS / 1000);
 	}
 	return CLV_OK;
 }
 
-static clv_rc
-step(struct clv_session *s, struct clv_err *err)
+static clv_rc step(struct clv_session *s, struct clv_err *err)
 {
 	clv_rc rc = CLV_OK;
 	if (s->line == LINE_WAITING && clock_mono_ms() >= s->retry_at)
@@ -367,8 +358,7 @@ step(struct clv_session *s, struct clv_err *err)
 	return rc;
 }
 
-void
-clv_session_step(struct clv_session *s)
+void clv_session_step(struct clv_session *s)
 {
 	struct clv_err err = {0};
 	assert(s->magic == SESSION_MAGIC);
@@ -380,14 +370,12 @@ clv_session_step(struct clv_session *s)
 
 /* --- what a loop asks --- */
 
-int
-clv_session_fd(const struct clv_session *s)
+int clv_session_fd(const struct clv_session *s)
 {
 	return s->line == LINE_RESOLVING ? -1 : s->fd;
 }
 
-short
-clv_session_events(const struct clv_session *s)
+short clv_session_events(const struct clv_session *s)
 {
 	if (s->fd < 0)
 		return 0;
@@ -396,8 +384,7 @@ clv_session_events(const struct clv_session *s)
 	return (short)(POLLIN | (s->chan != NULL && buf_slice(chan_output(s->chan)).len > 0 ? POLLOUT : 0));
 }
 
-int
-clv_session_timeout_ms(const struct clv_session *s)
+int clv_session_timeout_ms(const struct clv_session *s)
 {
 	int64_t now = clock_mono_ms(), at = s->deadline;
 	if (s->first != NULL) /* a reply waits to be popped */
@@ -421,50 +408,44 @@ clv_session_timeout_ms(const struct clv_session *s)
 	return at <= now ? 0 : (int)(at - now);
 }
 
-enum clv_session_state
-clv_session_state(const struct clv_session *s)
+enum clv_session_state clv_session_state(const struct clv_session *s)
 {
-	return s->line == LINE_OPEN ? CLV_SESSION_OPEN : s->line == LINE_FAILED ? CLV_SESSION_FAILED : CLV_SESSION_CONNECTING;
+	return s->line == LINE_OPEN     ? CLV_SESSION_OPEN
+	       : s->line == LINE_FAILED ? CLV_SESSION_FAILED
+	                                : CLV_SESSION_CONNECTING;
 }
 
-uint32_t
-clv_session_epoch(const struct clv_session *s)
+uint32_t clv_session_epoch(const struct clv_session *s)
 {
 	return s->epoch;
 }
 
-const struct clv_err *
-clv_session_error(const struct clv_session *s)
+const struct clv_err *clv_session_error(const struct clv_session *s)
 {
 	return &s->err;
 }
 
-int64_t
-clv_session_retry_at_ms(const struct clv_session *s)
+int64_t clv_session_retry_at_ms(const struct clv_session *s)
 {
 	return s->line == LINE_WAITING ? s->retry_at : 0;
 }
 
-const char *
-clv_session_server(const struct clv_session *s)
+const char *clv_session_server(const struct clv_session *s)
 {
 	return s->server;
 }
 
-const char *
-clv_session_group_fingerprint(const struct clv_session *s)
+const char *clv_session_group_fingerprint(const struct clv_session *s)
 {
 	return s->shown;
 }
 
-const char *
-clv_session_channel(const struct clv_session *s)
+const char *clv_session_channel(const struct clv_session *s)
 {
 	return s->channel;
 }
 
-struct clv_session *
-clv_session_new(const struct clv_target *target, struct clv_err *err)
+struct clv_session *clv_session_new(const struct clv_target *target, struct clv_err *err)
 {
 	struct clv_session *s = clv_calloc(1, sizeof(*s));
 	s->magic = SESSION_MAGIC;
@@ -474,9 +455,14 @@ clv_session_new(const struct clv_target *target, struct clv_err *err)
 	if (session_parse_address(s, s->server, err) != CLV_OK)
 		goto fail;
 	if (s->host != NULL) {
-		struct chan_creds_pem pem = {.ca = target->ca, .cert = target->cert, .key = target->key, .peer_kind_accept = VERIFY_NODE};
+		struct chan_creds_pem pem = {.ca = target->ca,
+		                             .cert = target->cert,
+		                             .key = target->key,
+		                             .peer_kind_accept = VERIFY_NODE};
 		if (target->ca.len == 0 || target->cert.len == 0 || target->key.len == 0) {
-			err_set(err, CLV_E_CONFIG, "%s needs ca, cert and key: in claviger.conf, or --ca --cert --key", s->server);
+			err_set(err, CLV_E_CONFIG,
+			        "%s needs ca, cert and key: in claviger.conf, or --ca --cert --key",
+			        s->server);
 			goto fail;
 		}
 		s->creds = chan_creds_new(&pem, err);
@@ -490,8 +476,7 @@ fail:
 	return NULL;
 }
 
-void
-clv_session_free(struct clv_session *s)
+void clv_session_free(struct clv_session *s)
 {
 	if (s == NULL)
 		return;

@@ -12,21 +12,29 @@
 
 #include <netdb.h>
 
-#define SESSION_MAGIC 0x73657373u
-#define SESSION_ASKED_MAX 64u        /* requests without an end at one time */
-#define SESSION_REPLIES_MAX 4096u    /* replies nobody has popped */
-#define SESSION_CONNECT_MS 10000
-#define SESSION_ANSWER_MS 30000
+#define SESSION_MAGIC          0x73657373u
+#define SESSION_ASKED_MAX      64u   /* requests without an end at one time */
+#define SESSION_REPLIES_MAX    4096u /* replies nobody has popped */
+#define SESSION_CONNECT_MS     10000
+#define SESSION_ANSWER_MS      30000
 #define SESSION_RETRY_FIRST_MS 500
-#define SESSION_RETRY_MAX_MS 15000
+#define SESSION_RETRY_MAX_MS   15000
 
-enum line { LINE_WAITING, LINE_RESOLVING, LINE_CONNECTING, LINE_HANDSHAKE, LINE_PROOF, LINE_OPEN, LINE_FAILED };
+enum line {
+	LINE_WAITING,
+	LINE_RESOLVING,
+	LINE_CONNECTING,
+	LINE_HANDSHAKE,
+	LINE_PROOF,
+	LINE_OPEN,
+	LINE_FAILED
+};
 
 struct asked {
-	uint64_t req;       /* 0: free */
+	uint64_t req; /* 0: free */
 	bool act, watch, answered;
-	bool quiet;         /* nobody waits for its reply */
-	uint64_t at_byte;   /* of the stream: written past here, it may have arrived */
+	bool quiet;       /* nobody waits for its reply */
+	uint64_t at_byte; /* of the stream: written past here, it may have arrived */
 	int64_t deadline;
 };
 
@@ -37,20 +45,20 @@ struct queued {
 
 struct clv_session {
 	uint32_t magic;
-	char *server;               /* as given */
-	char *path;                 /* unix: */
-	char *host, *port;          /* TCP */
+	char *server;      /* as given */
+	char *path;        /* unix: */
+	char *host, *port; /* TCP */
 	struct chan_creds *creds;
-	char *pinned;               /* group fingerprint, upper-case hex; NULL: none */
-	char *shown;                /* what the server showed */
+	char *pinned; /* group fingerprint, upper-case hex; NULL: none */
+	char *shown;  /* what the server showed */
 	enum line line;
 	int fd;
 	struct gaicb gai;
 	struct addrinfo hints;
 	bool resolving;
 	struct chan *chan;
-	uint64_t written;           /* bytes of this connection */
-	int64_t deadline;           /* monotonic: for this step of connecting */
+	uint64_t written; /* bytes of this connection */
+	int64_t deadline; /* monotonic: for this step of connecting */
 	int64_t retry_at;
 	int64_t retry_delay;
 	uint32_t epoch;

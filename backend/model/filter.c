@@ -16,7 +16,7 @@
 #include <strings.h>
 
 #define FILTER_MAGIC 0x66696c74u
-#define TOKENS_MAX 512u
+#define TOKENS_MAX   512u
 
 enum term_op { OP_HAS, OP_LESS, OP_MORE, OP_IN, OP_REGEX };
 
@@ -24,10 +24,10 @@ struct term {
 	bool negated;
 	const struct field *field; /* NULL: looks into all columns */
 	enum term_op op;
-	char *text;                /* as typed; for OP_IN the items follow each other, 0-terminated */
+	char *text; /* as typed; for OP_IN the items follow each other, 0-terminated */
 	size_t text_len;
-	char *hex;                 /* thumbprint digits, lower case, or NULL */
-	struct filter_value v;     /* numbers, times, words */
+	char *hex;             /* thumbprint digits, lower case, or NULL */
+	struct filter_value v; /* numbers, times, words */
 	bool has_re;
 	regex_t re;
 };
@@ -47,8 +47,7 @@ struct token {
 /* --- tokens --- */
 
 /* Cuts at blanks; "…" keeps them; the marks themselves go. */
-static size_t
-tokenize(const char *s, struct token *tok, size_t max)
+static size_t tokenize(const char *s, struct token *tok, size_t max)
 {
 	size_t n = 0;
 	while (n < max) {
@@ -71,17 +70,16 @@ tokenize(const char *s, struct token *tok, size_t max)
 	return n;
 }
 
-static bool
-is_hex_group(const struct token *t)
+static bool is_hex_group(const struct token *t)
 {
 	size_t len = strlen(t->text);
-	return !t->quoted && (len == 2 || len == 4 || len == 8) && strspn(t->text, "0123456789abcdefABCDEF") == len;
+	return !t->quoted && (len == 2 || len == 4 || len == 8) &&
+	       strspn(t->text, "0123456789abcdefABCDEF") == len;
 }
 
 /* "4A A8 71 8B" is one thumbprint, not four words: groups of digits that follow each other grow
  * together when they are eight digits or more in all. */
-static size_t
-join_hex(struct token *tok, size_t n)
+static size_t join_hex(struct token *tok, size_t n)
 {
 	size_t out = 0;
 	for (size_t i = 0; i < n;) {
@@ -107,8 +105,7 @@ join_hex(struct token *tok, size_t n)
 
 /* --- parsing --- */
 
-static clv_rc
-parse_regex(struct term *t, const char *pattern, struct clv_err *err)
+static clv_rc parse_regex(struct term *t, const char *pattern, struct clv_err *err)
 {
 	if (!filter_regex_ok(pattern, err))
 		return CLV_FAILED;
@@ -123,8 +120,7 @@ parse_regex(struct term *t, const char *pattern, struct clv_err *err)
 	return CLV_OK;
 }
 
-static clv_rc
-parse_value(struct term *t, char op, const char *value, int64_t now_ms, struct clv_err *err)
+static clv_rc parse_value(struct term *t, char op, const char *value, int64_t now_ms, struct clv_err *err)
 {
 	const struct field *f = t->field;
 	t->text = clv_strdup(value);
@@ -137,7 +133,10 @@ parse_value(struct term *t, char op, const char *value, int64_t now_ms, struct c
 		t->op = OP_IN;
 		for (char *c = t->text; *c != '\0'; c++)
 			*c = *c == ',' ? '\0' : *c;
-		return f->type == VAL_TEXT ? CLV_OK : err_set(err, CLV_E_USAGE, "= compares names and texts only; for %s use :", f->name);
+		return f->type == VAL_TEXT
+		           ? CLV_OK
+		           : err_set(err, CLV_E_USAGE,
+		                     "= compares names and texts only; for %s use :", f->name);
 	}
 	t->op = op == '<' ? OP_LESS : op == '>' ? OP_MORE : OP_HAS;
 	if (t->op != OP_HAS && f->type != VAL_NUMBER && f->type != VAL_TIME)
@@ -161,14 +160,13 @@ parse_value(struct term *t, char op, const char *value, int64_t now_ms, struct c
 }
 
 /* `since:1h` reads as "younger than an hour". */
-static char
-operator_for(const char *name, size_t len, char op)
+static char operator_for(const char *name, size_t len, char op)
 {
 	return (op == ':' && len == 5 && strncasecmp(name, "since", 5) == 0) ? '<' : op;
 }
 
-static clv_rc
-parse_term(struct filter *f, struct term *t, const struct token *tok, int64_t now_ms, struct clv_err *err)
+static clv_rc parse_term(struct filter *f, struct term *t, const struct token *tok, int64_t now_ms,
+                         struct clv_err *err)
 {
 	const char *s = tok->text;
 	char names[256];
@@ -197,8 +195,7 @@ parse_term(struct filter *f, struct term *t, const struct token *tok, int64_t no
 	return CLV_OK;
 }
 
-struct filter *
-filter_parse(const char *expr, enum filter_kind kind, int64_t now_ms, struct clv_err *err)
+struct filter *filter_parse(const char *expr, enum filter_kind kind, int64_t now_ms, struct clv_err *err)
 {
 	struct token *tok = NULL;
 	size_t n = 0;
@@ -235,8 +232,7 @@ out:
 	return f;
 }
 
-void
-filter_free(struct filter *f)
+void filter_free(struct filter *f)
 {
 	if (f == NULL)
 		return;
@@ -251,16 +247,14 @@ filter_free(struct filter *f)
 	clv_free(f);
 }
 
-bool
-filter_is_all(const struct filter *f)
+bool filter_is_all(const struct filter *f)
 {
 	return f->n_terms == 0;
 }
 
 /* --- matching --- */
 
-static bool
-regex_hits(const struct term *t, const char *subject)
+static bool regex_hits(const struct term *t, const char *subject)
 {
 	char cut[FILTER_SUBJECT_MAX + 1];
 	size_t len = strnlen(subject, FILTER_SUBJECT_MAX);
@@ -269,8 +263,7 @@ regex_hits(const struct term *t, const char *subject)
 	return regexec(&t->re, cut, 0, NULL, 0) == 0;
 }
 
-static bool
-in_list(const struct term *t, const char *text)
+static bool in_list(const struct term *t, const char *text)
 {
 	for (size_t i = 0; i < t->text_len; i += strlen(t->text + i) + 1) {
 		if (strcasecmp(t->text + i, text) == 0)
@@ -279,18 +272,17 @@ in_list(const struct term *t, const char *text)
 	return false;
 }
 
-static bool
-text_hits(const struct term *t, const struct val *v)
+static bool text_hits(const struct term *t, const struct val *v)
 {
 	if (v->absent) /* "via:direct", "server:none" */
-		return t->op == OP_HAS && (strcasecmp(t->text, "none") == 0 || strcasecmp(t->text, "direct") == 0);
+		return t->op == OP_HAS &&
+		       (strcasecmp(t->text, "none") == 0 || strcasecmp(t->text, "direct") == 0);
 	if (t->op == OP_IN)
 		return in_list(t, v->text);
 	return filter_glob(t->text, v->text);
 }
 
-static bool
-field_hits(const struct term *t, const struct field *f, const void *fact)
+static bool field_hits(const struct term *t, const struct field *f, const void *fact)
 {
 	struct val v = f->get(fact);
 	if (t->op == OP_REGEX)
@@ -303,25 +295,32 @@ field_hits(const struct term *t, const struct field *f, const void *fact)
 	case VAL_HEX:
 		return !v.absent && filter_hex_hits(t->hex, v.hex, v.hex_len);
 	case VAL_NUMBER:
-		return !v.absent && (t->op == OP_LESS ? v.num < t->v.num : t->op == OP_MORE ? v.num > t->v.num : v.num == t->v.num);
+		return !v.absent && (t->op == OP_LESS   ? v.num < t->v.num
+		                     : t->op == OP_MORE ? v.num > t->v.num
+		                                        : v.num == t->v.num);
 	case VAL_TIME:
-		return !v.absent && filter_time_hits(&t->v, t->op == OP_LESS ? '<' : t->op == OP_MORE ? '>' : ':', f->ahead, v.time);
+		return !v.absent && filter_time_hits(&t->v,
+		                                     t->op == OP_LESS   ? '<'
+		                                     : t->op == OP_MORE ? '>'
+		                                                        : ':',
+		                                     f->ahead, v.time);
 	}
 	return false;
 }
 
 /* A plain word: in the name of an agent, in any text of the others, or a thumbprint's digits. */
-static bool
-plain_hits(const struct term *t, enum filter_kind kind, const void *fact)
+static bool plain_hits(const struct term *t, enum filter_kind kind, const void *fact)
 {
 	for (const struct field *f = field_first(kind); f->name != NULL; f++) {
 		bool text = f->type == VAL_TEXT && (kind != FILTER_AGENTS || f == field_first(kind));
-		if (!text && !(f->type == VAL_HEX && t->hex != NULL) && !(f->type == VAL_NUMBER && kind == FILTER_EVENTS))
+		if (!text && !(f->type == VAL_HEX && t->hex != NULL) &&
+		    !(f->type == VAL_NUMBER && kind == FILTER_EVENTS))
 			continue;
 		struct val v = f->get(fact);
 		if (v.absent)
 			continue;
-		if (f->type == VAL_TEXT && (t->op == OP_REGEX ? regex_hits(t, v.text) : strcasestr(v.text, t->text) != NULL))
+		if (f->type == VAL_TEXT &&
+		    (t->op == OP_REGEX ? regex_hits(t, v.text) : strcasestr(v.text, t->text) != NULL))
 			return true;
 		if (f->type == VAL_HEX && filter_hex_hits(t->hex, v.hex, v.hex_len))
 			return true;
@@ -331,8 +330,7 @@ plain_hits(const struct term *t, enum filter_kind kind, const void *fact)
 	return false;
 }
 
-static bool
-matches(const struct filter *f, enum filter_kind kind, const void *fact)
+static bool matches(const struct filter *f, enum filter_kind kind, const void *fact)
 {
 	assert(f->magic == FILTER_MAGIC && f->kind == kind);
 	for (size_t i = 0; i < f->n_terms; i++) {
@@ -345,8 +343,7 @@ matches(const struct filter *f, enum filter_kind kind, const void *fact)
 }
 
 /* An agent in touch is seen "now", whatever its last heartbeat says. */
-static bool
-agent_now(const struct filter *f, const struct clv_agent_fact *a)
+static bool agent_now(const struct filter *f, const struct clv_agent_fact *a)
 {
 	struct clv_agent_fact copy = *a;
 	for (size_t i = 0; i < f->n_terms; i++) {
@@ -356,26 +353,22 @@ agent_now(const struct filter *f, const struct clv_agent_fact *a)
 	return matches(f, FILTER_AGENTS, &copy);
 }
 
-bool
-filter_agent(const struct filter *f, const struct clv_agent_fact *a)
+bool filter_agent(const struct filter *f, const struct clv_agent_fact *a)
 {
 	return a->contact == CLV_CONTACT_UP ? agent_now(f, a) : matches(f, FILTER_AGENTS, a);
 }
 
-bool
-filter_event(const struct filter *f, const struct clv_event_fact *e)
+bool filter_event(const struct filter *f, const struct clv_event_fact *e)
 {
 	return matches(f, FILTER_EVENTS, e);
 }
 
-bool
-filter_pending(const struct filter *f, const struct clv_pending_fact *p)
+bool filter_pending(const struct filter *f, const struct clv_pending_fact *p)
 {
 	return matches(f, FILTER_PENDING, p);
 }
 
-bool
-filter_audit(const struct filter *f, const struct clv_audit_fact *a)
+bool filter_audit(const struct filter *f, const struct clv_audit_fact *a)
 {
 	return matches(f, FILTER_AUDIT, a);
 }

@@ -10,9 +10,9 @@
 
 #include "claviger/facts.h"
 
-#define FILTER_EXPR_MAX 12288u /* bytes of an expression */
-#define FILTER_TERMS_MAX 32u
-#define FILTER_REGEX_MAX 128u  /* bytes of a pattern */
+#define FILTER_EXPR_MAX    12288u /* bytes of an expression */
+#define FILTER_TERMS_MAX   32u
+#define FILTER_REGEX_MAX   128u /* bytes of a pattern */
 #define FILTER_SUBJECT_MAX 256u /* bytes of a value that a pattern looks at */
 
 enum filter_kind { FILTER_AGENTS, FILTER_EVENTS, FILTER_PENDING, FILTER_AUDIT, FILTER_KIND_MAX };
@@ -21,7 +21,8 @@ struct filter; /* parsed, immutable */
 
 /* NULL or "" matches all. now_ms: for ages ("30d", "now"); a standing filter is parsed anew now and
  * then. CLV_E_USAGE with one clear line. */
-CLV_MUST struct filter *filter_parse(const char *expr, enum filter_kind kind, int64_t now_ms, struct clv_err *err);
+CLV_MUST struct filter *filter_parse(const char *expr, enum filter_kind kind, int64_t now_ms,
+                                     struct clv_err *err);
 void filter_free(struct filter *f); /* NULL is fine */
 
 /* The fact must be of the filter's kind (asserted). */

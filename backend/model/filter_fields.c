@@ -19,53 +19,46 @@ static const char *const level_words[] = {CLV_LEVEL_LIST(X) NULL};
 #undef X
 static const char *const bool_words[] = {"false", "true", NULL};
 
-static struct val
-v_text(const char *s)
+static struct val v_text(const char *s)
 {
 	return (struct val){.absent = s == NULL, .text = s};
 }
 
-static struct val
-v_word(const char *const *words, size_t n, int i, bool absent)
+static struct val v_word(const char *const *words, size_t n, int i, bool absent)
 {
 	if (i < 0 || (size_t)i + 1 >= n)
 		absent = true; /* a number outside the list: from a newer server */
-	return (struct val){.absent = absent, .text = absent ? NULL : words[i], .num = absent ? 0 : (uint64_t)i};
+	return (struct val){
+	    .absent = absent, .text = absent ? NULL : words[i], .num = absent ? 0 : (uint64_t)i};
 }
 #define V_WORD(words, i, absent) v_word(words, sizeof(words) / sizeof((words)[0]), (int)(i), (absent))
 
-static struct val
-v_num(uint64_t n, bool absent)
+static struct val v_num(uint64_t n, bool absent)
 {
 	return (struct val){.absent = absent, .num = n};
 }
 
-static struct val
-v_time(int64_t t)
+static struct val v_time(int64_t t)
 {
 	return (struct val){.absent = t == 0, .time = t};
 }
 
-static struct val
-v_hex(const uint8_t *p, size_t len, bool absent)
+static struct val v_hex(const uint8_t *p, size_t len, bool absent)
 {
 	return (struct val){.absent = absent, .hex = p, .hex_len = len};
 }
 
-static int
-num_cmp(uint64_t a, uint64_t b)
+static int num_cmp(uint64_t a, uint64_t b)
 {
 	return (a > b) - (a < b);
 }
 
-static int
-time_cmp(int64_t a, int64_t b)
+static int time_cmp(int64_t a, int64_t b)
 {
 	return (a > b) - (a < b);
 }
 
-static int
-val_cmp(enum val_type type, struct val a, struct val b)
+static int val_cmp(enum val_type type, struct val a, struct val b)
 {
 	if (a.absent || b.absent)
 		return (int)a.absent - (int)b.absent;
@@ -84,135 +77,135 @@ val_cmp(enum val_type type, struct val a, struct val b)
 }
 
 /* Identity: what makes two rows different ones. */
-static int
-agent_ident(const struct clv_agent_fact *a, const struct clv_agent_fact *b)
+static int agent_ident(const struct clv_agent_fact *a, const struct clv_agent_fact *b)
 {
 	return strcmp(a->name != NULL ? a->name : "", b->name != NULL ? b->name : "");
 }
 
-static int
-event_ident(const struct clv_event_fact *a, const struct clv_event_fact *b)
+static int event_ident(const struct clv_event_fact *a, const struct clv_event_fact *b)
 {
 	return num_cmp(a->seq, b->seq);
 }
 
-static int
-pending_ident(const struct clv_pending_fact *a, const struct clv_pending_fact *b)
+static int pending_ident(const struct clv_pending_fact *a, const struct clv_pending_fact *b)
 {
 	return num_cmp(a->id, b->id);
 }
 
-static int
-audit_ident(const struct clv_audit_fact *a, const struct clv_audit_fact *b)
+static int audit_ident(const struct clv_audit_fact *a, const struct clv_audit_fact *b)
 {
 	return num_cmp(a->seq, b->seq);
 }
 
 /* X(kind, column, type, ahead, words, value) */
-#define AGENT_FIELDS(X)                                                                              \
-	X(agent, name, VAL_TEXT, false, NULL, v_text(f->name))                                       \
-	X(agent, approval, VAL_WORD, false, approval_words, V_WORD(approval_words, f->approval, false)) \
-	X(agent, contact, VAL_WORD, false, contact_words, V_WORD(contact_words, f->contact, false))  \
-	X(agent, key_id, VAL_HEX, false, NULL, v_hex(f->key.key_id, 16, !f->has_key))                \
-	X(agent, sha1, VAL_HEX, false, NULL, v_hex(f->key.sha1, 20, !f->has_key))                    \
-	X(agent, sha256, VAL_HEX, false, NULL, v_hex(f->key.sha256, 32, !f->has_key))                \
-	X(agent, not_before, VAL_TIME, false, NULL, v_time(f->has_key ? f->key.not_before : 0))      \
-	X(agent, not_after, VAL_TIME, true, NULL, v_time(f->has_key ? f->key.not_after : 0))         \
-	X(agent, generation, VAL_NUMBER, false, NULL, v_num(f->key.ordinal, !f->has_key))            \
-	X(agent, key_state, VAL_WORD, false, key_state_words, V_WORD(key_state_words, f->key.state, !f->has_key)) \
-	X(agent, gateway, VAL_TEXT, false, NULL, v_text(f->gateway))                                 \
-	X(agent, server, VAL_TEXT, false, NULL, v_text(f->server))                                   \
+#define AGENT_FIELDS(X)                                                                                     \
+	X(agent, name, VAL_TEXT, false, NULL, v_text(f->name))                                              \
+	X(agent, approval, VAL_WORD, false, approval_words, V_WORD(approval_words, f->approval, false))     \
+	X(agent, contact, VAL_WORD, false, contact_words, V_WORD(contact_words, f->contact, false))         \
+	X(agent, key_id, VAL_HEX, false, NULL, v_hex(f->key.key_id, 16, !f->has_key))                       \
+	X(agent, sha1, VAL_HEX, false, NULL, v_hex(f->key.sha1, 20, !f->has_key))                           \
+	X(agent, sha256, VAL_HEX, false, NULL, v_hex(f->key.sha256, 32, !f->has_key))                       \
+	X(agent, not_before, VAL_TIME, false, NULL, v_time(f->has_key ? f->key.not_before : 0))             \
+	X(agent, not_after, VAL_TIME, true, NULL, v_time(f->has_key ? f->key.not_after : 0))                \
+	X(agent, generation, VAL_NUMBER, false, NULL, v_num(f->key.ordinal, !f->has_key))                   \
+	X(agent, key_state, VAL_WORD, false, key_state_words,                                               \
+	  V_WORD(key_state_words, f->key.state, !f->has_key))                                               \
+	X(agent, gateway, VAL_TEXT, false, NULL, v_text(f->gateway))                                        \
+	X(agent, server, VAL_TEXT, false, NULL, v_text(f->server))                                          \
 	X(agent, mechanism, VAL_WORD, false, mechanism_words, V_WORD(mechanism_words, f->mechanism, false)) \
-	X(agent, protocol, VAL_TEXT, false, NULL, v_text(f->protocol))                               \
-	X(agent, cipher, VAL_TEXT, false, NULL, v_text(f->cipher))                                   \
-	X(agent, last_seen, VAL_TIME, false, NULL, v_time(f->last_seen))                             \
+	X(agent, protocol, VAL_TEXT, false, NULL, v_text(f->protocol))                                      \
+	X(agent, cipher, VAL_TEXT, false, NULL, v_text(f->cipher))                                          \
+	X(agent, last_seen, VAL_TIME, false, NULL, v_time(f->last_seen))                                    \
 	X(agent, config_version, VAL_NUMBER, false, NULL, v_num(f->config_ordinal, f->config_version == 0))
 
-#define EVENT_FIELDS(X)                                                                          \
-	X(event, seq, VAL_NUMBER, false, NULL, v_num(f->seq, false))                             \
-	X(event, time, VAL_TIME, false, NULL, v_time(f->time))                                   \
-	X(event, node, VAL_TEXT, false, NULL, v_text(f->node))                                   \
-	X(event, source, VAL_TEXT, false, NULL, v_text(f->source))                               \
-	X(event, id, VAL_NUMBER, false, NULL, v_num(f->id, false))                               \
-	X(event, level, VAL_WORD, false, level_words, V_WORD(level_words, f->level, false))      \
-	X(event, category, VAL_TEXT, false, NULL, v_text(f->category))                           \
+#define EVENT_FIELDS(X)                                                                     \
+	X(event, seq, VAL_NUMBER, false, NULL, v_num(f->seq, false))                        \
+	X(event, time, VAL_TIME, false, NULL, v_time(f->time))                              \
+	X(event, node, VAL_TEXT, false, NULL, v_text(f->node))                              \
+	X(event, source, VAL_TEXT, false, NULL, v_text(f->source))                          \
+	X(event, id, VAL_NUMBER, false, NULL, v_num(f->id, false))                          \
+	X(event, level, VAL_WORD, false, level_words, V_WORD(level_words, f->level, false)) \
+	X(event, category, VAL_TEXT, false, NULL, v_text(f->category))                      \
 	X(event, text, VAL_TEXT, false, NULL, v_text(f->text))
 
-#define PENDING_FIELDS(X)                                                                        \
-	X(pending, id, VAL_NUMBER, false, NULL, v_num(f->id, false))                             \
-	X(pending, name, VAL_TEXT, false, NULL, v_text(f->name))                                 \
-	X(pending, role, VAL_TEXT, false, NULL, v_text(f->role))                                 \
-	X(pending, from, VAL_TEXT, false, NULL, v_text(f->from))                                 \
-	X(pending, came_by, VAL_TEXT, false, NULL, v_text(f->came_by))                           \
-	X(pending, looks_like, VAL_TEXT, false, NULL, v_text(f->looks_like))                     \
+#define PENDING_FIELDS(X)                                                                                 \
+	X(pending, id, VAL_NUMBER, false, NULL, v_num(f->id, false))                                      \
+	X(pending, name, VAL_TEXT, false, NULL, v_text(f->name))                                          \
+	X(pending, role, VAL_TEXT, false, NULL, v_text(f->role))                                          \
+	X(pending, from, VAL_TEXT, false, NULL, v_text(f->from))                                          \
+	X(pending, came_by, VAL_TEXT, false, NULL, v_text(f->came_by))                                    \
+	X(pending, looks_like, VAL_TEXT, false, NULL, v_text(f->looks_like))                              \
 	X(pending, conflict, VAL_WORD, false, bool_words, V_WORD(bool_words, f->conflict ? 1 : 0, false)) \
-	X(pending, time, VAL_TIME, false, NULL, v_time(f->time))                                 \
+	X(pending, time, VAL_TIME, false, NULL, v_time(f->time))                                          \
 	X(pending, fingerprint, VAL_TEXT, false, NULL, v_text(f->fingerprint_hidden))
 
-#define AUDIT_FIELDS(X)                                                                          \
-	X(audit, seq, VAL_NUMBER, false, NULL, v_num(f->seq, false))                             \
-	X(audit, time, VAL_TIME, false, NULL, v_time(f->time))                                   \
-	X(audit, who, VAL_TEXT, false, NULL, v_text(f->who))                                     \
-	X(audit, from, VAL_TEXT, false, NULL, v_text(f->from))                                   \
-	X(audit, act, VAL_TEXT, false, NULL, v_text(f->act))                                     \
-	X(audit, object, VAL_TEXT, false, NULL, v_text(f->object))                               \
-	X(audit, result, VAL_TEXT, false, NULL, v_text(f->result))                               \
-	X(audit, detail, VAL_TEXT, false, NULL, v_text(f->detail))                               \
+#define AUDIT_FIELDS(X)                                              \
+	X(audit, seq, VAL_NUMBER, false, NULL, v_num(f->seq, false)) \
+	X(audit, time, VAL_TIME, false, NULL, v_time(f->time))       \
+	X(audit, who, VAL_TEXT, false, NULL, v_text(f->who))         \
+	X(audit, from, VAL_TEXT, false, NULL, v_text(f->from))       \
+	X(audit, act, VAL_TEXT, false, NULL, v_text(f->act))         \
+	X(audit, object, VAL_TEXT, false, NULL, v_text(f->object))   \
+	X(audit, result, VAL_TEXT, false, NULL, v_text(f->result))   \
+	X(audit, detail, VAL_TEXT, false, NULL, v_text(f->detail))   \
 	X(audit, hash, VAL_HEX, false, NULL, v_hex(f->hash, 32, false))
 
-#define GETTER(kind, col, type, ahead, words, value)                                \
-	static struct val get_##kind##_##col(const void *p)                         \
-	{                                                                           \
-		const struct clv_##kind##_fact *f = p;                              \
-		return value;                                                       \
-	}                                                                           \
-	static int cmp_##kind##_##col(const void *a, const void *b)                 \
-	{                                                                           \
+#define GETTER(kind, col, type, ahead, words, value)                                 \
+	static struct val get_##kind##_##col(const void *p)                          \
+	{                                                                            \
+		const struct clv_##kind##_fact *f = p;                               \
+		return value;                                                        \
+	}                                                                            \
+	static int cmp_##kind##_##col(const void *a, const void *b)                  \
+	{                                                                            \
 		int c = val_cmp(type, get_##kind##_##col(a), get_##kind##_##col(b)); \
-		return c != 0 ? c : kind##_ident(a, b);                             \
+		return c != 0 ? c : kind##_ident(a, b);                              \
 	}
 AGENT_FIELDS(GETTER)
 EVENT_FIELDS(GETTER)
 PENDING_FIELDS(GETTER)
 AUDIT_FIELDS(GETTER)
 
-#define ROW(kind, col, type, ahead, words, value) {#col, type, ahead, words, get_##kind##_##col, cmp_##kind##_##col},
-#define END {NULL, VAL_TEXT, false, NULL, NULL, NULL}
+#define ROW(kind, col, type, ahead, words, value) \
+	{#col, type, ahead, words, get_##kind##_##col, cmp_##kind##_##col},
+#define END                                             \
+	{                                               \
+		NULL, VAL_TEXT, false, NULL, NULL, NULL \
+	}
 static const struct field agent_fields[] = {AGENT_FIELDS(ROW) END};
 static const struct field event_fields[] = {EVENT_FIELDS(ROW) END};
 static const struct field pending_fields[] = {PENDING_FIELDS(ROW) END};
 static const struct field audit_fields[] = {AUDIT_FIELDS(ROW) END};
 static const struct field *const tables[FILTER_KIND_MAX] = {
-	[FILTER_AGENTS] = agent_fields,
-	[FILTER_EVENTS] = event_fields,
-	[FILTER_PENDING] = pending_fields,
-	[FILTER_AUDIT] = audit_fields,
+    [FILTER_AGENTS] = agent_fields,
+    [FILTER_EVENTS] = event_fields,
+    [FILTER_PENDING] = pending_fields,
+    [FILTER_AUDIT] = audit_fields,
 };
 
 static const struct {
 	enum filter_kind kind;
 	const char *alias, *column;
 } aliases[] = {
-	{FILTER_AGENTS, "state", "key_state"}, {FILTER_AGENTS, "expires", "not_after"}, {FILTER_AGENTS, "ends", "not_after"},
-	{FILTER_AGENTS, "seen", "last_seen"},  {FILTER_AGENTS, "via", "gateway"},       {FILTER_AGENTS, "since", "last_seen"},
-	{FILTER_EVENTS, "since", "time"},      {FILTER_PENDING, "since", "time"},       {FILTER_AUDIT, "since", "time"},
+    {FILTER_AGENTS, "state", "key_state"}, {FILTER_AGENTS, "expires", "not_after"},
+    {FILTER_AGENTS, "ends", "not_after"},  {FILTER_AGENTS, "seen", "last_seen"},
+    {FILTER_AGENTS, "via", "gateway"},     {FILTER_AGENTS, "since", "last_seen"},
+    {FILTER_EVENTS, "since", "time"},      {FILTER_PENDING, "since", "time"},
+    {FILTER_AUDIT, "since", "time"},
 };
 
-const struct field *
-field_first(enum filter_kind kind)
+const struct field *field_first(enum filter_kind kind)
 {
 	assert(kind < FILTER_KIND_MAX);
 	return tables[kind];
 }
 
-static bool
-same(const char *s, const char *name, size_t len)
+static bool same(const char *s, const char *name, size_t len)
 {
 	return strlen(s) == len && strncasecmp(s, name, len) == 0;
 }
 
-const struct field *
-field_find(enum filter_kind kind, const char *name, size_t len)
+const struct field *field_find(enum filter_kind kind, const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (aliases[i].kind == kind && same(aliases[i].alias, name, len))
@@ -225,8 +218,7 @@ field_find(enum filter_kind kind, const char *name, size_t len)
 	return NULL;
 }
 
-void
-field_names(enum filter_kind kind, char *out, size_t size)
+void field_names(enum filter_kind kind, char *out, size_t size)
 {
 	size_t used = 0;
 	out[0] = '\0';
@@ -237,10 +229,9 @@ field_names(enum filter_kind kind, char *out, size_t size)
 }
 
 static const char *const default_sort[FILTER_KIND_MAX] = {
-	[FILTER_AGENTS] = "name", [FILTER_EVENTS] = "seq", [FILTER_PENDING] = "id", [FILTER_AUDIT] = "seq"};
+    [FILTER_AGENTS] = "name", [FILTER_EVENTS] = "seq", [FILTER_PENDING] = "id", [FILTER_AUDIT] = "seq"};
 
-clv_rc
-sort_parse(const char *column, enum filter_kind kind, sort_cmp **out, struct clv_err *err)
+clv_rc sort_parse(const char *column, enum filter_kind kind, sort_cmp **out, struct clv_err *err)
 {
 	char names[256];
 	assert(kind < FILTER_KIND_MAX);

@@ -17,8 +17,7 @@
 #define NOW_MS (2 * 60 * 1000) /* "now": heard of within two minutes */
 #define DAY_MS ((int64_t)86400000)
 
-static bool
-word_eq(const char *typed, const char *word)
+static bool word_eq(const char *typed, const char *word)
 {
 	for (; *typed != '\0' && *word != '\0'; typed++, word++) {
 		char c = (*typed == '_' || *typed == '-') ? ' ' : *typed;
@@ -28,8 +27,7 @@ word_eq(const char *typed, const char *word)
 	return *typed == *word;
 }
 
-clv_rc
-filter_value_word(const struct field *f, const char *s, struct filter_value *v, struct clv_err *err)
+clv_rc filter_value_word(const struct field *f, const char *s, struct filter_value *v, struct clv_err *err)
 {
 	char all[200] = "";
 	size_t used = 0;
@@ -45,8 +43,7 @@ filter_value_word(const struct field *f, const char *s, struct filter_value *v, 
 	return err_set(err, CLV_E_USAGE, "%s: is one of: %s", f->name, all);
 }
 
-clv_rc
-filter_value_number(const struct field *f, const char *s, struct filter_value *v, struct clv_err *err)
+clv_rc filter_value_number(const struct field *f, const char *s, struct filter_value *v, struct clv_err *err)
 {
 	size_t len = strlen(s);
 	if (len == 0 || len > 19 || strspn(s, "0123456789") != len)
@@ -55,20 +52,19 @@ filter_value_number(const struct field *f, const char *s, struct filter_value *v
 	return CLV_OK;
 }
 
-bool
-filter_number_is(const char *s, uint64_t num)
+bool filter_number_is(const char *s, uint64_t num)
 {
 	size_t len = strlen(s);
 	return len > 0 && len <= 19 && strspn(s, "0123456789") == len && strtoull(s, NULL, 10) == num;
 }
 
-static bool
-parse_age(const char *s, int64_t *ms)
+static bool parse_age(const char *s, int64_t *ms)
 {
 	static const struct {
 		const char *unit;
 		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", DAY_MS}, {"w", 7 * DAY_MS}, {"y", 365 * DAY_MS}};
+	} units[] = {{"ms", 1},      {"s", 1000},   {"m", 60000},      {"min", 60000},
+	             {"h", 3600000}, {"d", DAY_MS}, {"w", 7 * DAY_MS}, {"y", 365 * DAY_MS}};
 	size_t digits = strspn(s, "0123456789");
 	if (digits == 0 || digits > 6)
 		return false;
@@ -81,8 +77,8 @@ parse_age(const char *s, int64_t *ms)
 	return false;
 }
 
-clv_rc
-filter_value_time(const struct field *f, const char *s, int64_t now_ms, struct filter_value *v, struct clv_err *err)
+clv_rc filter_value_time(const struct field *f, const char *s, int64_t now_ms, struct filter_value *v,
+                         struct clv_err *err)
 {
 	char full[40];
 	if (strcasecmp(s, "now") == 0) {
@@ -98,13 +94,15 @@ filter_value_time(const struct field *f, const char *s, int64_t now_ms, struct f
 	if (day && snprintf(full, sizeof(full), "%sT00:00:00Z", s) > 0)
 		s = full;
 	if (clock_parse_rfc3339(s, &v->ms, NULL) != CLV_OK)
-		return err_set(err, CLV_E_USAGE, "%s takes an age (30d 12h 5m), a day (2026-11-21), a time (2026-11-21T21:04:10Z) or now", f->name);
+		return err_set(
+		    err, CLV_E_USAGE,
+		    "%s takes an age (30d 12h 5m), a day (2026-11-21), a time (2026-11-21T21:04:10Z) or now",
+		    f->name);
 	v->end = v->ms + (day ? DAY_MS : 1000);
 	return CLV_OK;
 }
 
-bool
-filter_time_hits(const struct filter_value *v, char op, bool ahead, int64_t t)
+bool filter_time_hits(const struct filter_value *v, char op, bool ahead, int64_t t)
 {
 	if (v->is_age) {
 		int64_t distance = ahead ? t - v->now : v->now - t;
@@ -122,8 +120,7 @@ filter_time_hits(const struct filter_value *v, char op, bool ahead, int64_t t)
 
 /* --- thumbprints --- */
 
-static int
-base64_value(char c)
+static int base64_value(char c)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *p = c != '\0' ? strchr(alphabet, c) : NULL;
@@ -131,8 +128,7 @@ base64_value(char c)
 }
 
 /* 16, 20 or 32 bytes are 24, 28 or 44 characters, each with a = at the end. */
-static char *
-base64_digits(const char *s)
+static char *base64_digits(const char *s)
 {
 	size_t len = strlen(s), bits = 0, n = 0;
 	uint32_t acc = 0;
@@ -155,8 +151,7 @@ base64_digits(const char *s)
 	return out;
 }
 
-char *
-filter_hex_digits(const char *s, size_t least)
+char *filter_hex_digits(const char *s, size_t least)
 {
 	char *out = clv_calloc(strlen(s) + 1, 1);
 	size_t n = 0;
@@ -177,24 +172,22 @@ other:
 	return base64_digits(s);
 }
 
-static unsigned
-nibble(const uint8_t *bytes, size_t i)
+static unsigned nibble(const uint8_t *bytes, size_t i)
 {
 	return i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15u;
 }
 
-static bool
-digits_at(const char *digits, const uint8_t *bytes, size_t len, size_t at)
+static bool digits_at(const char *digits, const uint8_t *bytes, size_t len, size_t at)
 {
 	for (size_t i = 0; digits[i] != '\0'; i++) {
-		if (at + i >= 2 * len || (unsigned char)"0123456789abcdef"[nibble(bytes, at + i)] != (unsigned char)digits[i])
+		if (at + i >= 2 * len ||
+		    (unsigned char)"0123456789abcdef"[nibble(bytes, at + i)] != (unsigned char)digits[i])
 			return false;
 	}
 	return true;
 }
 
-bool
-filter_hex_hits(const char *digits, const uint8_t *bytes, size_t len)
+bool filter_hex_hits(const char *digits, const uint8_t *bytes, size_t len)
 {
 	if (digits == NULL)
 		return false;
@@ -208,8 +201,7 @@ filter_hex_hits(const char *digits, const uint8_t *bytes, size_t len)
 
 /* --- texts --- */
 
-bool
-filter_glob(const char *pattern, const char *text)
+bool filter_glob(const char *pattern, const char *text)
 {
 	char head[FILTER_SUBJECT_MAX + 1], low[FILTER_SUBJECT_MAX + 1];
 	if (strpbrk(pattern, "*?") == NULL)
@@ -226,13 +218,13 @@ filter_glob(const char *pattern, const char *text)
 	low[len] = '\0';
 	memcpy(head, low, len + 1);
 	head[strcspn(head, ".")] = '\0';
-	return fnmatch(pattern, low, FNM_CASEFOLD | FNM_NOESCAPE) == 0 || fnmatch(pattern, head, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
+	return fnmatch(pattern, low, FNM_CASEFOLD | FNM_NOESCAPE) == 0 ||
+	       fnmatch(pattern, head, FNM_CASEFOLD | FNM_NOESCAPE) == 0;
 }
 
 /* glibc's regular expressions take exponential time and memory for some patterns: repetition of a
  * repetition, back references, large counts. Those are refused; what operators type passes. */
-bool
-filter_regex_ok(const char *p, struct clv_err *err)
+bool filter_regex_ok(const char *p, struct clv_err *err)
 {
 	bool quantified = false, in_set = false, in_group_repeat[16] = {false};
 	unsigned depth = 0, total = 0;
@@ -253,12 +245,15 @@ filter_regex_ok(const char *p, struct clv_err *err)
 			in_group_repeat[depth] = false;
 		else if (*p == ')' && depth > 0 && depth < 16)
 			in_group_repeat[depth - 1] |= in_group_repeat[depth], depth--;
-		if (depth >= 8 || (*p == '\\' && (p[1] == '\0' || isdigit((unsigned char)p[1]))) || (repeat && quantified) ||
-		    (repeat && ++total > 12) || (*p == '{' && before == ')') ||
+		if (depth >= 8 || (*p == '\\' && (p[1] == '\0' || isdigit((unsigned char)p[1]))) ||
+		    (repeat && quantified) || (repeat && ++total > 12) || (*p == '{' && before == ')') ||
 		    (repeat && before == ')' && in_group_repeat[depth < 15 ? depth + 1 : 15]) ||
 		    (*p == '{' && (strtoul(p + 1, NULL, 10) > 64 || strspn(p + 1, "0123456789,") > 5)) ||
-		    (*p == '{' && memchr(p, ',', strcspn(p, "}")) != NULL && strtoul(p + 1 + strcspn(p + 1, ","), NULL, 10) > 64)) {
-			err_set(err, CLV_E_USAGE, "the pattern after ~ could take too long: no repetition of repetitions, no \\1, counts up to 64");
+		    (*p == '{' && memchr(p, ',', strcspn(p, "}")) != NULL &&
+		     strtoul(p + 1 + strcspn(p + 1, ","), NULL, 10) > 64)) {
+			err_set(err, CLV_E_USAGE,
+			        "the pattern after ~ could take too long: no repetition of repetitions, no "
+			        "\\1, counts up to 64");
 			return false;
 		}
 		if (repeat)

@@ -10,16 +10,19 @@
 
 struct filter_value {
 	uint64_t num;
-	bool is_age;           /* `ms` is a length of time */
-	int64_t ms;            /* an age, or where a span of time begins */
-	int64_t end;           /* and where it ends (a day, a second) */
-	int64_t now;           /* set for ages: what they count from */
+	bool is_age; /* `ms` is a length of time */
+	int64_t ms;  /* an age, or where a span of time begins */
+	int64_t end; /* and where it ends (a day, a second) */
+	int64_t now; /* set for ages: what they count from */
 };
 
-CLV_MUST clv_rc filter_value_word(const struct field *f, const char *s, struct filter_value *v, struct clv_err *err);
-CLV_MUST clv_rc filter_value_number(const struct field *f, const char *s, struct filter_value *v, struct clv_err *err);
+CLV_MUST clv_rc filter_value_word(const struct field *f, const char *s, struct filter_value *v,
+                                  struct clv_err *err);
+CLV_MUST clv_rc filter_value_number(const struct field *f, const char *s, struct filter_value *v,
+                                    struct clv_err *err);
 /* "30d" "12h" "now" "2026-11-21" "2026-11-21T21:04:10Z" */
-CLV_MUST clv_rc filter_value_time(const struct field *f, const char *s, int64_t now_ms, struct filter_value *v, struct clv_err *err);
+CLV_MUST clv_rc filter_value_time(const struct field *f, const char *s, int64_t now_ms,
+                                  struct filter_value *v, struct clv_err *err);
 /* op: '<' '>' ':' */
 bool filter_time_hits(const struct filter_value *v, char op, bool ahead, int64_t t);
 

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-static void
-mem_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, unsigned ink)
+static void mem_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, unsigned ink)
 {
 	struct memcanvas *m = ctx;
-	if (y < 0 || y >= m->rows || x < 0 || x + cells > m->cols || cells < 1 || cells > 2 || len >= sizeof(m->at[0][0].text)) {
+	if (y < 0 || y >= m->rows || x < 0 || x + cells > m->cols || cells < 1 || cells > 2 ||
+	    len >= sizeof(m->at[0][0].text)) {
 		m->outside++;
 		return;
 	}
@@ -30,16 +30,14 @@ mem_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, uns
 	}
 }
 
-static void
-mem_cursor(void *ctx, int y, int x)
+static void mem_cursor(void *ctx, int y, int x)
 {
 	struct memcanvas *m = ctx;
 	m->cur_y = y;
 	m->cur_x = x;
 }
 
-void
-memcanvas_init(struct memcanvas *m, struct canvas *c, int rows, int cols)
+void memcanvas_init(struct memcanvas *m, struct canvas *c, int rows, int cols)
 {
 	static const struct canvas_ops ops = {.put = mem_put, .cursor = mem_cursor};
 	memset(m, 0, sizeof(*m));
@@ -55,8 +53,7 @@ memcanvas_init(struct memcanvas *m, struct canvas *c, int rows, int cols)
 	*c = (struct canvas){.ops = &ops, .ctx = m, .rows = rows, .cols = cols};
 }
 
-char *
-memcanvas_text(const struct memcanvas *m, bool inks)
+char *memcanvas_text(const struct memcanvas *m, bool inks)
 {
 	char *out = clv_calloc((size_t)m->rows, (size_t)m->cols * 32 + 4);
 	size_t n = 0;

@@ -34,16 +34,14 @@ struct ptyterm {
 	char *text;
 };
 
-static void
-on_output(const char *s, size_t len, void *user)
+static void on_output(const char *s, size_t len, void *user)
 {
 	struct ptyterm *p = user;
 	if (!p->mute && write(p->fd, s, len) < 0)
 		return;
 }
 
-static int
-on_prop(VTermProp prop, VTermValue *val, void *user)
+static int on_prop(VTermProp prop, VTermValue *val, void *user)
 {
 	struct ptyterm *p = user;
 	if (prop == VTERM_PROP_ALTSCREEN)
@@ -53,8 +51,7 @@ on_prop(VTermProp prop, VTermValue *val, void *user)
 	return 1;
 }
 
-struct ptyterm *
-pty_start(char *const *argv, char *const *env, int rows, int cols)
+struct ptyterm *pty_start(char *const *argv, char *const *env, int rows, int cols)
 {
 	static const VTermScreenCallbacks callbacks = {.settermprop = on_prop};
 	struct ptyterm *p = clv_calloc(1, sizeof(*p));
@@ -83,8 +80,7 @@ pty_start(char *const *argv, char *const *env, int rows, int cols)
 	return p;
 }
 
-void
-pty_free(struct ptyterm *p)
+void pty_free(struct ptyterm *p)
 {
 	if (!p->ended) {
 		kill(p->pid, SIGKILL);
@@ -98,21 +94,18 @@ pty_free(struct ptyterm *p)
 	clv_free(p);
 }
 
-void
-pty_send(struct ptyterm *p, const char *bytes, size_t len)
+void pty_send(struct ptyterm *p, const char *bytes, size_t len)
 {
 	if (write(p->fd, bytes, len) != (ssize_t)len)
 		fprintf(stderr, "pty: short write\n");
 }
 
-void
-pty_keys(struct ptyterm *p, const char *s)
+void pty_keys(struct ptyterm *p, const char *s)
 {
 	pty_send(p, s, strlen(s));
 }
 
-static void
-read_some(struct ptyterm *p, int ms)
+static void read_some(struct ptyterm *p, int ms)
 {
 	char buf[65536];
 	struct pollfd f = {.fd = p->fd, .events = POLLIN};
@@ -130,16 +123,14 @@ read_some(struct ptyterm *p, int ms)
 	vterm_input_write(p->vt, buf, (size_t)n);
 }
 
-void
-pty_pump(struct ptyterm *p, int ms)
+void pty_pump(struct ptyterm *p, int ms)
 {
 	int64_t end = clock_mono_ms() + ms;
 	for (int64_t now = clock_mono_ms(); now < end; now = clock_mono_ms())
 		read_some(p, (int)(end - now));
 }
 
-static size_t
-put_utf8(char *out, uint32_t c)
+static size_t put_utf8(char *out, uint32_t c)
 {
 	if (c < 0x80) {
 		out[0] = (char)c;
@@ -163,8 +154,7 @@ put_utf8(char *out, uint32_t c)
 	return 4;
 }
 
-const char *
-pty_screen(struct ptyterm *p)
+const char *pty_screen(struct ptyterm *p)
 {
 	clv_free(p->text);
 	p->text = clv_calloc((size_t)p->rows, (size_t)p->cols * 24 + 2);
@@ -189,14 +179,12 @@ pty_screen(struct ptyterm *p)
 	return p->text;
 }
 
-bool
-pty_has(struct ptyterm *p, const char *text)
+bool pty_has(struct ptyterm *p, const char *text)
 {
 	return strstr(pty_screen(p), text) != NULL;
 }
 
-int
-pty_row_of(struct ptyterm *p, const char *text)
+int pty_row_of(struct ptyterm *p, const char *text)
 {
 	const char *s = pty_screen(p), *at = strstr(s, text);
 	int row = 0;
@@ -207,8 +195,7 @@ pty_row_of(struct ptyterm *p, const char *text)
 	return row;
 }
 
-static bool
-wait_for(struct ptyterm *p, const char *text, bool there, int ms)
+static bool wait_for(struct ptyterm *p, const char *text, bool there, int ms)
 {
 	int64_t end = clock_mono_ms() + ms;
 	for (;;) {
@@ -216,27 +203,25 @@ wait_for(struct ptyterm *p, const char *text, bool there, int ms)
 			return true;
 		int64_t left = end - clock_mono_ms();
 		if (left <= 0) {
-			fprintf(stderr, "pty: waited in vain for %s\"%s\"; the screen:\n%s\n", there ? "" : "the end of ", text, pty_screen(p));
+			fprintf(stderr, "pty: waited in vain for %s\"%s\"; the screen:\n%s\n",
+			        there ? "" : "the end of ", text, pty_screen(p));
 			return false;
 		}
 		read_some(p, left > 50 ? 50 : (int)left);
 	}
 }
 
-bool
-pty_wait(struct ptyterm *p, const char *text, int ms)
+bool pty_wait(struct ptyterm *p, const char *text, int ms)
 {
 	return wait_for(p, text, true, ms);
 }
 
-bool
-pty_wait_gone(struct ptyterm *p, const char *text, int ms)
+bool pty_wait_gone(struct ptyterm *p, const char *text, int ms)
 {
 	return wait_for(p, text, false, ms);
 }
 
-void
-pty_resize(struct ptyterm *p, int rows, int cols)
+void pty_resize(struct ptyterm *p, int rows, int cols)
 {
 	struct winsize w = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 	p->rows = rows;
@@ -245,8 +230,7 @@ pty_resize(struct ptyterm *p, int rows, int cols)
 	ioctl(p->fd, TIOCSWINSZ, &w);
 }
 
-void
-pty_cursor(struct ptyterm *p, int *row, int *col)
+void pty_cursor(struct ptyterm *p, int *row, int *col)
 {
 	VTermPos pos;
 	vterm_state_get_cursorpos(vterm_obtain_state(p->vt), &pos);
@@ -254,14 +238,12 @@ pty_cursor(struct ptyterm *p, int *row, int *col)
 	*col = pos.col;
 }
 
-pid_t
-pty_pid(const struct ptyterm *p)
+pid_t pty_pid(const struct ptyterm *p)
 {
 	return p->pid;
 }
 
-int
-pty_end(struct ptyterm *p, int ms)
+int pty_end(struct ptyterm *p, int ms)
 {
 	int64_t end = clock_mono_ms() + ms;
 	while (!p->ended && clock_mono_ms() < end) {
@@ -274,25 +256,23 @@ pty_end(struct ptyterm *p, int ms)
 	return p->ended ? p->status : -1;
 }
 
-bool
-pty_restored(struct ptyterm *p)
+bool pty_restored(struct ptyterm *p)
 {
 	struct termios now;
 	pty_pump(p, 30);
 	if (tcgetattr(p->keep, &now) != 0)
 		return false;
-	return !p->alt && !p->cursor_hidden && now.c_lflag == p->before.c_lflag && now.c_iflag == p->before.c_iflag && now.c_oflag == p->before.c_oflag;
+	return !p->alt && !p->cursor_hidden && now.c_lflag == p->before.c_lflag &&
+	       now.c_iflag == p->before.c_iflag && now.c_oflag == p->before.c_oflag;
 }
 
-const uint8_t *
-pty_bytes(const struct ptyterm *p, size_t *len)
+const uint8_t *pty_bytes(const struct ptyterm *p, size_t *len)
 {
 	*len = p->n_bytes;
 	return p->bytes;
 }
 
-void
-pty_mute(struct ptyterm *p, bool mute)
+void pty_mute(struct ptyterm *p, bool mute)
 {
 	p->mute = mute;
 }

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	if (argc < 2) {
 		fprintf(stderr, "usage: fake_console_server SOCKET [AGENTS]\n");
 		return 2;
 	}
-	struct fake_opts o = {.path = argv[1], .n_agents = argc > 2 ? strtoul(argv[2], NULL, 10) : 37, .step_ms = 400};
+	struct fake_opts o = {
+	    .path = argv[1], .n_agents = argc > 2 ? strtoul(argv[2], NULL, 10) : 37, .step_ms = 400};
 	return fake_server_run(&o, -1);
 }

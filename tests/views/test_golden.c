@@ -21,8 +21,7 @@ static const struct {
 	int cols, rows;
 } sizes[] = {{80, 24}, {40, 10}, {200, 50}};
 
-static struct app *
-app_new(enum clv_role role)
+static struct app *app_new(enum clv_role role)
 {
 	struct clv_target t = {.server = "unix:/nowhere"};
 	struct clv_err err;
@@ -43,8 +42,7 @@ app_new(enum clv_role role)
 	return a;
 }
 
-static void
-app_done(struct app *a)
+static void app_done(struct app *a)
 {
 	question_end(a);
 	while (a->depth > 0)
@@ -54,12 +52,13 @@ app_done(struct app *a)
 	clv_free(a);
 }
 
-static struct list *
-give_rows(struct app *a, enum clv_list kind, void *facts, size_t n, uint64_t total)
+static struct list *give_rows(struct app *a, enum clv_list kind, void *facts, size_t n, uint64_t total)
 {
 	struct view *v = app_top(a);
 	struct want w;
-	struct clv_reply r = {.kind = CLV_REPLY_LIST, .rows = {.list = kind, .n = n, .matched = n, .total = total, .time = DRAWN_NOW}};
+	struct clv_reply r = {
+	    .kind = CLV_REPLY_LIST,
+	    .rows = {.list = kind, .n = n, .matched = n, .total = total, .time = DRAWN_NOW}};
 	r.rows.u.agents = facts;
 	v->ask = false;
 	v->ops->want(v, &w);
@@ -67,8 +66,7 @@ give_rows(struct app *a, enum clv_list kind, void *facts, size_t n, uint64_t tot
 	return list_of(v);
 }
 
-static char *
-read_file(const char *path)
+static char *read_file(const char *path)
 {
 	FILE *f = fopen(path, "r");
 	if (f == NULL)
@@ -80,8 +78,7 @@ read_file(const char *path)
 	return s;
 }
 
-static void
-compare(struct app *a, const char *name, int cols, int rows)
+static void compare(struct app *a, const char *name, int cols, int rows)
 {
 	static struct memcanvas m;
 	struct canvas c;
@@ -104,22 +101,21 @@ compare(struct app *a, const char *name, int cols, int rows)
 	}
 	char *want = read_file(path);
 	if (want == NULL || strcmp(want, text) != 0) {
-		print_message("--- %s wanted\n%s--- got\n%s", path, want != NULL ? want : "(no file)\n", text);
+		print_message("--- %s wanted\n%s--- got\n%s", path, want != NULL ? want : "(no file)\n",
+		              text);
 		fail();
 	}
 	clv_free(want);
 	clv_free(text);
 }
 
-static void
-all_sizes(struct app *a, const char *name)
+static void all_sizes(struct app *a, const char *name)
 {
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		compare(a, name, sizes[i].cols, sizes[i].rows);
 }
 
-static void
-overview_with(struct clv_overview_fact *o, const char *name)
+static void overview_with(struct clv_overview_fact *o, const char *name)
 {
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
 	struct clv_reply r = {.kind = CLV_REPLY_OVERVIEW, .overview = o};
@@ -128,8 +124,7 @@ overview_with(struct clv_overview_fact *o, const char *name)
 	app_done(a);
 }
 
-static void
-test_overview(void **state)
+static void test_overview(void **state)
 {
 	(void)state;
 	overview_with(drawn_overview(), "overview");
@@ -137,8 +132,7 @@ test_overview(void **state)
 	overview_with(drawn_first_run(), "first-run");
 }
 
-static void
-test_overview_asking(void **state)
+static void test_overview_asking(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
@@ -147,8 +141,7 @@ test_overview_asking(void **state)
 }
 
 /* "37 of 1204   2 marked, 1 hidden", as drawn. */
-static struct list *
-open_agents(struct app *a, size_t n)
+static struct list *open_agents(struct app *a, size_t n)
 {
 	app_push(a, view_agents_open("expires<30d"));
 	struct list *l = list_of(app_top(a));
@@ -159,8 +152,7 @@ open_agents(struct app *a, size_t n)
 	return give_rows(a, CLV_LIST_AGENTS, drawn_agents(n), n, 1204);
 }
 
-static void
-test_agents(void **state)
+static void test_agents(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_ADMINISTRATOR);
@@ -175,8 +167,7 @@ test_agents(void **state)
 	app_done(a);
 }
 
-static void
-test_agents_empty(void **state)
+static void test_agents_empty(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
@@ -186,8 +177,7 @@ test_agents_empty(void **state)
 	app_done(a);
 }
 
-static void
-test_agent(void **state)
+static void test_agent(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
@@ -198,8 +188,7 @@ test_agent(void **state)
 	app_done(a);
 }
 
-static void
-test_pending(void **state)
+static void test_pending(void **state)
 {
 	(void)state;
 	size_t n;
@@ -219,8 +208,7 @@ test_pending(void **state)
 	app_done(a);
 }
 
-static void
-test_question(void **state)
+static void test_question(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_ADMINISTRATOR);
@@ -239,8 +227,7 @@ test_question(void **state)
 	app_done(a);
 }
 
-static void
-test_events(void **state)
+static void test_events(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_VIEWER);
@@ -252,8 +239,7 @@ test_events(void **state)
 	app_done(a);
 }
 
-static void
-test_help(void **state)
+static void test_help(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
@@ -264,8 +250,7 @@ test_help(void **state)
 	app_done(a);
 }
 
-static void
-test_small(void **state)
+static void test_small(void **state)
 {
 	(void)state;
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
@@ -274,8 +259,7 @@ test_small(void **state)
 }
 
 /* Every screen at every size down to one cell: nothing is drawn outside, nothing crashes. */
-static void
-test_any_size(void **state)
+static void test_any_size(void **state)
 {
 	(void)state;
 	static struct memcanvas m;
@@ -305,8 +289,7 @@ test_any_size(void **state)
 }
 
 /* ASCII alone reaches a canvas that has nothing else. */
-static void
-test_ascii(void **state)
+static void test_ascii(void **state)
 {
 	(void)state;
 	static struct memcanvas m;
@@ -324,14 +307,15 @@ test_ascii(void **state)
 	app_done(a);
 }
 
-int
-main(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_overview), cmocka_unit_test(test_overview_asking), cmocka_unit_test(test_agents),
-	    cmocka_unit_test(test_agents_empty), cmocka_unit_test(test_agent), cmocka_unit_test(test_pending),
-	    cmocka_unit_test(test_question), cmocka_unit_test(test_events), cmocka_unit_test(test_help),
-	    cmocka_unit_test(test_small), cmocka_unit_test(test_any_size), cmocka_unit_test(test_ascii),
+	    cmocka_unit_test(test_overview), cmocka_unit_test(test_overview_asking),
+	    cmocka_unit_test(test_agents),   cmocka_unit_test(test_agents_empty),
+	    cmocka_unit_test(test_agent),    cmocka_unit_test(test_pending),
+	    cmocka_unit_test(test_question), cmocka_unit_test(test_events),
+	    cmocka_unit_test(test_help),     cmocka_unit_test(test_small),
+	    cmocka_unit_test(test_any_size), cmocka_unit_test(test_ascii),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

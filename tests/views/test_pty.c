@@ -23,10 +23,10 @@ static char dir[128], sock[160], server_env[200], bin[512], home_env[160];
 static struct fake_opts opts;
 static pid_t server;
 
-static struct ptyterm *
-start_console(const char *view, const char *option)
+static struct ptyterm *start_console(const char *view, const char *option)
 {
-	static char term[] = "TERM=xterm-256color", locale[] = "LC_ALL=C.UTF-8", path[] = "PATH=/usr/bin:/bin";
+	static char term[] = "TERM=xterm-256color", locale[] = "LC_ALL=C.UTF-8",
+	            path[] = "PATH=/usr/bin:/bin";
 	char *env[] = {server_env, home_env, term, locale, path, NULL};
 	char *argv[5] = {bin};
 	int n = 1;
@@ -37,23 +37,20 @@ start_console(const char *view, const char *option)
 	return pty_start(argv, env, 24, 80);
 }
 
-static void
-start_server(enum clv_role role)
+static void start_server(enum clv_role role)
 {
 	opts = (struct fake_opts){.path = sock, .n_agents = 37, .role = role, .step_ms = 150};
 	server = fake_server_start(&opts);
 }
 
-static int
-setup(void **state)
+static int setup(void **state)
 {
 	(void)state;
 	start_server(CLV_ROLE_ADMINISTRATOR);
 	return 0;
 }
 
-static int
-teardown(void **state)
+static int teardown(void **state)
 {
 	(void)state;
 	if (server > 0)
@@ -62,8 +59,7 @@ teardown(void **state)
 	return 0;
 }
 
-static void
-test_start_and_end(void **state)
+static void test_start_and_end(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console(NULL, NULL);
@@ -79,8 +75,7 @@ test_start_and_end(void **state)
 	pty_free(p);
 }
 
-static void
-test_approve(void **state)
+static void test_approve(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("pending", NULL);
@@ -100,8 +95,7 @@ test_approve(void **state)
 	pty_free(p);
 }
 
-static void
-test_filter_marks_rotate(void **state)
+static void test_filter_marks_rotate(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -131,14 +125,14 @@ test_filter_marks_rotate(void **state)
 }
 
 /* The push shows it: no key is pressed between asking and confirmed. */
-static void
-test_rotate_one(void **state)
+static void test_rotate_one(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agent web01", NULL);
 	assert_true(pty_wait(p, "gen 1", SOON));
 	pty_keys(p, "R");
-	assert_true(pty_wait(p, "Rotate the key of web01 in OMMG1? The old one serves until confirmed.", SOON));
+	assert_true(
+	    pty_wait(p, "Rotate the key of web01 in OMMG1? The old one serves until confirmed.", SOON));
 	pty_pump(p, 200);
 	pty_keys(p, "y");
 	assert_true(pty_wait(p, "web01 was asked", SOON));
@@ -147,8 +141,7 @@ test_rotate_one(void **state)
 	pty_free(p);
 }
 
-static void
-test_typed_ahead(void **state)
+static void test_typed_ahead(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -175,8 +168,7 @@ test_typed_ahead(void **state)
 	pty_free(p);
 }
 
-static void
-test_split_sequences(void **state)
+static void test_split_sequences(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -205,8 +197,7 @@ test_split_sequences(void **state)
 	pty_free(p);
 }
 
-static void
-test_resize_storm(void **state)
+static void test_resize_storm(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -229,8 +220,7 @@ test_resize_storm(void **state)
 	pty_free(p);
 }
 
-static void
-test_server_lost(void **state)
+static void test_server_lost(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -257,8 +247,7 @@ test_server_lost(void **state)
 	pty_free(p);
 }
 
-static void
-signal_restores(int sig)
+static void signal_restores(int sig)
 {
 	struct ptyterm *p = start_console("agents", NULL);
 	assert_true(pty_wait(p, "app01", SOON));
@@ -270,8 +259,7 @@ signal_restores(int sig)
 	pty_free(p);
 }
 
-static void
-test_signals_restore(void **state)
+static void test_signals_restore(void **state)
 {
 	(void)state;
 	signal_restores(SIGTERM);
@@ -280,8 +268,7 @@ test_signals_restore(void **state)
 	signal_restores(SIGABRT);
 }
 
-static void
-test_roles(void **state)
+static void test_roles(void **state)
 {
 	(void)state;
 	fake_server_stop(server);
@@ -299,8 +286,7 @@ test_roles(void **state)
 	pty_free(p);
 }
 
-static void
-test_paste(void **state)
+static void test_paste(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -316,8 +302,7 @@ test_paste(void **state)
 }
 
 /* No byte and no wake-up on a still screen. */
-static void
-test_still(void **state)
+static void test_still(void **state)
 {
 	(void)state;
 	struct ptyterm *p = start_console("agents", NULL);
@@ -338,31 +323,58 @@ test_still(void **state)
 /* --- hostile names --- */
 
 static const char *const nasty[] = {
-	"\033[2Jgone", "\033]0;owned\007", "\033]52;c;ZXZpbA==\007", "a\rOK confirmed", "b\bc\b\b", "tab\tname", "new\nline", "\x9b" "2J",
-	"\xc2\x9b" "2J", "\xe2\x80\xae" "gnp.exe", "\xe2\x81\xa6x\xe2\x81\xa9", "zero\xe2\x80\x8bwidth", "\xf3\xa0\x81\x81tag", "\xff\xfe\xfd",
-	"\xc0\xaf", "\xed\xa0\x80", "=cmd|'/C calc'!A0", "+1", "-1+1", "@SUM(1)", "\"quoted\",\"", "%s%n%d", "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97",
-	"e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81", "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", "\033P$q\033\\", "\033[6n", "\016\017",
+    "\033[2Jgone",
+    "\033]0;owned\007",
+    "\033]52;c;ZXZpbA==\007",
+    "a\rOK confirmed",
+    "b\bc\b\b",
+    "tab\tname",
+    "new\nline",
+    "\x9b"
+    "2J",
+    "\xc2\x9b"
+    "2J",
+    "\xe2\x80\xae"
+    "gnp.exe",
+    "\xe2\x81\xa6x\xe2\x81\xa9",
+    "zero\xe2\x80\x8bwidth",
+    "\xf3\xa0\x81\x81tag",
+    "\xff\xfe\xfd",
+    "\xc0\xaf",
+    "\xed\xa0\x80",
+    "=cmd|'/C calc'!A0",
+    "+1",
+    "-1+1",
+    "@SUM(1)",
+    "\"quoted\",\"",
+    "%s%n%d",
+    "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97",
+    "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
+    "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7",
+    "\033P$q\033\\",
+    "\033[6n",
+    "\016\017",
 };
 
-#define N_NASTY (sizeof(nasty) / sizeof(nasty[0]))
+#define N_NASTY   (sizeof(nasty) / sizeof(nasty[0]))
 #define N_HOSTILE 515
 
-static const char **
-hostile_names(void)
+static const char **hostile_names(void)
 {
 	const char **all = clv_calloc(N_HOSTILE, sizeof(*all));
 	for (size_t i = 0; i < N_HOSTILE; i++) {
 		char c1 = (char)(1 + i % 255), c2 = (char)(1 + i * 7 % 255);
-		all[i] = i < N_NASTY ? clv_strdup(nasty[i]) : clv_asprintf("%s%c%c%zu", nasty[i % N_NASTY], c1, c2, i);
+		all[i] = i < N_NASTY ? clv_strdup(nasty[i])
+		                     : clv_asprintf("%s%c%c%zu", nasty[i % N_NASTY], c1, c2, i);
 	}
 	return all;
 }
 
 /* Every escape the console writes is one of its own; no C1, no bidi, no zero width. */
-static void
-check_bytes(const uint8_t *p, size_t len)
+static void check_bytes(const uint8_t *p, size_t len)
 {
-	static const uint8_t bad[][4] = {{0xe2, 0x80, 0xae}, {0xe2, 0x80, 0x8b}, {0xe2, 0x81, 0xa6}, {0xf3, 0xa0, 0x81, 0x81}};
+	static const uint8_t bad[][4] = {
+	    {0xe2, 0x80, 0xae}, {0xe2, 0x80, 0x8b}, {0xe2, 0x81, 0xa6}, {0xf3, 0xa0, 0x81, 0x81}};
 	static const size_t bad_len[] = {3, 3, 3, 4};
 	for (size_t i = 0; i < len; i++) {
 		if (p[i] == 0x1b && i + 1 < len)
@@ -378,13 +390,16 @@ check_bytes(const uint8_t *p, size_t len)
 	}
 }
 
-static void
-test_hostile(void **state)
+static void test_hostile(void **state)
 {
 	(void)state;
 	const char **names = hostile_names();
 	fake_server_stop(server);
-	opts = (struct fake_opts){.path = sock, .n_agents = 3, .role = CLV_ROLE_ADMINISTRATOR, .hostile = names, .n_hostile = N_HOSTILE};
+	opts = (struct fake_opts){.path = sock,
+	                          .n_agents = 3,
+	                          .role = CLV_ROLE_ADMINISTRATOR,
+	                          .hostile = names,
+	                          .n_hostile = N_HOSTILE};
 	server = fake_server_start(&opts);
 	struct ptyterm *p = start_console("agents", NULL);
 	assert_true(pty_wait(p, "518", SOON));
@@ -417,8 +432,7 @@ test_hostile(void **state)
 	clv_free(names);
 }
 
-static void
-find_program(const char *self)
+static void find_program(const char *self)
 {
 	char path[400];
 	const char *given = getenv("CLAVIGER_BIN");
@@ -433,8 +447,7 @@ find_program(const char *self)
 		snprintf(bin, sizeof(bin), "%s", given);
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_start_and_end, setup, teardown),

@@ -12,13 +12,13 @@
 
 #define CLV_LIST_LIMIT_MAX 1000u /* rows in one window */
 #define CLV_DEFAULT_SERVER "unix:/run/claviger/console.sock"
-#define CLV_CONSOLE_PORT 5724u
+#define CLV_CONSOLE_PORT   5724u
 
 struct clv_session; /* opaque */
 
 /* Where to, and as whom. Borrowed during the call only. */
 struct clv_target {
-	const char *server;      /* "unix:PATH" or "host[:port]"; NULL: CLV_DEFAULT_SERVER */
+	const char *server;             /* "unix:PATH" or "host[:port]"; NULL: CLV_DEFAULT_SERVER */
 	struct clv_slice ca, cert, key; /* PEM, for host[:port] only */
 	/* The pinned group signing key's fingerprint, 64 hex digits, or NULL: not known yet. For
 	 * host[:port] only; a local socket's server is named by the file system. */
@@ -61,7 +61,15 @@ const char *clv_session_channel(const struct clv_session *s);
 /* --- requests: each gives the number that its replies carry, or 0 with *err when the line is not
  * open (nothing is kept for later) --- */
 
-enum clv_list { CLV_LIST_AGENTS, CLV_LIST_EVENTS, CLV_LIST_PENDING, CLV_LIST_AUDIT, CLV_LIST_ROLES, CLV_LIST_REQUESTS, CLV_LIST_MAX };
+enum clv_list {
+	CLV_LIST_AGENTS,
+	CLV_LIST_EVENTS,
+	CLV_LIST_PENDING,
+	CLV_LIST_AUDIT,
+	CLV_LIST_ROLES,
+	CLV_LIST_REQUESTS,
+	CLV_LIST_MAX
+};
 
 struct clv_window {
 	const char *filter; /* NULL or "": all */
@@ -72,14 +80,23 @@ struct clv_window {
 	bool watch;         /* the same reply again whenever what it shows changed */
 	const char *anchor; /* this identity stands `offset` rows below the window's top; NULL: none */
 };
-CLV_MUST uint64_t clv_session_list(struct clv_session *s, enum clv_list list, const struct clv_window *w, struct clv_err *err);
+CLV_MUST uint64_t clv_session_list(struct clv_session *s, enum clv_list list, const struct clv_window *w,
+                                   struct clv_err *err);
 CLV_MUST uint64_t clv_session_agent(struct clv_session *s, const char *name, bool watch, struct clv_err *err);
 CLV_MUST uint64_t clv_session_overview(struct clv_session *s, bool watch, struct clv_err *err);
 CLV_MUST uint64_t clv_session_whoami(struct clv_session *s, struct clv_err *err);
 /* No more pushes for that request; its replies still under way are swallowed. No reply comes. */
 void clv_session_unwatch(struct clv_session *s, uint64_t req);
 
-enum clv_act_kind { CLV_ACT_APPROVE, CLV_ACT_REJECT, CLV_ACT_REMOVE, CLV_ACT_ROTATE, CLV_ACT_ROLE_GRANT, CLV_ACT_ROLE_REVOKE, CLV_ACT_STORE_BACKUP };
+enum clv_act_kind {
+	CLV_ACT_APPROVE,
+	CLV_ACT_REJECT,
+	CLV_ACT_REMOVE,
+	CLV_ACT_ROTATE,
+	CLV_ACT_ROLE_GRANT,
+	CLV_ACT_ROLE_REVOKE,
+	CLV_ACT_STORE_BACKUP
+};
 struct clv_act {
 	enum clv_act_kind kind;
 	const char *name;        /* node; for STORE_BACKUP the copy's name */
@@ -95,13 +112,13 @@ CLV_MUST uint64_t clv_session_act(struct clv_session *s, const struct clv_act *a
 /* --- replies --- */
 
 enum clv_reply_kind {
-	CLV_REPLY_DONE,     /* an act was done */
-	CLV_REPLY_REFUSED,  /* code, text, audit_row */
+	CLV_REPLY_DONE,    /* an act was done */
+	CLV_REPLY_REFUSED, /* code, text, audit_row */
 	CLV_REPLY_WHOAMI,
 	CLV_REPLY_OVERVIEW,
 	CLV_REPLY_LIST,
 	CLV_REPLY_AGENT,
-	CLV_REPLY_DROPPED,  /* the line was lost first; `sent`: it may have reached the server */
+	CLV_REPLY_DROPPED, /* the line was lost first; `sent`: it may have reached the server */
 };
 
 struct clv_rows {

@@ -20,7 +20,8 @@ struct clv_client_config {
 CLV_MUST clv_rc clv_client_config_load(const char *path, struct clv_client_config *out, struct clv_err *err);
 void clv_client_config_release(struct clv_client_config *c);
 /* Appends the file; a private one must be nobody else's to read. */
-CLV_MUST clv_rc clv_client_pem_read(const char *path, bool is_private, struct clv_buf *out, struct clv_err *err);
+CLV_MUST clv_rc clv_client_pem_read(const char *path, bool is_private, struct clv_buf *out,
+                                    struct clv_err *err);
 
 /* The pinned group fingerprint of "host:port", 64 digits, owned by the caller; NULL with class NONE
  * when there is none, with *err set when the file cannot be read. */
