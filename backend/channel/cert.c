@@ -390,6 +390,9 @@ clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err)
 	     (ASN1_STRING_length(serial) == 0 || ASN1_STRING_get0_data(serial)[0] == 0)))
 		return err_set(err, CLV_E_AUTH,
 		               "%s has a serial number that is not positive or longer than 20 bytes", whose);
+	/* RFC 5280 4.2: what is not processed is not accepted. */
+	if (X509_get_ext_by_NID(x, NID_policy_constraints, -1) >= 0)
+		return err_set(err, CLV_E_AUTH, "%s demands certificate policies, which are not processed here", whose);
 	for (int i = 0; i < n; i++) {
 		const ASN1_OBJECT *oid = X509_EXTENSION_get_object(X509_get_ext(x, i));
 

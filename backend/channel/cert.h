@@ -38,7 +38,7 @@ void cert_key_label(const X509 *x, char out[CERT_LABEL_MAX]);
  * starts with `whose`. */
 CLV_MUST clv_rc cert_check_key(EVP_PKEY *key, const char *whose, struct clv_err *err);
 CLV_MUST clv_rc cert_check_signature(const X509_ALGOR *alg, const char *whose, struct clv_err *err);
-/* No extension twice; version 3; serial number positive and at most 20 bytes. */
+/* No extension twice, no policy constraints; version 3; serial number positive and at most 20 bytes. */
 CLV_MUST clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err);
 
 #endif

@@ -166,7 +166,7 @@ static clv_rc build_chain(const struct verify_anchors *a, const struct verify_re
                           STACK_OF(X509) * untrusted, bool *stale, struct clv_err *err)
 {
 	struct judge judge = {.anchors = a, .at_ms = req->at_ms};
-	unsigned long flags = X509_V_FLAG_X509_STRICT | X509_V_FLAG_POLICY_CHECK;
+	unsigned long flags = X509_V_FLAG_X509_STRICT;
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM *param;
 	clv_rc rc = CLV_FAILED;

@@ -289,7 +289,7 @@ const struct bad_row bad_rows[] = {
     {"middle without crl", middle_without_crl, "no revocation list", true, false},
     {"name not permitted", name_not_permitted, "name constraints", false, false},
     {"name excluded", name_excluded, "name constraints", false, false},
-    {"policy required", policy_required, "RFC 5280", false, false},
+    {"policy required", policy_required, "policies", false, false},
     {"middle serial zero", middle_serial_zero, "serial number", false, false},
     {"path too long", path_too_long, "path length", false, false},
     {"nine intermediates", nine_intermediates, "8", false, false},

@@ -189,7 +189,7 @@ static void faults_leave_old_or_new(void **state)
 
 	(void)state;
 	for (int point = 1; point < 8; point++) {
-		char at[8];
+		char at[16];
 		int status;
 
 		(void)snprintf(at, sizeof(at), "%d", point);
