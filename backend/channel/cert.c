@@ -21,20 +21,34 @@ void cert_stack_free(STACK_OF(X509) * s)
 	sk_X509_pop_free(s, X509_free);
 }
 
-/* Forms that are BER but not DER (long lengths, odd booleans) encode differently a second time. */
+/* Forms that are BER but not DER (long lengths, odd booleans) encode differently a second time. When
+ * they do not, the second encoding may as well stay in x. */
 static bool is_canonical(X509 *x, struct clv_slice der)
 {
-	unsigned char *again = NULL;
-	X509 *copy = X509_dup(x);
-	int len = copy == NULL ? -1 : i2d_re_X509_tbs(copy, &again);
+	unsigned char *tbs = NULL;
 	unsigned char *whole = NULL;
-	int whole_len = copy == NULL ? -1 : i2d_X509(copy, &whole);
-	bool same = len > 0 && whole_len > 0 && slice_eq(slice_of(whole, (size_t)whole_len), der);
+	int tbs_len = i2d_re_X509_tbs(x, &tbs);
+	int whole_len = i2d_X509(x, &whole);
+	bool same = tbs_len > 0 && whole_len > 0 && slice_eq(slice_of(whole, (size_t)whole_len), der);
 
-	OPENSSL_free(again);
+	OPENSSL_free(tbs);
 	OPENSSL_free(whole);
-	X509_free(copy);
 	return same;
+}
+
+clv_rc cert_check_der(X509 *x, struct clv_err *err)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(x, &der); /* as it came: OpenSSL keeps the bytes it read */
+	bool small = len > 0 && (size_t)len <= CERT_DER_MAX;
+	bool same = small && is_canonical(x, slice_of(der, (size_t)len));
+
+	OPENSSL_free(der);
+	if (!small)
+		return err_set(err, CLV_E_AUTH, "a certificate of more than %u bytes", CERT_DER_MAX);
+	if (!same)
+		return err_set(err, CLV_E_AUTH, "a certificate cannot be read: it is not exactly one DER encoding");
+	return CLV_OK;
 }
 
 clv_rc cert_from_der(struct clv_slice der, X509 **out, struct clv_err *err)
@@ -392,7 +406,8 @@ clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err)
 		               "%s has a serial number that is not positive or longer than 20 bytes", whose);
 	/* RFC 5280 4.2: what is not processed is not accepted. */
 	if (X509_get_ext_by_NID(x, NID_policy_constraints, -1) >= 0)
-		return err_set(err, CLV_E_AUTH, "%s demands certificate policies, which are not processed here", whose);
+		return err_set(err, CLV_E_AUTH,
+		               "%s demands certificate policies, which are not processed here", whose);
 	for (int i = 0; i < n; i++) {
 		const ASN1_OBJECT *oid = X509_EXTENSION_get_object(X509_get_ext(x, i));
 

@@ -16,6 +16,8 @@
 
 /* One whole DER certificate, nothing behind it, in its one canonical form. */
 CLV_MUST clv_rc cert_from_der(struct clv_slice der, X509 **out, struct clv_err *err);
+/* The same for one that somebody else has read. */
+CLV_MUST clv_rc cert_check_der(X509 *x, struct clv_err *err);
 /* PEM with certificates only; what names it in messages ("the CA file"). At least one. */
 CLV_MUST clv_rc cert_from_pem(struct clv_slice pem, const char *what, STACK_OF(X509) * *out,
                               struct clv_err *err);

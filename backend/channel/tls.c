@@ -4,6 +4,7 @@
  * verdict on the peer is verify_peer's alone. Opens nothing after channel_process_init.
  */
 #include "channel/chan_parts.h"
+#include "channel/verify_parts.h"
 #include "base/clock.h"
 
 #include <openssl/err.h>
@@ -16,9 +17,8 @@
 #include <unistd.h>
 #endif
 
-#define PEER_CHAIN_MAX 8
-#define CERT_LIST_MAX  (48 * 1024)
-#define READ_STEP      16384u
+#define CERT_LIST_MAX (48 * 1024)
+#define READ_STEP     16384u
 
 static const char ciphersuites[] = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
 static const char groups[] = "P-256:P-384:X25519";
@@ -72,7 +72,6 @@ clv_rc channel_process_init(struct clv_err *err)
 	return CLV_OK;
 }
 
-/* The chain that the peer sent, leaf first or not, as verify_peer wants it. */
 static clv_rc judge(const struct chan *c, const struct chan_creds *creds, X509 *leaf, STACK_OF(X509) * sent,
                     struct verify_result *out, struct clv_err *err)
 {
@@ -82,26 +81,8 @@ static clv_rc judge(const struct chan *c, const struct chan_creds *creds, X509 *
 	    .name = c->peer_name,
 	    .at_ms = c->wall_ms(),
 	};
-	struct clv_slice chain[PEER_CHAIN_MAX + 1] = {{0}};
-	unsigned char *der = NULL;
-	size_t n = 0;
-	clv_rc rc;
-	int len;
 
-	for (int i = 0; i < sk_X509_num(sent) && n <= PEER_CHAIN_MAX; i++) {
-		unsigned char *one = NULL;
-
-		if (sk_X509_value(sent, i) == leaf)
-			continue;
-		len = i2d_X509(sk_X509_value(sent, i), &one);
-		chain[n++] = slice_of(one, len < 0 ? 0 : (size_t)len);
-	}
-	len = i2d_X509(leaf, &der);
-	rc = verify_peer(creds->anchors, &req, slice_of(der, len < 0 ? 0 : (size_t)len), chain, n, out, err);
-	for (size_t i = 0; i < n; i++)
-		OPENSSL_free((void *)(uintptr_t)chain[i].ptr);
-	OPENSSL_free(der);
-	return rc;
+	return verify_peer_x509(creds->anchors, &req, leaf, sent, out, err);
 }
 
 /* OpenSSL's place to verify; nothing of its own verification runs. */

@@ -212,43 +212,70 @@ static clv_rc check_request(const struct verify_request *req, struct clv_err *er
 	return verify_node_name(slice_str(req->name), err);
 }
 
+/* Everything after the reading. */
+static clv_rc judge_leaf(const struct verify_anchors *a, const struct verify_request *req, X509 *x,
+                         STACK_OF(X509) * untrusted, struct verify_result *out, struct clv_err *err)
+{
+	struct verify_result result = {0};
+	char whose[VERIFY_WHOSE_MAX];
+
+	describe(x, 0, whose);
+	if (cert_check_form(x, whose, err) != CLV_OK ||
+	    build_chain(a, req, x, untrusted, &result.crl_stale, err) != CLV_OK ||
+	    verify_leaf_purpose(x, req->kind, whose, err) != CLV_OK ||
+	    verify_leaf_name(x, req, whose, result.name, err) != CLV_OK)
+		return CLV_FAILED;
+	cert_thumbprint(x, result.thumbprint);
+	result.not_before_ms = time_of(x, true);
+	result.not_after_ms = time_of(x, false);
+	*out = result;
+	return CLV_OK;
+}
+
+static clv_rc too_many(size_t n, struct clv_err *err)
+{
+	return err_set(err, CLV_E_AUTH, "the peer sent %zu intermediate certificates; at most %d are taken",
+	               n, CHAIN_MAX);
+}
+
+clv_rc verify_peer_x509(const struct verify_anchors *a, const struct verify_request *req, X509 *leaf,
+                        STACK_OF(X509) * chain, struct verify_result *out, struct clv_err *err)
+{
+	size_t n = 0;
+
+	if (check_request(req, err) != CLV_OK)
+		return CLV_FAILED;
+	if (cert_check_der(leaf, err) != CLV_OK)
+		return err_wrap(err, "the peer's certificate");
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		if (sk_X509_value(chain, i) == leaf)
+			continue;
+		n++;
+		if (cert_check_der(sk_X509_value(chain, i), err) != CLV_OK)
+			return err_wrap(err, "the peer's chain");
+	}
+	if (n > CHAIN_MAX)
+		return too_many(n, err);
+	return judge_leaf(a, req, leaf, chain, out, err);
+}
+
 clv_rc verify_peer(const struct verify_anchors *a, const struct verify_request *req, struct clv_slice leaf,
                    const struct clv_slice *chain, size_t n_chain, struct verify_result *out,
                    struct clv_err *err)
 {
 	STACK_OF(X509) *untrusted = NULL;
-	struct verify_result result = {0};
-	char whose[VERIFY_WHOSE_MAX];
 	clv_rc rc = CLV_FAILED;
 	X509 *x = NULL;
 
 	if (check_request(req, err) != CLV_OK)
 		return CLV_FAILED;
 	if (n_chain > CHAIN_MAX)
-		return err_set(err, CLV_E_AUTH,
-		               "the peer sent %zu intermediate certificates; at most %d are taken", n_chain,
-		               CHAIN_MAX);
+		return too_many(n_chain, err);
 	untrusted = sk_X509_new_null();
-	if (cert_from_der(leaf, &x, err) != CLV_OK) {
+	if (cert_from_der(leaf, &x, err) != CLV_OK)
 		(void)err_wrap(err, "the peer's certificate");
-		goto out;
-	}
-	if (read_chain(chain, n_chain, untrusted, err) != CLV_OK)
-		goto out;
-	describe(x, 0, whose);
-	if (cert_check_form(x, whose, err) != CLV_OK)
-		goto out;
-	if (build_chain(a, req, x, untrusted, &result.crl_stale, err) != CLV_OK)
-		goto out;
-	if (verify_leaf_purpose(x, req->kind, whose, err) != CLV_OK ||
-	    verify_leaf_name(x, req, whose, result.name, err) != CLV_OK)
-		goto out;
-	cert_thumbprint(x, result.thumbprint);
-	result.not_before_ms = time_of(x, true);
-	result.not_after_ms = time_of(x, false);
-	*out = result;
-	rc = CLV_OK;
-out:
+	else if (read_chain(chain, n_chain, untrusted, err) == CLV_OK)
+		rc = judge_leaf(a, req, x, untrusted, out, err);
 	cert_stack_free(untrusted);
 	X509_free(x);
 	return rc;

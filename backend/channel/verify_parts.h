@@ -18,6 +18,10 @@ struct verify_anchors {
 /* "the peer's certificate (CN web01)": how every refusal begins. */
 #define VERIFY_WHOSE_MAX (CERT_LABEL_MAX + 64)
 
+/* verify_peer for certificates that TLS has parsed already (parsing a key a second time would cost more
+ * than all checks together). chain: without the leaf, or with it anywhere. */
+CLV_MUST clv_rc verify_peer_x509(const struct verify_anchors *a, const struct verify_request *req, X509 *leaf,
+                                 STACK_OF(X509) * chain, struct verify_result *out, struct clv_err *err);
 /* Key usage, extended key usage, CA bit: is x a leaf of this kind? */
 CLV_MUST clv_rc verify_leaf_purpose(X509 *x, enum verify_kind kind, const char *whose, struct clv_err *err);
 /* The proven name into out (256 bytes). */
