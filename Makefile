@@ -4,7 +4,9 @@
 # build/asan/ the test build under ASan and UBSan, build/fuzz/ the fuzz targets (clang).
 
 PREFIX ?= /usr/local
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 B ?= build
 VERSION := 0.1.0
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -80,16 +81,29 @@ static const char *row_calls(const char *process)
 	return NULL;
 }
 
-/* "name" allows it; "name:noexec" only where the third argument has no PROT_EXEC. */
+/* "name" allows it; "name:limit" only with the argument the limit names. */
+static const struct {
+	const char *suffix;
+	struct scmp_arg_cmp arg;
+} limits[] = {
+    {":noexec", {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}}, /* mmap, mprotect without PROT_EXEC */
+    {":fionbio", {1, SCMP_CMP_EQ, FIONBIO, 0}},         /* ioctl: libuv's way to non-blocking */
+};
+
 static clv_rc allow_call(scmp_filter_ctx f, const char *word, size_t len, struct clv_err *err)
 {
-	static const char noexec[] = ":noexec";
+	const struct scmp_arg_cmp *arg = NULL;
 	char name[64];
-	bool restricted = len > sizeof noexec && strncmp(word + len - (sizeof noexec - 1), noexec, sizeof noexec - 1) == 0;
 	int nr, rc;
 
-	if (restricted)
-		len -= sizeof noexec - 1;
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		size_t n = strlen(limits[i].suffix);
+
+		if (len > n && strncmp(word + len - n, limits[i].suffix, n) == 0) {
+			arg = &limits[i].arg;
+			len -= n;
+		}
+	}
 	if (len >= sizeof name)
 		return err_set(err, CLV_E_SANDBOX, "a system call's name is too long in processes.md");
 	memcpy(name, word, len);
@@ -97,10 +111,7 @@ static clv_rc allow_call(scmp_filter_ctx f, const char *word, size_t len, struct
 	nr = seccomp_syscall_resolve_name(name);
 	if (nr == __NR_SCMP_ERROR)
 		return err_set(err, CLV_E_SANDBOX, "processes.md grants %s, which is no system call", name);
-	if (restricted)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	else
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
+	rc = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, nr, arg ? 1 : 0, arg);
 	/* A call that this architecture has not (it exists under another name) is no rule. */
 	if (rc && rc != -EDOM)
 		return err_set(err, CLV_E_SANDBOX, "granting %s: %s", name, strerror(-rc));

@@ -3,6 +3,7 @@
  * clavigerd's commands. run, init and enroll hand over to the parent (libexec/claviger/parent), which
  * starts the processes; the others work here. Holds no secret but a recovery key it has just made.
  */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/options.h"
 #include "claviger/client.h"
@@ -19,6 +20,7 @@
 #define DEFAULT_CONF "/etc/claviger/clavigerd.conf"
 #define EXIT_USAGE 2
 #define BACKUP_WAIT_MS 120000
+#define OPEN_WAIT_MS 5000
 
 static int usage(const char *what)
 {
@@ -241,28 +243,40 @@ static int cmd_enroll(const struct args *a)
 }
 
 /* --- store backup: the running core copies, page by page --- */
-static clv_rc wait_reply(struct clv_session *s, uint64_t req, struct clv_reply *r, struct clv_err *err)
+static void step(struct clv_session *s)
 {
-	for (int waited = 0; waited < BACKUP_WAIT_MS;) {
-		struct pollfd p = {.fd = clv_session_fd(s), .events = clv_session_events(s)};
-		int t = clv_session_timeout_ms(s);
+	struct pollfd p = {.fd = clv_session_fd(s), .events = clv_session_events(s)};
+	int t = clv_session_timeout_ms(s);
 
-		if (clv_session_next(s, r)) {
-			if (r->req == req)
-				return CLV_OK;
-			clv_reply_release(r);
-			continue;
-		}
-		if (clv_session_state(s) == CLV_SESSION_FAILED || (clv_session_error(s)->code && waited > 3000)) {
-			*err = *clv_session_error(s);
-			return CLV_FAILED;
-		}
-		if (req == 0 && clv_session_state(s) == CLV_SESSION_OPEN)
+	(void)poll(&p, p.fd >= 0 ? 1 : 0, t < 0 || t > 200 ? 200 : t);
+	clv_session_step(s);
+}
+
+static clv_rc wait_open(struct clv_session *s, struct clv_err *err)
+{
+	int64_t limit = clock_mono_ms() + OPEN_WAIT_MS;
+
+	while (clv_session_state(s) != CLV_SESSION_OPEN) {
+		if (clv_session_state(s) == CLV_SESSION_FAILED || clock_mono_ms() > limit)
+			return err_set(err, CLV_E_CLOSED, "%s", clv_session_error(s)->code ? clv_session_error(s)->text : "the service does not answer");
+		step(s);
+	}
+	return CLV_OK;
+}
+
+static clv_rc wait_reply(struct clv_session *s, uint64_t req, struct clv_reply **out, struct clv_err *err)
+{
+	int64_t limit = clock_mono_ms() + BACKUP_WAIT_MS;
+
+	while (clock_mono_ms() < limit) {
+		struct clv_reply *r = clv_session_pop(s);
+
+		if (r && r->req == req) {
+			*out = r;
 			return CLV_OK;
-		t = t < 0 || t > 200 ? 200 : t;
-		(void)poll(&p, p.fd >= 0 ? 1 : 0, t);
-		waited += t;
-		clv_session_step(s);
+		}
+		clv_reply_free(r);
+		step(s);
 	}
 	return err_set(err, CLV_E_TIMEOUT, "the server did not answer within two minutes");
 }
@@ -271,27 +285,25 @@ static clv_rc backup(const char *socket, const char *name, struct clv_err *err)
 {
 	char *server = clv_asprintf("unix:%s", socket);
 	struct clv_target t = {.server = server};
+	struct clv_act act = {.kind = CLV_ACT_STORE_BACKUP, .name = name};
 	struct clv_session *s = clv_session_new(&t, err);
-	struct clv_reply r = {0};
+	struct clv_reply *r = NULL;
 	uint64_t req;
 	clv_rc rc = CLV_FAILED;
 
-	if (!s)
+	if (!s || wait_open(s, err))
 		goto out;
-	clv_session_step(s);
-	if (wait_reply(s, 0, &r, err))
-		goto out;
-	req = clv_session_store_backup(s, name, err);
+	req = clv_session_act(s, &act, err);
 	if (!req || wait_reply(s, req, &r, err))
 		goto out;
-	if (r.kind == CLV_REPLY_DONE) {
-		(void)printf("%s\n", r.done.text);
+	if (r->kind == CLV_REPLY_DONE) {
+		(void)printf("%s\n", r->text);
 		rc = CLV_OK;
 	} else {
-		*err = r.err;
+		(void)err_set(err, r->code, "%s", r->text ? r->text : "the line was lost");
 	}
-	clv_reply_release(&r);
 out:
+	clv_reply_free(r);
 	clv_session_free(s);
 	clv_free(server);
 	return rc;

@@ -536,6 +536,8 @@ static void agent_creds(struct core *c, const Clv__CredsResult *m)
 }
 
 /* --- start --- */
+static void agent_tick(struct core *c, int64_t now_ms);
+
 static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 {
 	return outbox_load(d, ctx, err);
@@ -550,6 +552,7 @@ static void begin(struct core *c)
 	if (c->mode == 'r')
 		agent_begin_keys(c);
 	a->dial_at = clock_mono_ms();
+	agent_tick(c, clock_wall_ms());
 }
 
 static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
