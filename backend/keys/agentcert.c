@@ -121,24 +121,32 @@ clv_rc groupcert_make(EVP_PKEY *key, const char *group, int64_t now_ms, struct c
 clv_rc groupcert_of_spki(struct clv_slice spki, X509 **out, struct clv_err *err)
 {
 	X509 *x = NULL;
-	EVP_PKEY *key = NULL;
+	EVP_PKEY *key = NULL, *throwaway = NULL;
 	clv_rc rc = CLV_FAILED;
 
 	if (pkey_from_spki_p256(spki, &key, err))
 		return CLV_FAILED;
 	x = X509_new();
-	if (!x || !X509_set_version(x, X509_VERSION_3) || !X509_set_pubkey(x, key)) {
+	if (!x || pkey_make_p256(&throwaway, err) || !X509_set_version(x, X509_VERSION_3) || !X509_set_pubkey(x, key) ||
+	    !ASN1_TIME_set(X509_getm_notBefore(x), 0) || !ASN1_TIME_set(X509_getm_notAfter(x), 0)) {
 		(void)err_set(err, CLV_E_CRYPTO, "a stand-in certificate: %s", crypto_reason());
 		goto out;
 	}
-	if (add_ext(x, NID_subject_key_identifier, "hash", err))
+	/* OpenSSL finds a signer's key identifier only in a certificate that can be encoded whole; nobody
+	 * looks at this signature. */
+	if (set_names(x, "group", err) || add_ext(x, NID_subject_key_identifier, "hash", err))
 		goto out;
+	if (!X509_sign(x, throwaway, EVP_sha256())) {
+		(void)err_set(err, CLV_E_CRYPTO, "a stand-in certificate: %s", crypto_reason());
+		goto out;
+	}
 	*out = x;
 	x = NULL;
 	rc = CLV_OK;
 out:
 	X509_free(x);
 	EVP_PKEY_free(key);
+	EVP_PKEY_free(throwaway);
 	return rc;
 }
 
