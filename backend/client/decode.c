@@ -260,6 +260,8 @@ static void take_detail(struct clv_reply *r, const ProtobufCMessage *base)
 	struct clv_agent_detail *d = r->agent = clv_calloc(1, sizeof(*d));
 	if (m->agent != NULL)
 		take_agent(&d->agent, m->agent);
+	else
+		d->agent.name = clv_strdup("");
 	d->keys = clv_calloc(m->n_keys + 1, sizeof(*d->keys));
 	d->n_keys = m->n_keys;
 	for (size_t i = 0; i < m->n_keys; i++)

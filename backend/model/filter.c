@@ -70,11 +70,22 @@ static size_t tokenize(const char *s, struct token *tok, size_t max)
 	return n;
 }
 
-static bool is_hex_group(const struct token *t)
+/* Where the digits of a token begin: after "key_id:" and its like, else at its front. */
+static const char *digits_of(const struct token *t, bool first)
 {
-	size_t len = strlen(t->text);
-	return !t->quoted && (len == 2 || len == 4 || len == 8) &&
-	       strspn(t->text, "0123456789abcdefABCDEF") == len;
+	static const char *const names[] = {"key_id:", "sha1:", "sha256:", "hash:"};
+	for (size_t i = 0; first && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncasecmp(t->text, names[i], strlen(names[i])) == 0)
+			return t->text + strlen(names[i]);
+	}
+	return t->text;
+}
+
+static bool is_hex_group(const struct token *t, bool first)
+{
+	const char *s = digits_of(t, first);
+	size_t len = strlen(s);
+	return !t->quoted && (len == 2 || len == 4 || len == 8) && strspn(s, "0123456789abcdefABCDEF") == len;
 }
 
 /* "4A A8 71 8B" is one thumbprint, not four words: groups of digits that follow each other grow
@@ -84,13 +95,16 @@ static size_t join_hex(struct token *tok, size_t n)
 	size_t out = 0;
 	for (size_t i = 0; i < n;) {
 		size_t end = i, digits = 0;
-		while (end < n && is_hex_group(&tok[end]))
-			digits += strlen(tok[end++].text);
+		size_t bytes = 0;
+		while (end < n && is_hex_group(&tok[end], end == i)) {
+			digits += strlen(digits_of(&tok[end], end == i));
+			bytes += strlen(tok[end++].text);
+		}
 		if (end - i < 2 || digits < 8) {
 			tok[out++] = tok[i++];
 			continue;
 		}
-		char *joined = clv_calloc(digits + 1, 1);
+		char *joined = clv_calloc(bytes + 1, 1);
 		size_t len = 0;
 		for (; i < end; i++) {
 			size_t l = strlen(tok[i].text);
