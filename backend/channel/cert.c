@@ -47,7 +47,8 @@ clv_rc cert_check_der(X509 *x, struct clv_err *err)
 	if (!small)
 		return err_set(err, CLV_E_AUTH, "a certificate of more than %u bytes", CERT_DER_MAX);
 	if (!same)
-		return err_set(err, CLV_E_AUTH, "a certificate cannot be read: it is not exactly one DER encoding");
+		return err_set(err, CLV_E_AUTH,
+		               "a certificate cannot be read: it is not exactly one DER encoding");
 	return CLV_OK;
 }
 
@@ -389,6 +390,26 @@ clv_rc cert_check_signature(const X509_ALGOR *alg, const char *whose, struct clv
 	               whose, md == NID_undef ? "an unknown algorithm" : OBJ_nid2ln(md));
 }
 
+/* Also the extensions that nothing here uses: a certificate is read whole or not at all. */
+static bool extensions_parse(const X509 *x)
+{
+	bool good = true;
+
+	for (int i = 0; good && i < X509_get_ext_count(x); i++) {
+		X509_EXTENSION *e = X509_get_ext(x, i);
+		const X509V3_EXT_METHOD *method = X509V3_EXT_get(e);
+		void *parsed = method == NULL ? NULL : X509V3_EXT_d2i(e);
+
+		good = method == NULL || parsed != NULL;
+		if (parsed != NULL && method->it != NULL)
+			ASN1_item_free(parsed, ASN1_ITEM_ptr(method->it));
+		else if (parsed != NULL)
+			method->ext_free(parsed);
+	}
+	ERR_clear_error();
+	return good;
+}
+
 clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err)
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
@@ -404,6 +425,8 @@ clv_rc cert_check_form(const X509 *x, const char *whose, struct clv_err *err)
 	     (ASN1_STRING_length(serial) == 0 || ASN1_STRING_get0_data(serial)[0] == 0)))
 		return err_set(err, CLV_E_AUTH,
 		               "%s has a serial number that is not positive or longer than 20 bytes", whose);
+	if (!extensions_parse(x))
+		return err_set(err, CLV_E_AUTH, "%s has an extension that cannot be read", whose);
 	/* RFC 5280 4.2: what is not processed is not accepted. */
 	if (X509_get_ext_by_NID(x, NID_policy_constraints, -1) >= 0)
 		return err_set(err, CLV_E_AUTH,
