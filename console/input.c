@@ -43,7 +43,8 @@ static void paste_add(struct input *in, const uint8_t *p, size_t len, int64_t no
 		len = room;
 	memcpy(in->paste + in->paste_len, p, len);
 	in->paste_len += len;
-	in->paste_ms = now;
+	if (len > 0)
+		in->paste_ms = now;
 }
 
 void input_feed(struct input *in, const uint8_t *p, size_t len, int64_t now_ms)

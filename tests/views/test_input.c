@@ -21,10 +21,11 @@ static void decode(const char *s, size_t len, size_t cut, int gap, char *out, si
 	char buf[8];
 	out[0] = '\0';
 	input_init(&in, 50);
-	for (int part = 0; part < 3; part++) {
+	/* part 1 is the time that passes between the pieces, as the loop's timer sees it */
+	for (int part = 0; part < 4; part++) {
 		if (part == 0)
 			input_feed(&in, (const uint8_t *)s, cut, now);
-		else if (part == 1)
+		else if (part == 2)
 			input_feed(&in, (const uint8_t *)s + cut, len - cut, now);
 		while (input_next(&in, now, &k)) {
 			const char *name = k.code == KEYC_PASTE   ? "PASTE"
@@ -33,7 +34,7 @@ static void decode(const char *s, size_t len, size_t cut, int gap, char *out, si
 			                                          : keys_name(&k, buf);
 			used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", name);
 		}
-		now += part == 0 ? gap : 20000;
+		now += part == 0 ? gap : part == 1 ? 0 : 20000;
 	}
 }
 
