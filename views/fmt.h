@@ -8,7 +8,7 @@
 
 #include "claviger/facts.h"
 
-#define FMT_MAX 128
+#define FMT_MAX 96
 
 enum zone { ZONE_UTC, ZONE_LOCAL, ZONE_AGE, ZONE_MAX };
 enum thumb { THUMB_KEY_ID, THUMB_SHA1, THUMB_SHA256, THUMB_MAX };

@@ -41,7 +41,7 @@ struct want {
 /* Line 2. */
 struct view_status {
 	char left[VIEW_FILTER_MAX + 64];
-	char middle[160];
+	char middle[500];
 	char right[96]; /* "": the freshness alone */
 };
 
