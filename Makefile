@@ -38,7 +38,7 @@ PROCS := parent resolve net_node net_console core keyholder
 PROC_BIN := $(PROCS:%=$(B)/libexec/claviger/%)
 obj_of = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 
-.PHONY: all check lint asan asan-build fuzz bench install demo probe test-build clean
+.PHONY: all check lint format asan asan-build fuzz bench install demo probe test-build clean
 .SECONDARY:
 all: $(B)/claviger $(B)/clavigerd $(PROC_BIN) probe
 probe: $(B)/tests/probe
@@ -109,6 +109,8 @@ check: all test-build
 	tests/run --no-install
 asan: asan-build
 	tests/run --no-install --asan
+format:
+	clang-format -i $(shell git ls-files "backend/*.[ch]" "console/*.[ch]" "views/*.[ch]" "tests/*.[ch]")
 lint: all
 	tests/lint/run
 fuzz:

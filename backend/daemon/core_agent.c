@@ -623,7 +623,7 @@ static void agent_ready(struct core *c, const Clv__KhInfo *info)
 		return;
 	}
 	if (!a)
-		a = c->agent = clv_calloc(1, sizeof *a);
+		c->agent = clv_calloc(1, sizeof *c->agent);
 	if (c->mode == 'e' && c->start->replace) {
 		c->start->replace = false;
 		make_node(c, true);

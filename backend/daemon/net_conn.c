@@ -310,7 +310,7 @@ static void admit(struct net *n, int fd, const struct sockaddr_storage *ss)
 void net_accept(struct net *n, int listener)
 {
 	for (int i = 0; i < 64; i++) {
-		struct sockaddr_storage ss;
+		struct sockaddr_storage ss = {0};
 		socklen_t len = sizeof ss;
 		int fd = accept4(n->listeners[listener].fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

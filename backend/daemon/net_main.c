@@ -10,6 +10,7 @@
 #include "claviger/secret.h"
 #include "daemon/net.h"
 #include "proto/codec.h"
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -309,6 +310,7 @@ static clv_rc prepare(struct net *n, struct clv_err *err)
 
 static void start_loop(struct net *n)
 {
+	assert(n->start != NULL); /* the parent's first message was read before */
 	(void)uv_poll_init(&n->loop, &n->parent_poll, ipc_fd(n->parent));
 	n->parent_poll.data = n;
 	(void)uv_poll_start(&n->parent_poll, UV_READABLE, on_parent);
