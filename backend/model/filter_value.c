@@ -224,45 +224,87 @@ bool filter_glob(const char *pattern, const char *text)
 
 /* glibc's regular expressions take exponential time and memory for some patterns: repetition of a
  * repetition, back references, large counts. Those are refused; what operators type passes. */
+struct scan {
+	unsigned depth, repeats;
+	bool repeated[8];   /* per open group: it holds a repetition */
+	bool quantified;    /* the piece before is a repetition */
+	bool closed;        /* the piece before is a group ... */
+	bool closed_repeat; /* ... that holds a repetition */
+};
+
+static size_t set_length(const char *p)
+{
+	size_t i = 1;
+	i += p[i] == '^';
+	i += p[i] == ']';
+	i += strcspn(p + i, "]");
+	return p[i] == ']' ? i + 1 : 0;
+}
+
+static size_t count_length(const char *p)
+{
+	size_t n = strcspn(p, "}");
+	const char *comma = memchr(p, ',', n);
+	if (p[n] != '}' || n > 7 || strspn(p + 1, "0123456789,") != n - 1 || strtoul(p + 1, NULL, 10) > 64)
+		return 0;
+	return comma != NULL && strtoul(comma + 1, NULL, 10) > 64 ? 0 : n + 1;
+}
+
+static size_t repeat_length(struct scan *s, const char *p)
+{
+	bool count = *p == '{';
+	if (s->quantified || ++s->repeats > 12 || (s->closed && (s->closed_repeat || count)))
+		return 0;
+	s->quantified = true;
+	s->repeated[s->depth] = true;
+	s->closed = false;
+	return count ? count_length(p) : 1;
+}
+
+/* Bytes of the next piece; 0: refused. */
+static size_t piece_length(struct scan *s, const char *p)
+{
+	if (*p == '*' || *p == '+' || *p == '?' || *p == '{')
+		return repeat_length(s, p);
+	s->quantified = s->closed = false;
+	switch (*p) {
+	case '[':
+		return set_length(p);
+	case '\\':
+		return p[1] == '\0' || isdigit((unsigned char)p[1]) ? 0 : 2;
+	case '(':
+		if (s->depth + 1 >= sizeof(s->repeated) / sizeof(s->repeated[0]))
+			return 0;
+		s->repeated[++s->depth] = false;
+		return 1;
+	case ')':
+		if (s->depth == 0)
+			return 0;
+		s->closed = true;
+		s->closed_repeat = s->repeated[s->depth--];
+		s->repeated[s->depth] |= s->closed_repeat;
+		return 1;
+	default:
+		return 1;
+	}
+}
+
 bool filter_regex_ok(const char *p, struct clv_err *err)
 {
-	bool quantified = false, in_set = false, in_group_repeat[16] = {false};
-	unsigned depth = 0, total = 0;
-	char before = '(';
+	struct scan s = {0};
+	size_t n = 0;
 	if (p[0] == '\0' || strlen(p) > FILTER_REGEX_MAX) {
 		err_set(err, CLV_E_USAGE, "~ needs a pattern of 1 to %u bytes after it", FILTER_REGEX_MAX);
 		return false;
 	}
-	for (; *p != '\0'; before = *p++) {
-		if (in_set) {
-			in_set = *p != ']' || before == '[';
-			continue;
-		}
-		bool repeat = *p == '*' || *p == '+' || *p == '?' || *p == '{';
-		if (*p == '[')
-			in_set = true;
-		else if (*p == '(' && ++depth < 16)
-			in_group_repeat[depth] = false;
-		else if (*p == ')' && depth > 0 && depth < 16)
-			in_group_repeat[depth - 1] |= in_group_repeat[depth], depth--;
-		if (depth >= 8 || (*p == '\\' && (p[1] == '\0' || isdigit((unsigned char)p[1]))) ||
-		    (repeat && quantified) || (repeat && ++total > 12) || (*p == '{' && before == ')') ||
-		    (repeat && before == ')' && in_group_repeat[depth < 15 ? depth + 1 : 15]) ||
-		    (*p == '{' && (strtoul(p + 1, NULL, 10) > 64 || strspn(p + 1, "0123456789,") > 5)) ||
-		    (*p == '{' && memchr(p, ',', strcspn(p, "}")) != NULL &&
-		     strtoul(p + 1 + strcspn(p + 1, ","), NULL, 10) > 64)) {
+	for (; *p != '\0'; p += n) {
+		n = piece_length(&s, p);
+		if (n == 0) {
 			err_set(err, CLV_E_USAGE,
-			        "the pattern after ~ could take too long: no repetition of repetitions, no "
-			        "\\1, counts up to 64");
+			        "the pattern after ~ is unfinished or could take too long: no repetition of "
+			        "repetitions, no \\1, counts up to 64");
 			return false;
 		}
-		if (repeat)
-			in_group_repeat[depth] = true;
-		quantified = repeat && *p != '{';
-		if (*p == '{')
-			p += strcspn(p, "}") - (strchr(p, '}') == NULL ? 1 : 0), quantified = true;
-		if (*p == '\\')
-			p++;
 	}
 	return true;
 }
