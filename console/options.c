@@ -173,6 +173,47 @@ static clv_rc read_pem(const char *option, const char *configured, bool is_priva
 	return path != NULL ? clv_client_pem_read(path, is_private, b, err) : CLV_OK;
 }
 
+/* known_groups knows a server by what it proves, "name:port", wherever it was reached. */
+static char *known_key(const char *server)
+{
+	size_t name = strcspn(server, "@:");
+	const char *port = strrchr(server, ':');
+	return clv_asprintf("%.*s:%s", (int)name, server, port != NULL ? port + 1 : "5724");
+}
+
+/* Blanks and colons go; 64 digits remain, or it is none. */
+static char *fingerprint_digits(const char *s, struct clv_err *err)
+{
+	char *out = clv_calloc(strlen(s) + 1, 1);
+	size_t n = 0;
+	for (; *s != '\0'; s++) {
+		if (*s != ' ' && *s != ':')
+			out[n++] = *s;
+	}
+	if (n == 64 && strspn(out, "0123456789abcdefABCDEF") == n)
+		return out;
+	clv_free(out);
+	err_set(err, CLV_E_USAGE,
+	        "--trust-group takes the whole fingerprint, 64 digits, as clavigerd init printed it");
+	return NULL;
+}
+
+static clv_rc find_pin(const struct options *o, const char *server, char **pinned, struct clv_err *err)
+{
+	struct clv_err why = {0};
+	char *key = known_key(server);
+	*pinned = clv_known_group_get(key, &why);
+	clv_free(key);
+	if (why.cls != CLV_CLASS_NONE) {
+		*err = why;
+		return CLV_FAILED;
+	}
+	if (*pinned != NULL || o->trust_group == NULL)
+		return CLV_OK;
+	*pinned = fingerprint_digits(o->trust_group, err);
+	return *pinned != NULL ? CLV_OK : CLV_FAILED;
+}
+
 struct clv_session *options_session(struct options *o, struct clv_err *err)
 {
 	struct clv_client_config conf = {0};
@@ -188,18 +229,11 @@ struct clv_session *options_session(struct options *o, struct clv_err *err)
 	if (server == NULL || server[0] == '\0')
 		server = conf.server != NULL ? conf.server : CLV_DEFAULT_SERVER;
 	if (strncmp(server, "unix:", 5) != 0) {
-		struct clv_err why = {0};
 		if (read_pem(o->ca, conf.ca, false, &ca, err) != CLV_OK ||
 		    read_pem(o->cert, conf.cert, false, &cert, err) != CLV_OK ||
-		    read_pem(o->key, conf.key, true, &key, err) != CLV_OK)
+		    read_pem(o->key, conf.key, true, &key, err) != CLV_OK ||
+		    find_pin(o, server, &pinned, err) != CLV_OK)
 			goto out;
-		pinned = clv_known_group_get(server, &why);
-		if (why.cls != CLV_CLASS_NONE) {
-			*err = why;
-			goto out;
-		}
-		if (pinned == NULL)
-			pinned = clv_strdup(o->trust_group);
 	}
 	struct clv_target target = {.server = server,
 	                            .ca = buf_slice(&ca),
@@ -223,7 +257,10 @@ clv_rc options_remember(const struct options *o, const struct clv_session *s, st
 	const char *shown = clv_session_group_fingerprint(s);
 	if (o->trust_group == NULL || shown == NULL || o->restricted)
 		return CLV_OK;
-	return clv_known_group_put(clv_session_server(s), shown, err);
+	char *key = known_key(clv_session_server(s));
+	clv_rc rc = clv_known_group_put(key, shown, err);
+	clv_free(key);
+	return rc;
 }
 
 int exit_code_of(const struct clv_err *err)

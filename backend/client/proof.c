@@ -33,12 +33,15 @@ static clv_rc check_pin(struct clv_session *s, const Clv__ServerProof *p, struct
 	hex_encode((struct clv_slice){hash, sizeof(hash)}, true, hex);
 	clv_free(s->shown);
 	s->shown = clv_strdup(hex);
-	if (s->pinned == NULL)
+	if (s->pinned == NULL) {
+		char text[FINGERPRINT_TEXT_MAX];
+		fingerprint_text(hash, false, text);
 		return err_set(
 		    err, CLV_E_AUTH,
-		    "the group signing key of %s is not known here yet. Compare %s with what the server's "
-		    "administrator sees, then say --trust-group %.12s…",
-		    s->host, hex, hex);
+		    "the group signing key of %s is not known here yet. It shows %s; compare that with "
+		    "what clavigerd init printed, then: --trust-group '%s'",
+		    s->host, text, text);
+	}
 	if (strcasecmp(s->pinned, hex) != 0)
 		return err_set(err, CLV_E_AUTH,
 		               "STOP. %s shows another group signing key than was pinned; nothing was sent. "

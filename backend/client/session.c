@@ -154,7 +154,9 @@ static clv_rc start_resolving(struct clv_session *s, struct clv_err *err)
 	struct gaicb *list[1] = {&s->gai};
 	s->hints = (struct addrinfo){
 	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV};
-	s->gai = (struct gaicb){.ar_name = s->host, .ar_service = s->port, .ar_request = &s->hints};
+	s->gai = (struct gaicb){.ar_name = s->address != NULL ? s->address : s->host,
+	                        .ar_service = s->port,
+	                        .ar_request = &s->hints};
 	int rc = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
 	if (rc != 0)
 		return err_set(err, CLV_E_IO, "cannot look up %s: %s", s->host, gai_strerror(rc));
@@ -491,6 +493,7 @@ void clv_session_free(struct clv_session *s)
 	clv_free(s->path);
 	clv_free(s->host);
 	clv_free(s->port);
+	clv_free(s->address);
 	clv_free(s->pinned);
 	clv_free(s->shown);
 	s->magic = 0;

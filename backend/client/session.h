@@ -47,7 +47,8 @@ struct clv_session {
 	uint32_t magic;
 	char *server;      /* as given */
 	char *path;        /* unix: */
-	char *host, *port; /* TCP */
+	char *host, *port; /* TCP: the name to be proven */
+	char *address;     /* where to connect; NULL: by that name */
 	struct chan_creds *creds;
 	char *pinned; /* group fingerprint, upper-case hex; NULL: none */
 	char *shown;  /* what the server showed */

@@ -18,7 +18,7 @@ struct clv_session; /* opaque */
 
 /* Where to, and as whom. Borrowed during the call only. */
 struct clv_target {
-	const char *server;             /* "unix:PATH" or "host[:port]"; NULL: CLV_DEFAULT_SERVER */
+	const char *server;             /* "unix:PATH" or "name[@address][:port]"; NULL: CLV_DEFAULT_SERVER */
 	struct clv_slice ca, cert, key; /* PEM, for host[:port] only */
 	/* The pinned group signing key's fingerprint, 64 hex digits, or NULL: not known yet. For
 	 * host[:port] only; a local socket's server is named by the file system. */
