@@ -100,17 +100,26 @@ static void check_node(struct check *c)
 
 /* ---- the links ---- */
 
-static bool split_server(const char *item, char host[256], char port[8])
+/* name[@address][:port]; IPv6 addresses in brackets. */
+static bool split_server(const char *item, char name[256], char port[8])
 {
-	const char *colon = strrchr(item, ':');
-	size_t len = colon == NULL ? strlen(item) : (size_t)(colon - item);
+	const char *at = strchr(item, '@');
+	const char *host = at == NULL ? item : at + 1;
+	const char *colon = strrchr(host, ':');
+	const char *bracket = strrchr(host, ']');
+	size_t host_len;
+	size_t len;
 	long value = 0;
 
-	(void)snprintf(port, 8, "%s", colon == NULL ? DEFAULT_PORT : "");
-	if (len == 0 || len > 253)
+	if (host[0] == '[' && (bracket == NULL || (colon != NULL && colon < bracket)))
+		colon = NULL;
+	host_len = colon == NULL ? strlen(host) : (size_t)(colon - host);
+	len = at == NULL ? host_len : (size_t)(at - item);
+	if (len == 0 || len > 253 || host_len == 0 || (host[0] == '[' && (bracket == NULL || at == NULL)))
 		return false;
-	memcpy(host, item, len);
-	host[len] = '\0';
+	memcpy(name, item, len);
+	name[len] = '\0';
+	(void)snprintf(port, 8, "%s", DEFAULT_PORT);
 	if (colon == NULL)
 		return true;
 	if (strlen(colon + 1) < 1 || strlen(colon + 1) > 5 ||
@@ -137,7 +146,7 @@ static void check_link(struct check *c, const char *item)
 	struct clv_err err;
 
 	if (!split_server(item, host, port)) {
-		check_problem(c, "write host or host:port, with a port from 1 to 65535",
+		check_problem(c, "write name[@address][:port], with a port from 1 to 65535",
 		              "server '%s' cannot be read", item);
 		return;
 	}

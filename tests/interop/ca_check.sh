@@ -131,6 +131,8 @@ conf web09.ops.test other/web09.ops.test.pem other/web09.ops.test.key 'server = 
 says "another authority's" 1 "not by our CA" "${check[@]}"
 conf web01.ops.test lab/web01.ops.test.pem lab/web01.ops.test.key 'server = rms1.ops.test:99999'
 says "a bad port" 1 "port from 1 to 65535" "${check[@]}"
+conf web01.ops.test lab/web01.ops.test.pem lab/web01.ops.test.key 'server = rms1.ops.test@[::1]:6001'
+says "a server with its address" 0 "rms1.ops.test:6001 by certificate" "${check[@]}"
 conf web01.ops.test lab/web01.ops.test.pem lab/web01.ops.test.key 'server = RMS1'
 says "a bad server name" 1 "full host name" "${check[@]}"
 conf web01.ops.test lab/web01.ops.test.pem lab/web01.ops.test.key 'server = rms1.ops.test' 'mechanism = kerberos'
