@@ -88,6 +88,9 @@ struct core {
 	/* what the key holder told */
 	struct clv_buf node_key, group_key, group_cert, recovery_hash, machine;
 	bool group_secret;
+	uint8_t thumbprint[32]; /* the channel certificate in use here */
+	bool has_thumbprint;
+	int64_t cert_not_after;
 	struct server *srv;
 	struct agent *agent;
 	int status;

@@ -390,7 +390,7 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
 	log_notice("the link to %s is up", a->open->peer_name);
 	agent_publish(c);
-	if (a->has_thumbprint)
+	if (c->has_thumbprint)
 		agent_put_channel(c, true);
 	if (w->config_version > a->config_version && w->generation == (agent_newest(a) ? agent_newest(a)->generation : 0)) {
 		agent_ask_config(c, "newer at the server");
@@ -512,8 +512,7 @@ static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
 
 static void agent_creds(struct core *c, const Clv__CredsResult *m)
 {
-	struct agent *a = c->agent;
-	bool changed = m->thumbprint.len == 32 && !slice_eq(PROTO_SLICE(m->thumbprint), slice_of(a->thumbprint, 32));
+	bool had, changed = m->thumbprint.len == 32 && !slice_eq(PROTO_SLICE(m->thumbprint), slice_of(c->thumbprint, 32));
 
 	if (!m->ok) {
 		if (c->ready)
@@ -523,11 +522,12 @@ static void agent_creds(struct core *c, const Clv__CredsResult *m)
 			log_error("the channel certificate cannot be used: %s", m->text);
 		return;
 	}
+	had = c->has_thumbprint;
 	if (m->thumbprint.len == 32) {
-		memcpy(a->thumbprint, m->thumbprint.data, 32);
-		a->has_thumbprint = true;
+		memcpy(c->thumbprint, m->thumbprint.data, 32);
+		c->has_thumbprint = true;
 	}
-	if (changed && c->ready && m->serial > 1) {
+	if (changed && had && c->agent) {
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
 		agent_put_channel(c, true);
 	}

@@ -50,9 +50,6 @@ struct agent {
 	/* the outbox */
 	bool draining, sent; /* a batch is being made; a batch is unacknowledged */
 	uint64_t sent_upto;
-	/* channel certificate */
-	uint8_t thumbprint[32];
-	bool has_thumbprint;
 };
 
 /* core_agent.c */

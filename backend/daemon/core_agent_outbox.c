@@ -103,7 +103,7 @@ void agent_put_channel(struct core *c, bool in_use)
 
 	item.kind = OUTBOX_CHANNEL;
 	item.time = clock_wall_ms();
-	item.thumbprint = PROTO_BYTES(slice_of(c->agent->thumbprint, 32));
+	item.thumbprint = PROTO_BYTES(slice_of(c->thumbprint, 32));
 	item.ok = in_use;
 	put_item(c, &item, 0);
 }

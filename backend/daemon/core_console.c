@@ -342,7 +342,6 @@ void console_adopt(struct core *c, int fd)
 	m.conn = k->conn;
 	m.principal = k->principals[0];
 	core_send_fd(c, LINK_CONSOLE, IPC_ADOPT, &m.base, fd);
-	core_conn_proven(c, true, k->conn);
 }
 
 static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)

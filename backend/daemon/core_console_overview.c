@@ -86,9 +86,9 @@ static void list_needs(const struct core *c, const Clv__Overview *m, struct need
 			need(rows, n, CLV_LEVEL_ERROR, ":pending", "%.60s: %.80s", s->pendings[i]->row.name, s->pendings[i]->row.looks_like);
 	if (plain)
 		need(rows, n, CLV_LEVEL_WARNING, ":pending", plain == 1 ? "%u node waits to be accepted" : "%u nodes wait to be accepted", plain);
-	if (s->has_thumbprint && s->cert_not_after - now < 30 * DAY_MS)
+	if (c->has_thumbprint && c->cert_not_after - now < 30 * DAY_MS)
 		need(rows, n, CLV_LEVEL_WARNING, ":events 20053", "%s's channel certificate ends in %" PRId64 " d", c->start->name,
-		     (int64_t)((s->cert_not_after - now) / DAY_MS));
+		     (int64_t)((c->cert_not_after - now) / DAY_MS));
 	if (m->silent)
 		need(rows, n, CLV_LEVEL_WARNING, ":agents contact:silent,down", m->silent == 1 ? "%u agent is silent" : "%u agents are silent", m->silent);
 	if (m->late)

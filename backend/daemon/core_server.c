@@ -665,14 +665,13 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 			log_error("the channel certificate cannot be used: %s", m->text);
 		return;
 	}
-	if (!s)
-		return;
-	if (s->has_thumbprint && m->thumbprint.len == 32 && !slice_eq(slice_of(s->thumbprint, 32), PROTO_SLICE(m->thumbprint)))
+	if (s && s->loaded && c->has_thumbprint && m->thumbprint.len == 32 &&
+	    !slice_eq(slice_of(c->thumbprint, 32), PROTO_SLICE(m->thumbprint)))
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
 	if (m->thumbprint.len == 32)
-		memcpy(s->thumbprint, m->thumbprint.data, 32);
-	s->has_thumbprint = true;
-	s->cert_not_after = m->not_after;
+		memcpy(c->thumbprint, m->thumbprint.data, 32);
+	c->has_thumbprint = true;
+	c->cert_not_after = m->not_after;
 }
 
 static void server_tick(struct core *c, int64_t now_ms)

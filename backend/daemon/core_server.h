@@ -70,9 +70,6 @@ struct server {
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
 	int64_t audit_checked, retain_at, push_at, audit_bad;
-	uint8_t thumbprint[32];
-	bool has_thumbprint;
-	int64_t cert_not_after;
 	struct { char address[64]; int64_t since; uint32_t n; } refusals[64]; /* rate of events by address */
 };
 

@@ -59,6 +59,8 @@ struct net {
 	Clv__Start *start;
 	struct chan_creds *creds;
 	uint64_t creds_serial;
+	bool creds_tried;
+	struct clv_err creds_err; /* why the newest files were not taken */
 	struct {
 		int fd;
 		uv_poll_t poll;

@@ -371,7 +371,8 @@ void net_adopt(struct net *n, uint64_t id, const char *principal, int fd)
 	}
 	c = add(n, id, fd, chan, "local");
 	c->local = true;
-	c->limit_ms = 0;
+	/* The kernel named the peer and core handed it over: it is known from its first byte on. */
+	net_proven(n, id);
 	report_open(c);
 	ask_events(c);
 }

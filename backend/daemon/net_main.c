@@ -150,6 +150,8 @@ static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct cl
 	return rc;
 }
 
+static void report_creds(struct net *n);
+
 static clv_rc on_peer(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
 {
 	struct net *n = ctx;
@@ -164,6 +166,8 @@ static clv_rc on_peer(void *ctx, const ProtobufCMessage *m, int *fds, struct clv
 	(void)uv_poll_init(&n->loop, n->core_poll, ipc_fd(n->core));
 	n->core_poll->data = n;
 	ask_core(n);
+	if (n->creds_tried)
+		report_creds(n); /* a new core has not heard it yet */
 	return CLV_OK;
 }
 
@@ -192,13 +196,13 @@ static clv_rc on_listen(void *ctx, const ProtobufCMessage *m, int *fds, struct c
 	return CLV_OK;
 }
 
-static void report_creds(struct net *n, uint64_t serial, const struct clv_err *err)
+static void report_creds(struct net *n)
 {
 	Clv__CredsResult m = CLV__CREDS_RESULT__INIT;
 
-	m.serial = serial;
-	m.ok = err == NULL;
-	m.text = (char *)(uintptr_t)(err ? err->text : "");
+	m.serial = n->creds_serial;
+	m.ok = n->creds_err.code == CLV_E_NONE;
+	m.text = n->creds_err.text;
 	if (n->creds) {
 		m.thumbprint = PROTO_BYTES(slice_of(chan_creds_thumbprint(n->creds), 32));
 		m.not_after = chan_creds_not_after(n->creds);
@@ -235,10 +239,13 @@ static clv_rc on_creds(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 	if (creds) {
 		chan_creds_free(n->creds);
 		n->creds = creds;
-		n->creds_serial = q->serial;
+		err_clear(&why);
 		net_recheck(n);
 	}
-	report_creds(n, q->serial, creds ? NULL : &why);
+	n->creds_serial = q->serial;
+	n->creds_tried = true;
+	n->creds_err = why;
+	report_creds(n);
 	for (size_t i = 0; i < 4; i++)
 		buf_release(&b[i]);
 	return CLV_OK;

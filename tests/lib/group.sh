@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# For scenario scripts: a management group of real processes in a temporary folder. Source it; call
+# g_begin first. Waits are for a sign, with a limit; everything started is ended by pid.
+set -uo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BIN=${CLAVIGER_BIN:-$top/build/test}
+passed=0
+failed=0
+LONG=${CLAVIGER_LONG:-}
+G=''
+declare -A PID=()
+
+ok() { passed=$((passed + 1)); printf 'ok    %s\n' "$*"; }
+bad() { failed=$((failed + 1)); printf 'FAIL  %s\n' "$*"; }
+check() { # text command...
+	local text=$1; shift
+	if "$@" >"$G/check.out" 2>&1; then ok "$text"; else bad "$text: $(tail -c 400 "$G/check.out" | tr '\n' ' ')"; fi
+}
+equal() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1: got '$2', expected '$3'"; fi; }
+g_end() {
+	local n
+	trap - EXIT
+	for n in "${!PID[@]}"; do g_kill "$n"; done
+	if [ "$failed" != 0 ] && [ -n "${CLAVIGER_KEEP:-}" ]; then printf 'kept: %s\n' "$G"; else rm -rf "$G"; fi
+	printf '%s passed, %s failed\n' "$passed" "$failed"
+	[ "$failed" = 0 ]
+	exit
+}
+g_begin() {
+	G=$(mktemp -d /tmp/clv.XXXXXX)
+	chmod go+x "$G"
+	trap 'bad "the script ended early"; g_end' EXIT
+	USERS=''
+	[ "$(id -u)" != 0 ] || USERS=$'\n[users]\nnet = 64130\ncore = 64131\nkey = 64132\n'
+	"$BIN/clavigerd" ca init "$G/ca" >/dev/null || { printf 'no CA\n'; exit 1; }
+	PORT=$((10000 + RANDOM % 20000))
+	NODE_PORT=$(g_port); CONSOLE_PORT=$(g_port)
+	export CLAVIGER_SERVER=unix:$G/rms1.sock HOME=$G/home TZ=UTC
+	mkdir -p "$HOME"
+}
+g_port() {
+	local p=$((10000 + RANDOM % 40000))
+	while grep -qi ":$(printf '%04X' "$p") " /proc/net/tcp /proc/net/tcp6 2>/dev/null; do p=$((p + 1)); done
+	echo "$p"
+}
+# g_node NAME agent|management-server [extra lines for [channel] ...]
+g_node() {
+	local d=$G/$1 role=$2; shift 2
+	local n=${d##*/}
+	mkdir -p "$d/state"
+	"$BIN/clavigerd" ca issue "$G/ca" "$n.ops.test" --out "$d/channel" >/dev/null
+	od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$d/machine-id"
+	{
+		printf '[node]\nname = %s.ops.test\ngroup = OMMG1\nrole = %s\nstate = %s/state\n' "$n" "$role" "$d"
+		printf 'machine_id_file = %s/machine-id\nmachine_secret = %s/machine.secret\n' "$d" "$d"
+		printf '[channel]\nca = %s/ca/ca.pem\ncertificate = %s/channel.pem\nkey = %s/channel.key\ncrl = %s/ca/ca.crl\n' "$G" "$d" "$d" "$G"
+		if [ "$role" = management-server ]; then
+			printf 'listen = 127.0.0.1:%s\nlisten_console = 127.0.0.1:%s\nconsole_socket = %s/%s.sock\n' "$NODE_PORT" "$CONSOLE_PORT" "$G" "$n"
+		else
+			printf 'server = rms1.ops.test@127.0.0.1:%s\nretry = 500ms\n' "${SERVER_PORT:-$NODE_PORT}"
+		fi
+		for line in "$@"; do printf '%s\n' "$line"; done
+		printf '%s' "$USERS"
+	} >"$d/clavigerd.conf"
+}
+g_start() { # NODE [ENV=VALUE ...]
+	local n=$1; shift
+	env "$@" "$BIN/clavigerd" run -c "$G/$n/clavigerd.conf" </dev/null >>"$G/$n/log" 2>&1 &
+	PID[$n]=$!
+}
+g_stop() {
+	[ -n "${PID[$1]:-}" ] || return 0
+	kill -TERM "${PID[$1]}" 2>/dev/null
+	for _ in $(seq 100); do kill -0 "${PID[$1]}" 2>/dev/null || break; sleep 0.05; done
+	kill -KILL "${PID[$1]}" 2>/dev/null
+	wait "${PID[$1]}" 2>/dev/null
+	unset "PID[$1]"
+}
+g_kill() { g_stop "$1"; }
+# The pid of one process of a node: g_proc web01 core
+g_proc() { pgrep -P "${PID[$1]}" -f "/libexec/claviger/$2\$" | head -1; }
+wait_for() { # seconds command...
+	local limit=$((SECONDS + $1)); shift
+	while [ $SECONDS -le $limit ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.1
+	done
+	return 1
+}
+clv() { "$BIN/claviger" "$@"; }
+quiet() { "$@" >/dev/null 2>&1; }
+g_server_up() { clv get agents -o csv; }
+g_init() {
+	g_node rms1 management-server "$@"
+	"$BIN/clavigerd" init -c "$G/rms1/clavigerd.conf" >"$G/rms1/init.out" 2>&1 || { bad "init: $(cat "$G/rms1/init.out")"; return 1; }
+	g_start rms1
+	wait_for 20 g_server_up || { bad "rms1 does not answer: $(tail -3 "$G/rms1/log")"; return 1; }
+}
+digits_of() { sed -n 's/^Fingerprint *//p' "$G/$1/enroll.out" | cut -c1-14; }
+g_enroll() { "$BIN/clavigerd" enroll -c "$G/$1/clavigerd.conf" --role agent >"$G/$1/enroll.out" 2>&1; }
+g_approve() { clv approve "$1.ops.test" --fingerprint "$(digits_of "$1")" --yes "${@:2}"; }
+state_of() { clv get agents --filter "name:$1.ops.test" -o json 2>/dev/null | jq -r '.[0].key_state // empty'; }
+field_of() { clv get agents --filter "name:$1.ops.test" -o json 2>/dev/null | jq -r ".[0].$2 // empty"; }
+is_confirmed() { [ "$(state_of "$1")" = confirmed ]; }
+# An agent from nothing to confirmed.
+g_agent() {
+	g_node "$@"
+	g_enroll "$1" && g_approve "$1" >/dev/null && g_start "$1" && wait_for 40 is_confirmed "$1" ||
+		{ bad "$1 did not get confirmed: $(cat "$G/$1/enroll.out"; tail -3 "$G/$1/log")"; return 1; }
+}
+events() { clv get events --filter "$1" --limit 1000 -o json 2>/dev/null; }
+event_count() { events "$1" | jq length; }
+has_event() { [ "$(event_count "$1")" -gt 0 ]; }
