@@ -56,6 +56,7 @@ struct app {
 	struct clv_session *s;
 	struct clv_whoami_fact *who;
 	uint64_t whoami_req;
+	uint64_t asking; /* what the top view asked and was not told yet */
 	uint32_t epoch;
 	char domain[VIEW_ID_MAX];
 	int64_t skew_ms; /* the server's clock less ours */

@@ -32,6 +32,9 @@ void app_ask(struct app *a)
 	struct clv_err err = {0};
 	if (!v->ask || clv_session_state(a->s) != CLV_SESSION_OPEN)
 		return;
+	/* one question at a time: keys that come faster than answers are answered by the last one */
+	if (v->req != 0 && v->req == a->asking)
+		return;
 	v->ops->want(v, &w);
 	if (w.kind == WANT_NONE) {
 		v->ask = false;
@@ -41,7 +44,7 @@ void app_ask(struct app *a)
 	uint64_t req = send_want(a, &w, &err);
 	if (req == 0 && err.code == CLV_E_AGAIN) /* so much is under way: with the next answer */
 		return;
-	v->req = req;
+	v->req = a->asking = req;
 	v->ask = false;
 }
 
@@ -261,6 +264,8 @@ static void take_view(struct app *a, struct clv_reply *r)
 
 static void take_one(struct app *a, struct clv_reply *r)
 {
+	if (r->req == a->asking)
+		a->asking = 0;
 	if (r->kind == CLV_REPLY_DROPPED) {
 		if (r->is_act)
 			drop_acts(a, r->sent);
@@ -284,6 +289,7 @@ static void line_is_back(struct app *a)
 	a->epoch = clv_session_epoch(a->s);
 	a->whoami_req = clv_session_whoami(a->s, &err);
 	a->probe = PROBE_NONE;
+	a->asking = 0;
 	for (size_t i = 0; i < a->depth; i++)
 		a->stack[i]->req = 0;
 	app_top(a)->ask = true;

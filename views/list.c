@@ -141,9 +141,11 @@ static void clamp(struct list *l)
 		l->top = n > page ? n - page : 0;
 }
 
+/* A row that is not loaded yet has no identity to follow: it is known by its place alone. */
 static void remember_id(struct list *l)
 {
 	size_t i;
+	l->cur_id[0] = '\0';
 	if (list_selected(l, &i))
 		l->lo->id(&l->rows, i, l->cur_id, sizeof(l->cur_id));
 }

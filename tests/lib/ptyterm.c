@@ -105,7 +105,7 @@ void pty_keys(struct ptyterm *p, const char *s)
 	pty_send(p, s, strlen(s));
 }
 
-static void read_some(struct ptyterm *p, int ms)
+void pty_read(struct ptyterm *p, int ms)
 {
 	char buf[65536];
 	struct pollfd f = {.fd = p->fd, .events = POLLIN};
@@ -127,7 +127,7 @@ void pty_pump(struct ptyterm *p, int ms)
 {
 	int64_t end = clock_mono_ms() + ms;
 	for (int64_t now = clock_mono_ms(); now < end; now = clock_mono_ms())
-		read_some(p, (int)(end - now));
+		pty_read(p, (int)(end - now));
 }
 
 static size_t put_utf8(char *out, uint32_t c)
@@ -207,7 +207,7 @@ static bool wait_for(struct ptyterm *p, const char *text, bool there, int ms)
 			        there ? "" : "the end of ", text, pty_screen(p));
 			return false;
 		}
-		read_some(p, left > 50 ? 50 : (int)left);
+		pty_read(p, left > 50 ? 50 : (int)left);
 	}
 }
 
@@ -247,12 +247,12 @@ int pty_end(struct ptyterm *p, int ms)
 {
 	int64_t end = clock_mono_ms() + ms;
 	while (!p->ended && clock_mono_ms() < end) {
-		read_some(p, 20);
+		pty_read(p, 20);
 		if (waitpid(p->pid, &p->status, WNOHANG) == p->pid)
 			p->ended = true;
 	}
 	for (int i = 0; i < 5; i++)
-		read_some(p, 10);
+		pty_read(p, 10);
 	return p->ended ? p->status : -1;
 }
 

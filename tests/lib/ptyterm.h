@@ -21,6 +21,8 @@ void pty_send(struct ptyterm *p, const char *bytes, size_t len);
 void pty_keys(struct ptyterm *p, const char *s);
 /* Reads for that long. */
 void pty_pump(struct ptyterm *p, int ms);
+/* Reads once, waiting for at most that long. */
+void pty_read(struct ptyterm *p, int ms);
 /* Until the text is (or is not) on the screen; false: not within ms. */
 bool pty_wait(struct ptyterm *p, const char *text, int ms);
 bool pty_wait_gone(struct ptyterm *p, const char *text, int ms);
