@@ -251,6 +251,34 @@ static void enter(void)
 	put_raw("\033[?2004h", 8);
 }
 
+static void get_size(int *rows, int *cols)
+{
+	struct winsize w;
+	*rows = 24;
+	*cols = 80;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 0 && w.ws_col > 0) {
+		*rows = w.ws_row > 500 ? 500 : w.ws_row;
+		*cols = w.ws_col > 1000 ? 1000 : w.ws_col;
+	}
+}
+
+/* Curses' file is no terminal that it could ask for its size, so it is told, and only now: LINES
+ * and COLUMNS would be stale after a resize. */
+static SCREEN *new_screen(const char *name)
+{
+	char number[16];
+	int rows, cols;
+	get_size(&rows, &cols);
+	snprintf(number, sizeof(number), "%d", rows);
+	setenv("LINES", number, 1);
+	snprintf(number, sizeof(number), "%d", cols);
+	setenv("COLUMNS", number, 1);
+	SCREEN *s = newterm(name, term.curses_out, stdin);
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
+	return s;
+}
+
 clv_rc term_open(struct clv_err *err)
 {
 	const char *name = getenv("TERM");
@@ -260,10 +288,9 @@ clv_rc term_open(struct clv_err *err)
 		               "get … does not");
 	if (tcgetattr(STDIN_FILENO, &term.saved) != 0)
 		return err_sys(err, CLV_E_IO, "stdin is no terminal");
-	use_env(FALSE); /* the kernel knows the size; LINES and COLUMNS are stale after a resize */
 	if (open_output(err) != CLV_OK)
 		return CLV_FAILED;
-	term.screen = newterm(name, term.curses_out, stdin);
+	term.screen = new_screen(name);
 	if (term.screen == NULL) {
 		struct clv_text *t = text_new_str(name);
 		err_set(err, CLV_E_USAGE,
@@ -304,12 +331,8 @@ void term_close(void)
 
 void term_resize(void)
 {
-	struct winsize w;
-	int rows = 24, cols = 80;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 0 && w.ws_col > 0) {
-		rows = w.ws_row > 500 ? 500 : w.ws_row;
-		cols = w.ws_col > 1000 ? 1000 : w.ws_col;
-	}
+	int rows, cols;
+	get_size(&rows, &cols);
 	if (rows != LINES || cols != COLS)
 		resizeterm(rows, cols);
 }

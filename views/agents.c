@@ -104,7 +104,9 @@ static void agents_cell(const struct list *l, size_t i, int col, const struct vi
 		snprintf(out, size, "%s", view_name(ctx, a->name, name, sizeof(name)));
 		break;
 	case COL_STATE:
-		*ink = sign_ink(agents_sign(&l->rows, i));
+		/* colour costs bytes on a slow line, and calm is uncoloured: only what is not good */
+		if (agents_sign(&l->rows, i) != SIGN_GOOD)
+			*ink = sign_ink(agents_sign(&l->rows, i));
 		state_text(a, now, out, size);
 		break;
 	case COL_ENDS:

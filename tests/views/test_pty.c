@@ -320,6 +320,49 @@ static void test_still(void **state)
 	pty_free(p);
 }
 
+/* No colour, no UTF-8, no colour and no UTF-8: the words and signs are still there. */
+static void test_poor_terminals(void **state)
+{
+	static char linux_term[] = "TERM=linux", xterm[] = "TERM=xterm-256color", utf8[] = "LC_ALL=C.UTF-8",
+	            posix[] = "LC_ALL=C", no_color[] = "NO_COLOR=1", vt[] = "TERM=vt100";
+	static char *const envs[][5] = {
+	    {linux_term, utf8}, {xterm, posix}, {xterm, utf8, no_color}, {vt, posix, no_color}};
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		char *env[] = {server_env, home_env, envs[i][0], envs[i][1], envs[i][2], NULL};
+		char *argv[] = {bin, (char *)(uintptr_t) "agents", NULL};
+		struct ptyterm *p = pty_start(argv, env, 24, 80);
+		size_t len;
+		assert_true(pty_wait(p, "app01", SOON));
+		assert_true(pty_has(p, i == 2 ? "✔ app01" : "+ app01"));
+		const uint8_t *b = pty_bytes(p, &len);
+		for (size_t k = 0; k + 4 < len; k++) {
+			if (i >= 2) /* no colour was set */
+				assert_false(b[k] == 0x1b && b[k + 1] == '[' && b[k + 2] == '3' &&
+				             b[k + 4] == 'm');
+			if (i != 2)
+				assert_true(b[k] < 0x80);
+		}
+		pty_free(p);
+	}
+}
+
+static void test_refuses_to_start(void **state)
+{
+	static char dumb[] = "TERM=dumb", odd[] = "TERM=no-such-terminal";
+	char *const terms[] = {dumb, odd};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *env[] = {server_env, home_env, terms[i], NULL};
+		char *argv[] = {bin, NULL};
+		struct ptyterm *p = pty_start(argv, env, 24, 80);
+		int st = pty_end(p, SOON);
+		assert_true(WIFEXITED(st) && WEXITSTATUS(st) == 2);
+		assert_true(pty_restored(p));
+		pty_free(p);
+	}
+}
+
 /* --- hostile names --- */
 
 static const char *const nasty[] = {
@@ -462,6 +505,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_roles, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_paste, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_still, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_poor_terminals, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refuses_to_start, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 	};
 	(void)argc;
