@@ -4,7 +4,7 @@
 # Prints "N passed, N failed".
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
-clavigerd=${CLAVIGERD:-$top/${B:-build}/clavigerd}
+clavigerd=${CLAVIGERD:-${CLAVIGER_BIN:-$top/${B:-build}}/clavigerd}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 2

@@ -4,7 +4,7 @@
 # Prints "N passed, N failed".
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
-probe=${PROBE:-$top/${B:-build}/tests/probe}
+probe=${PROBE:-${CLAVIGER_BIN:-$top/${B:-build}}/tests/probe}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0
