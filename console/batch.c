@@ -127,7 +127,8 @@ static const char usage[] =
     "claviger rotate NAME... [--wait [--timeout SECONDS]]\n"
     "claviger role grant|revoke PRINCIPAL ROLE\n"
     "\n"
-    "-s takes unix:PATH or NAME[@ADDRESS][:PORT]; else CLAVIGER_SERVER, claviger.conf, " CLV_DEFAULT_SERVER "\n"
+    "-s takes unix:PATH or NAME[@ADDRESS][:PORT]; else CLAVIGER_SERVER, claviger.conf, " CLV_DEFAULT_SERVER
+    "\n"
     "--ca --cert --key FILE, --trust-group FINGERPRINT for host[:port]; --config FILE; --yes does not ask\n"
     "Exit: 0 done, 1 failed, 2 usage, 3 not allowed, 4 server not reached or not proven, 5 a verification "
     "failed\n";
