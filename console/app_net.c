@@ -257,7 +257,8 @@ static void take_view(struct app *a, struct clv_reply *r)
 	if (l != NULL && !l->hidden_known && l->marks.n > 0 && a->probe == PROBE_NONE)
 		app_probe(a, PROBE_COUNT, FOR_ROTATE);
 	if (v->note[0] != '\0') {
-		app_say(a, INK_DIM, "%s", v->note);
+		if (a->message[0] == '\0') /* what an act came to says more */
+			app_say(a, INK_DIM, "%s", v->note);
 		v->note[0] = '\0';
 	}
 }

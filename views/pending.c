@@ -67,8 +67,9 @@ static int pending_panel_rows(const struct list *l, const struct canvas *c)
 	size_t i;
 	bool conflict = list_selected(l, &i) && l->rows.u.pending[i].conflict;
 	int rows = !conflict ? 3 : beside(c) ? 4 : 7;
-	if (rows > c->rows - 3)
-		rows = c->rows - 3;
+	int most = l->expanded ? c->rows - 1 : c->rows - 3;
+	if (rows > most)
+		rows = most;
 	return rows > 0 ? rows : 0;
 }
 
@@ -174,10 +175,15 @@ static bool pending_target(const struct view *v, struct target *t)
 	return true;
 }
 
+/* On a small terminal the panel finds no room beside the list: Enter gives it the screen. */
 static enum action pending_request(struct view *v, enum action a, const struct view_ctx *ctx)
 {
-	a = list_request(v, a, ctx);
-	return a == ACTION_OPEN ? ACTION_NONE : a; /* the panel shows all there is */
+	struct list *l = (struct list *)v;
+	if (a == ACTION_OPEN || (l->expanded && (a == ACTION_ESCAPE || a == ACTION_BACK))) {
+		l->expanded = !l->expanded;
+		return ACTION_NONE;
+	}
+	return list_request(v, a, ctx);
 }
 
 static const struct view_ops ops = {

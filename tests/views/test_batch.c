@@ -262,7 +262,7 @@ static void test_hostile(void **state)
 static void find_program(const char *self)
 {
 	char path[400];
-	const char *given = getenv("CLAVIGER_BIN");
+	const char *given = getenv("CLAVIGER_PROGRAM");
 	snprintf(path, sizeof(path), "%s", self);
 	for (int i = 0; i < 3; i++) {
 		char *slash = strrchr(path, '/');

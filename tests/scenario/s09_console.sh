@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The real console on a real group: approve by typed digits, filter, marks that the filter hides,
+# rotate and see it confirmed by a push, the server killed and back, another program's watch, and the
+# proof of a server reached by TLS. (Must show 9 and 11, with real processes.)
+. "$(dirname "$0")/../lib/group.sh"
+g_begin
+D=$G/demo
+check "the demo comes up" env CLAVIGER_DEMO_BIN="$BIN" "$top/share/demo/run" --detach "$D"
+# shellcheck disable=SC1091
+. "$D/env"
+drive() { "$BIN/tests/tools/drive" "$BIN/claviger" "$CLAVIGER_SERVER" "$@"; }
+digits=$(sed -n 's/.*first 12 digits: *//p' "$D/new01/enroll.out")
+
+cat >"$G/approve" <<END
+wait 1 waits
+not ${digits%% *}
+key A
+wait Accept new01 in OMMG1?
+settle
+key 0000 0000 0000\r
+wait Not done
+key A
+wait Digits
+settle
+key $digits\r
+wait new01 was accepted
+wait Nobody waits
+END
+check "approve by typed digits" drive pending <"$G/approve"
+equal "new01 is approved" "$(clv get agents --filter name=new01.ops.test -o json | jq -r '.[0].approval')" approved
+
+cat >"$G/rotate" <<'END'
+wait app01
+key \s\s\s
+wait 3 marked
+key /app\r
+wait 3 marked, 1 hidden
+key R
+wait Rotate the keys of 2 agents in OMMG1?
+has Not taken: 1 marked row that the filter hides.
+settle
+key 2\r
+wait 2 agents were asked to rotate
+key g\r
+wait gen 2
+wait gen 1  2
+key .
+wait Agent app02
+wait gen 2
+wait gen 1  2
+END
+check "rotate the visible marked ones" drive agents <"$G/rotate"
+for a in app01 app02 db01; do
+	gens=$(clv describe agent "$a" -o json | jq '[.keys[].generation]|max')
+	if [ "$a" = db01 ]; then equal "the hidden one was not touched" "$gens" 1; else equal "$a has a second key" "$gens" 2; fi
+done
+
+cat >"$G/ahead" <<'END'
+wait app01
+key Ry
+wait Rotate the key of app01
+settle
+not was asked
+key \e
+wait Nothing was done
+END
+check "typed-ahead keys answer nothing" drive agents <"$G/ahead"
+
+"$BIN/tests/tools/list_watch" "$CLAVIGER_SERVER" 20 >"$G/watch" 2>&1 &
+watch=$!
+for _ in $(seq 100); do grep -q ' of ' "$G/watch" && break; sleep 0.05; done
+check "an agent rotates" clv rotate web01 --yes
+if wait "$watch"; then ok "a program with the library alone sees one change pushed"; else bad "list_watch: $(tail -1 "$G/watch")"; fi
+
+port=$(sed -n 's/^listen_console = .*://p' "$D/rms1/clavigerd.conf")
+"$BIN/clavigerd" ca issue "$D/ca" ops --operator ops@ops.test --out "$G/ops" >/dev/null
+tls() { clv -s "rms1.ops.test@127.0.0.1:$port" --ca "$D/ca/ca.pem" --cert "$G/ops.pem" --key "$G/ops.key" "$@"; }
+tls get agents >"$G/o" 2>&1; equal "an unknown group is not trusted" "$?" 4
+group=$(sed -n 's/^Group signing key *//p' "$D/rms1/init.out")
+check "a role by certificate" clv role grant mail:ops@ops.test viewer --yes
+check "trusted once" tls --trust-group "$group" get agents
+check "and known from then on" tls get agents
+tls rotate web01 --yes >"$G/o" 2>&1; equal "a viewer may not rotate" "$?" 3
+sed -i 's/ [0-9A-F]\{4\}/ 0000/' "$HOME/.config/claviger/known_groups"
+tls get agents >"$G/o" 2>&1; equal "another group key stops it" "$?$(grep -c STOP "$G/o")" 41
+check "stop" "$top/share/demo/stop" "$D"
+g_end
