@@ -47,6 +47,8 @@ void chan_creds_free(struct chan_creds *c); /* drops one reference; NULL is fine
 const uint8_t *chan_creds_thumbprint(const struct chan_creds *c);
 const char *chan_creds_name(const struct chan_creds *c);
 int64_t chan_creds_not_after(const struct chan_creds *c);
+/* A revocation list of ours was past its date when the set was read: warn. */
+bool chan_creds_crl_stale(const struct chan_creds *c);
 
 struct chan_desc {
 	enum chan_mech mech;
@@ -55,6 +57,7 @@ struct chan_desc {
 	char peer_name[256]; /* canonical name: a node's SAN dNSName, an operator's SAN rfc822Name, or "" */
 	uint8_t peer_thumbprint[32]; /* SHA-256 of the peer's certificate */
 	int64_t peer_not_after_ms;
+	bool crl_stale;     /* judged by a revocation list past its date, within crl_grace: warn */
 	char peer_role[24]; /* what the offer said, "" for TLS at once: a claim only */
 	uint8_t t[CHAN_T_LEN];
 	uint8_t fingerprint[CHAN_FINGERPRINT_LEN]; /* TLS exporter EXPORTER-claviger-channel */

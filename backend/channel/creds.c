@@ -156,3 +156,9 @@ int64_t chan_creds_not_after(const struct chan_creds *c)
 	assert(c->magic == CREDS_MAGIC);
 	return c->own.not_after_ms;
 }
+
+bool chan_creds_crl_stale(const struct chan_creds *c)
+{
+	assert(c->magic == CREDS_MAGIC);
+	return c->own.crl_stale;
+}

@@ -102,6 +102,7 @@ static int on_certificate(X509_STORE_CTX *ctx, void *arg)
 	memcpy(c->desc.peer_name, result.name, sizeof(c->desc.peer_name));
 	memcpy(c->desc.peer_thumbprint, result.thumbprint, sizeof(c->desc.peer_thumbprint));
 	c->desc.peer_not_after_ms = result.not_after_ms;
+	c->desc.crl_stale = result.crl_stale;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
 }
