@@ -67,6 +67,39 @@ wait Nothing was done
 END
 check "typed-ahead keys answer nothing" drive agents <"$G/ahead"
 
+cat >"$G/lost" <<'END'
+wait app01
+key /app\r
+wait 2 of 7
+key \s
+wait 1 marked
+key R
+wait Rotate the key of app01
+say ready
+wait STALE since
+settle
+key y
+key R
+wait You can look, not act
+say stale
+wait Back, by rms1
+wait 2 of 7   1 marked
+settle
+not was asked
+END
+drive agents <"$G/lost" >"$G/lost.out" 2>&1 &
+console=$!
+g_sign() { for _ in $(seq 200); do grep -q "$1" "$G/lost.out" && return 0; sleep 0.05; done; return 1; }
+check "a question stands" g_sign ready
+server=$(sed -n 's/ rms1$//p' "$D/pids")
+kill -KILL "$server"
+check "the server is gone, the screen says so" g_sign stale
+"$BIN/clavigerd" run -c "$D/rms1/clavigerd.conf" </dev/null >>"$D/rms1/log" 2>&1 &
+sed -i "s/^$server rms1/$! rms1/" "$D/pids"
+if wait "$console"; then ok "back on the same screen, filter and mark; nothing was replayed"; else bad "lost server: $(tail -30 "$G/lost.out")"; fi
+gens() { clv describe agent app01 -o json | jq '[.keys[].generation]|max'; }
+equal "no key was rotated by it" "$(gens)" 2
+
 "$BIN/tests/tools/list_watch" "$CLAVIGER_SERVER" 20 >"$G/watch" 2>&1 &
 watch=$!
 for _ in $(seq 100); do grep -q ' of ' "$G/watch" && break; sleep 0.05; done

@@ -3,8 +3,8 @@
  * An operator for scenario scripts: runs the console in a pseudo terminal and follows a script.
  *   drive CLAVIGER SERVER [VIEW] < SCRIPT
  * Lines: key TEXT (\r \e \s are Enter, Esc, blank) · wait TEXT · gone TEXT · not TEXT · has TEXT ·
- * size COLS ROWS · settle (200 ms, until a question has been seen) · # comment. The first line that
- * does not come true ends it with 1 and the screen.
+ * say TEXT (on stdout) · size COLS ROWS · settle (200 ms, until a question has been seen) · # comment. The
+ * first line that does not come true ends it with 1 and the screen.
  */
 #include "tests/lib/ptyterm.h"
 
@@ -41,6 +41,8 @@ static bool follow(struct ptyterm *p, const char *verb, const char *text)
 		return pty_has(p, text);
 	else if (strcmp(verb, "not") == 0)
 		return !pty_has(p, text);
+	else if (strcmp(verb, "say") == 0)
+		return printf("%s\n", text) > 0 && fflush(stdout) == 0;
 	else if (strcmp(verb, "settle") == 0)
 		pty_pump(p, 200);
 	else if (strcmp(verb, "size") == 0 && sscanf(text, "%d %d", &cols, &rows) == 2)
