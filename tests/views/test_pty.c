@@ -487,7 +487,7 @@ static void find_program(const char *self)
 	}
 	snprintf(bin, sizeof(bin), "%s/claviger", path);
 	if (given != NULL)
-		snprintf(bin, sizeof(bin), "%s", given);
+		snprintf(bin, sizeof(bin), "%s/claviger", given); /* a folder, as tests/run names it */
 }
 
 int main(int argc, char **argv)
