@@ -673,6 +673,10 @@ static void agent_tick(struct core *c, int64_t now_ms)
 		heartbeat(c);
 	if (a->link == AGENT_UP && a->config_at && mono >= a->config_at)
 		agent_ask_config(c, "the last could not be kept");
+	agent_drain(c); /* what a restarted key holder left undone */
+	agent_destroy_old(c);
+	if (c->mode == 'r' && a->look_at && mono >= a->look_at)
+		agent_look_again(c);
 	if (c->mode == 'r')
 		agent_renew(c, now_ms);
 }

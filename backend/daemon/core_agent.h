@@ -36,7 +36,9 @@ struct agent {
 	/* keys, oldest first */
 	struct agent_key keys[AGENT_KEYS_MAX];
 	size_t n_keys;
-	bool making;
+	bool making, destroying;
+	uint64_t want_above; /* a key newer than this is wanted */
+	int64_t look_at;     /* when to look into the vault again; 0: no need */
 	uint64_t config_version, config_generation; /* opened here; 0: none */
 	/* the link */
 	enum agent_link link;
@@ -65,6 +67,7 @@ void agent_on_rotate(struct core *c, const Clv__SignedStatement *s);
 void agent_on_config(struct core *c, const Clv__Config *m);
 void agent_ask_config(struct core *c, const char *why);
 void agent_renew(struct core *c, int64_t now_ms);
+void agent_look_again(struct core *c); /* a key may have been made that we did not hear of */
 void agent_destroy_old(struct core *c);
 const struct agent_key *agent_newest(const struct agent *a);
 

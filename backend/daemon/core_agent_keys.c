@@ -105,15 +105,21 @@ static void on_made(struct core *c, void *ctx, enum ipc_type type, const Protobu
 	(void)type;
 	a->making = false;
 	if (!m) {
-		log_err(LOG_ERROR, err, "making an agent key");
+		/* The key holder, or we, were ended in between: it may have the key all the same. */
+		a->look_at = clock_mono_ms() + 1000;
+		if (err->code == CLV_E_CLOSED || err->code == CLV_E_CONFLICT) {
+			log_err(LOG_NOTICE, err, "making an agent key; looked for again in a second");
+			return;
+		}
+		a->look_at += 60000;
 		core_event(c, 7005, "A new key for secure messages could not be made: %s. The old key stays in use; tried again within a minute.",
 		           err->text);
-		a->renew_at = clock_mono_ms() + 60000;
 		return;
 	}
 	take_key(c, k->generation, k->made, PROTO_SLICE(k->certificate));
 	if (write_cert(c, agent_newest(a), &why)) {
-		core_event(c, 7005, "The new certificate could not be written: %s.", why.text);
+		a->look_at = clock_mono_ms() + 60000;
+		core_event(c, 7005, "The new certificate could not be written: %s. It is tried again within a minute.", why.text);
 		return;
 	}
 	agent_publish(c);
@@ -129,6 +135,8 @@ static void make_key(struct core *c)
 
 	if (a->making)
 		return;
+	if (newest && a->want_above < newest->generation)
+		a->want_above = newest->generation;
 	if (a->box.generation > last)
 		last = a->box.generation;
 	m.generation = last + 1 > now ? last + 1 : now;
@@ -136,6 +144,38 @@ static void make_key(struct core *c)
 	a->box.generation = m.generation;
 	agent_remember(c, "generation", m.generation);
 	kh_ask(c, IPC_KH_MAKE_KEY, &m.base, on_made, NULL);
+}
+
+static void on_looked(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+{
+	const struct agent_key *k;
+	struct clv_err why = {0};
+
+	(void)ctx;
+	(void)type;
+	if (!m) {
+		log_err(LOG_NOTICE, err, "looking into the vault");
+		c->agent->look_at = clock_mono_ms() + 1000;
+		return;
+	}
+	agent_take_keys(c, (const Clv__KhInfo *)m);
+	k = agent_newest(c->agent);
+	if (!k || k->generation <= c->agent->want_above) {
+		make_key(c);
+	} else if (!file_is(c, k) && write_cert(c, k, &why)) {
+		c->agent->look_at = clock_mono_ms() + 60000;
+		log_err(LOG_ERROR, &why, "writing the certificate");
+	} else {
+		agent_publish(c);
+	}
+}
+
+void agent_look_again(struct core *c)
+{
+	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
+
+	c->agent->look_at = 0;
+	kh_ask(c, IPC_KH_INFO_REQUEST, &q.base, on_looked, NULL);
 }
 
 /* Copies of certificates whose keys are gone only confuse: the newest and its forerunners stay. */
@@ -230,6 +270,9 @@ static void on_opened(struct core *c, void *ctx, enum ipc_type type, const Proto
 		opened(c, o, (const Clv__KhOpened *)m);
 	} else if (o->from_disk) {
 		log_err(LOG_WARN, err, "the configuration on disk is not used; it is asked for again");
+	} else if (err->code == CLV_E_CLOSED) {
+		/* The key holder was ended over it: this says nothing of the configuration. */
+		c->agent->config_at = clock_mono_ms() + 1000;
 	} else if (err->code == CLV_E_NOTFOUND) {
 		core_event(c, 7004, "A secure message was encrypted with a key that is not here any more; it is discarded and the public key "
 		                    "is published again.");
@@ -326,7 +369,9 @@ static void on_publication(struct core *c, void *ctx, enum ipc_type type, const 
 	(void)ctx;
 	(void)type;
 	if (!m) {
-		core_event(c, 7005, "The public key could not be published: %s. It is tried again at the next link.", err->text);
+		c->agent->look_at = clock_mono_ms() + (err->code == CLV_E_CLOSED ? 1000 : 60000);
+		if (err->code != CLV_E_CLOSED)
+			core_event(c, 7005, "The public key could not be published: %s. It is tried again within a minute.", err->text);
 		return;
 	}
 	if (c->agent->link != AGENT_UP || !k)
@@ -395,6 +440,7 @@ void agent_on_rotate(struct core *c, const Clv__SignedStatement *s)
 	r = (const Clv__RotateOrder *)m;
 	if (strcmp(r->agent, c->start->name) == 0 && k && k->generation <= r->above) {
 		log_notice("the management group asks for a new key");
+		c->agent->want_above = r->above;
 		make_key(c);
 	}
 	proto_free(m);
@@ -425,6 +471,7 @@ static void on_destroyed(struct core *c, void *ctx, enum ipc_type type, const Pr
 
 	(void)type;
 	clv_free(ctx);
+	a->destroying = false;
 	if (!m) {
 		log_err(LOG_WARN, err, "destroying an old key");
 		return;
@@ -444,10 +491,11 @@ void agent_destroy_old(struct core *c)
 	Clv__KhDestroyKey m = CLV__KH_DESTROY_KEY__INIT;
 	uint64_t upto;
 
-	if (a->n_keys < 2 || a->box.acked < a->box.made || !a->config_generation || a->keys[0].generation >= a->config_generation ||
+	if (a->destroying || a->n_keys < 2 || a->box.acked < a->box.made || !a->config_generation || a->keys[0].generation >= a->config_generation ||
 	    a->box.confirmed_version < a->config_version)
 		return;
 	upto = a->config_generation - 1;
+	a->destroying = true;
 	m.generation = upto;
 	kh_ask(c, IPC_KH_DESTROY_KEY, &m.base, on_destroyed, clv_memdup(&upto, sizeof upto));
 }

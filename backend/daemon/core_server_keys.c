@@ -26,7 +26,9 @@ static void on_receipt_signed(struct core *c, void *ctx, enum ipc_type type, con
 
 	(void)type;
 	if (!m) {
+		/* The agent comes again and publishes again. */
 		log_err(LOG_WARN, err, "signing a receipt");
+		core_conn_close(c, false, r->conn, "this server cannot sign now");
 	} else {
 		out.body = k->body;
 		out.signature = k->signature;
@@ -291,7 +293,9 @@ static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const Proto
 	(void)type;
 	if (!m || buf_put(&j->xml, PROTO_SLICE(k->xml), NULL) || buf_put(&j->st_body, PROTO_SLICE(k->body), NULL) ||
 	    buf_put(&j->st_sig, PROTO_SLICE(k->signature), NULL)) {
-		if (err)
+		if (err && err->code == CLV_E_CLOSED)
+			core_conn_close(c, false, j->conn, "this server cannot seal now");
+		else if (err)
 			core_event(c, 7005, "No configuration could be sealed for %s: %s.", j->name, err->text);
 		free_seal(c, j);
 		return;
@@ -365,6 +369,7 @@ static void on_rotate_signed(struct core *c, void *ctx, enum ipc_type type, cons
 	(void)type;
 	if (!m) {
 		log_err(LOG_WARN, err, "signing a rotation order");
+		core_conn_close(c, false, r->conn, "this server cannot sign now");
 	} else {
 		out.body = k->body;
 		out.signature = k->signature;

@@ -234,6 +234,10 @@ static void died(struct parent *p, enum proc_id id, const char *how)
 	if (p->stopping)
 		return;
 	log_error("%s %s; it is started again", procs[id].name, how);
+#ifdef CLV_TEST_BUILD
+	(void)unsetenv("CLAVIGER_TEST_KILL_AT"); /* once is what a test wants to see survived */
+	(void)unsetenv("CLAVIGER_TEST_FAIL_AT");
+#endif
 	c->quick_deaths = now - c->started_ms < QUICK_MS ? c->quick_deaths + 1 : 0;
 	if (c->quick_deaths > QUICK_DEATHS_MAX || (p->mode != MODE_RUN && c->quick_deaths)) {
 		log_error("%s does not stay up; the service ends", procs[id].name);
