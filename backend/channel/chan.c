@@ -283,10 +283,9 @@ static clv_rc check_front(const struct chan *c, struct clv_err *err)
 	struct clv_slice s = buf_slice(&c->in);
 	uint32_t len;
 
-	s.ptr += c->taken;
-	s.len -= c->taken;
-	if (s.len < 4)
+	if (s.len < c->taken + 4)
 		return CLV_OK;
+	s = slice_of(s.ptr + c->taken, s.len - c->taken);
 	if (slice_get_u32(&s, &len, err) != CLV_OK)
 		return CLV_FAILED;
 	if (len < 2)

@@ -214,7 +214,7 @@ static const char *fix_of(const char *text)
 		if (strstr(text, rows[i][0]) != NULL)
 			return rows[i][1];
 	}
-	return "have it issued again as the manual's page on certificates says";
+	return "have it issued again as share/doc/certificates.md says";
 }
 
 static void check_own(struct check *c, X509 *leaf)
