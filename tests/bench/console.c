@@ -3,6 +3,7 @@
  * How the console feels, measured in a pseudo terminal with an emulator: first paint, time and
  * bytes for each kind of key, on any server.
  *   console CLAVIGER SERVER [ROUNDS]
+ *   console --beside PROGRAM ARGUMENT...     the same keys to another program
  * CLAVIGER is the program, SERVER what -s takes. "last byte" is when the terminal has got all that
  * a key caused; a push that happens to fall into it counts too.
  */
@@ -75,6 +76,25 @@ static void row(struct ptyterm *p, const char *what, const char *key, const char
 	clv_free(s);
 }
 
+static struct ptyterm *start_any(char **argv)
+{
+	static char term[] = "TERM=xterm-256color", locale[] = "LC_ALL=C.UTF-8";
+	char *env[] = {term, locale, NULL};
+	return pty_start(argv, env, 24, 80);
+}
+
+/* Another program on the same rows: keys that pagers and pickers know too. */
+static int beside(char **argv)
+{
+	struct ptyterm *p = start_any(argv);
+	pty_pump(p, 1500);
+	row(p, "j  down a row", "j", "j", 50);
+	row(p, "^F a page", "\006", "\006", 50);
+	row(p, "G g the ends", "G", "g", 40);
+	pty_free(p);
+	return 0;
+}
+
 static struct ptyterm *start(const char *bin, const char *server, const char *view)
 {
 	static char term[] = "TERM=xterm-256color", locale[] = "LC_ALL=C.UTF-8";
@@ -121,6 +141,8 @@ static void first_paint(const char *bin, const char *server)
 
 int main(int argc, char **argv)
 {
+	if (argc >= 3 && strcmp(argv[1], "--beside") == 0)
+		return beside(argv + 2);
 	if (argc < 3) {
 		fprintf(stderr, "usage: console CLAVIGER SERVER [ROUNDS]\n");
 		return 2;
