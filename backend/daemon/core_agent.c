@@ -52,7 +52,7 @@ static void later(struct core *c)
 	a->at = a->n_servers ? (a->at + 1) % a->n_servers : 0;
 }
 
-static void link_down(struct core *c)
+void agent_link_down(struct core *c)
 {
 	struct agent *a = c->agent;
 
@@ -70,7 +70,7 @@ void agent_drop_link(struct core *c, const char *why)
 		return;
 	agent_complain(c, 20071, "The link to %s is closed: %s.", c->agent->servers[c->agent->at].name, why);
 	core_conn_close(c, false, c->agent->conn, why);
-	link_down(c);
+	agent_link_down(c);
 }
 
 static void dial(struct core *c)
@@ -138,192 +138,6 @@ static void take_servers(struct core *c)
 		core_outcome(c, 2, "no server is named: set [channel] server = NAME[:PORT] or give --server");
 }
 
-/* --- proving --- */
-static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
-{
-	Clv__LinkProofFrame *f = ctx;
-	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
-	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
-
-	(void)type;
-	if (!m) {
-		log_err(LOG_ERROR, err, "proving the link");
-		agent_drop_link(c, err->text);
-	} else if (c->agent->link == AGENT_PROVING) {
-		st.body = s->body;
-		st.signature = s->signature;
-		f->proof = &st;
-		core_frame(c, false, c->agent->conn, FRAME_LINK_PROOF, &f->base);
-		f->proof = NULL;
-	}
-	proto_free((ProtobufCMessage *)f->enroll);
-	f->enroll = NULL;
-	clv_free(f);
-}
-
-static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
-{
-	const Clv__ConnOpen *o = c->agent->open;
-	Clv__LinkProofFrame *f = clv_calloc(1, sizeof *f);
-	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
-
-	clv__link_proof_frame__init(f);
-	f->node_key = PROTO_BYTES(buf_slice(&c->node_key));
-	f->enroll = enroll;
-	f->version = (char *)(uintptr_t)CLV_VERSION;
-	p.role = c->start->role;
-	p.from = c->start->name;
-	p.to = o->peer_name;
-	p.t = o->t;
-	p.fingerprint = o->fingerprint;
-	p.machine = PROTO_BYTES(buf_slice(&c->machine));
-	p.initiator = true;
-	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, f);
-}
-
-static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
-{
-	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
-	Clv__SignedStatement *e;
-
-	(void)ctx;
-	(void)type;
-	if (!m) {
-		log_err(LOG_ERROR, err, "asking to be accepted");
-		agent_drop_link(c, err->text);
-		return;
-	}
-	if (c->agent->link != AGENT_PROVING)
-		return;
-	e = clv_calloc(1, sizeof *e);
-	clv__signed_statement__init(e);
-	e->body.data = clv_memdup(s->body.data, s->body.len);
-	e->body.len = s->body.len;
-	e->signature.data = clv_memdup(s->signature.data, s->signature.len);
-	e->signature.len = s->signature.len;
-	sign_proof(c, e);
-}
-
-static void prove(struct core *c)
-{
-	Clv__EnrollRequest e = CLV__ENROLL_REQUEST__INIT;
-	uint8_t hash[KEY_HASH_LEN];
-
-	c->agent->link = AGENT_PROVING;
-	core_conn_proven(c, false, c->agent->conn);
-	if (c->agent->box.accepted && c->mode == 'r') {
-		sign_proof(c, NULL);
-		return;
-	}
-	if (sha256(buf_slice(&c->group_key), hash, NULL))
-		return;
-	e.name = c->start->name;
-	e.role = c->start->role;
-	e.node_key = PROTO_BYTES(buf_slice(&c->node_key));
-	e.machine = PROTO_BYTES(buf_slice(&c->machine));
-	e.group_key_hash = PROTO_BYTES(slice_of(hash, sizeof hash));
-	e.time = clock_wall_ms();
-	kh_sign(c, STATEMENT_ENROLL, &e.base, on_enroll_signed, NULL);
-}
-
-static const Clv__ServerEntry *find_server(const Clv__ServerList *list, const char *name)
-{
-	for (size_t i = 0; i < list->n_servers; i++)
-		if (strcmp(list->servers[i]->name, name) == 0)
-			return list->servers[i];
-	return NULL;
-}
-
-/* The server's node key is in the list that the group signed, and it signed this very channel. */
-static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struct clv_slice group_key, ProtobufCMessage **list,
-                             struct clv_err *err)
-{
-	const Clv__ConnOpen *o = c->agent->open;
-	const Clv__ServerEntry *server;
-	ProtobufCMessage *m = NULL;
-	const Clv__LinkProof *p;
-	clv_rc rc = CLV_FAILED;
-
-	if (!g->server_list || !g->proof || strcmp(g->group, c->start->group) != 0)
-		return err_set(err, CLV_E_PROTO, "the server greets for another group or without proof");
-	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, group_key, PROTO_SLICE(g->server_list->body),
-	                   PROTO_SLICE(g->server_list->signature), list, err))
-		return err_wrap(err, "the list of servers under the group signing key pinned here");
-	server = find_server((const Clv__ServerList *)*list, o->peer_name);
-	if (!server)
-		return err_set(err, CLV_E_AUTH, "%s is not in the group's list of servers", o->peer_name);
-	if (statement_open(STATEMENT_LINK_PROOF, c->start->group, PROTO_SLICE(server->node_key), PROTO_SLICE(g->proof->body),
-	                   PROTO_SLICE(g->proof->signature), &m, err))
-		return CLV_FAILED;
-	p = (const Clv__LinkProof *)m;
-	if (strcmp(p->from, o->peer_name) != 0 || strcmp(p->to, c->start->name) != 0 || p->initiator ||
-	    !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(o->t)) ||
-	    !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(o->fingerprint)))
-		(void)err_set(err, CLV_E_AUTH, "the server's proof is of another channel: somebody stands in between");
-	else
-		rc = CLV_OK;
-	proto_free(m);
-	return rc;
-}
-
-static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
-{
-	struct clv_buf *key = ctx;
-
-	(void)type;
-	if (!m) {
-		core_outcome(c, 1, "the group signing key could not be pinned: %s", err->text);
-	} else {
-		buf_clear(&c->group_key);
-		if (!buf_put(&c->group_key, buf_slice(key), NULL))
-			prove(c);
-	}
-	buf_release(key);
-	clv_free(key);
-}
-
-static void pin(struct core *c, const Clv__Greeting *g, const Clv__ServerList *list)
-{
-	Clv__KhPinGroup m = CLV__KH_PIN_GROUP__INIT;
-	struct clv_buf *key = clv_calloc(1, sizeof *key);
-
-	buf_init(key, STATEMENT_SPKI_MAX);
-	if (buf_put(key, PROTO_SLICE(g->group_key), NULL)) {
-		clv_free(key);
-		agent_drop_link(c, "a group signing key that is too large");
-		return;
-	}
-	m.group_key = g->group_key;
-	m.recovery_key_hash = list->recovery_key_hash;
-	kh_ask(c, IPC_KH_PIN_GROUP, &m.base, on_pinned, key);
-}
-
-static void on_greeting(struct core *c, const Clv__Greeting *g)
-{
-	struct agent *a = c->agent;
-	bool pinned = buf_slice(&c->group_key).len != 0;
-	struct clv_slice key = pinned ? buf_slice(&c->group_key) : PROTO_SLICE(g->group_key);
-	ProtobufCMessage *list = NULL;
-	struct clv_err err = {0};
-
-	if (a->link != AGENT_OPEN) {
-		agent_drop_link(c, "a second greeting");
-		return;
-	}
-	if (check_greeting(c, g, key, &list, &err)) {
-		agent_complain(c, 20071, "%s connected but did not prove itself: %s.", a->open->peer_name, err.text);
-		core_conn_close(c, false, a->conn, err.text);
-		link_down(c);
-		if (c->mode == 'e')
-			core_outcome(c, 1, "%s", err.text);
-	} else if (pinned) {
-		prove(c);
-	} else {
-		pin(c, g, (const Clv__ServerList *)list);
-	}
-	proto_free(list);
-}
-
 /* --- enrolment --- */
 static void enrolled(struct core *c, const char *how)
 {
@@ -352,6 +166,10 @@ static void on_refusal(struct core *c, const Clv__Refusal *r)
 	a->refused = true;
 	if (c->mode == 'e' && r->code == REFUSAL_NOT_APPROVED) {
 		enrolled(c, "waits to be accepted");
+		return;
+	}
+	if (c->mode == 'e' && r->code == REFUSAL_CONFLICT) {
+		enrolled(c, "waits to be accepted; another node is known by this name, so an operator must say --replace");
 		return;
 	}
 	if (c->mode == 'e') {
@@ -401,7 +219,7 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 {
 	switch (type) {
 	case FRAME_GREETING:
-		on_greeting(c, (const Clv__Greeting *)m);
+		agent_on_greeting(c, (const Clv__Greeting *)m);
 		break;
 	case FRAME_REFUSAL:
 		on_refusal(c, (const Clv__Refusal *)m);
@@ -497,7 +315,7 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 		log_notice("the link to %s ended: %s", m->name, m->text);
 	else if (!a->refused)
 		agent_complain(c, 20071, "The link to %s was closed without authentication: %s.", a->servers[a->at].name, m->text);
-	link_down(c);
+	agent_link_down(c);
 }
 
 static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
@@ -507,7 +325,7 @@ static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
 	agent_complain(c, m->code, "%s cannot be reached: %s.", c->agent->servers[c->agent->at].name, m->text);
 	if (c->mode == 'e')
 		core_outcome(c, 1, "%s cannot be reached: %s", c->agent->servers[c->agent->at].name, m->text);
-	link_down(c);
+	agent_link_down(c);
 }
 
 static void agent_creds(struct core *c, const Clv__CredsResult *m)
@@ -642,7 +460,7 @@ static void agent_ready(struct core *c, const Clv__KhInfo *info)
 static void agent_link_lost(struct core *c, enum core_link_id id)
 {
 	if (id == LINK_NODE && c->agent && c->agent->conn)
-		link_down(c);
+		agent_link_down(c);
 	if (id == LINK_KEYHOLDER && c->agent)
 		c->agent->draining = false;
 }

@@ -57,6 +57,10 @@ struct agent {
 /* core_agent.c */
 void agent_complain(struct core *c, uint32_t event, const char *fmt, ...) CLV_PRINTF(3, 4);
 void agent_drop_link(struct core *c, const char *why);
+void agent_link_down(struct core *c); /* forgets the link and plans the next try */
+
+/* core_agent_prove.c */
+void agent_on_greeting(struct core *c, const Clv__Greeting *g);
 
 /* core_agent_keys.c */
 void agent_take_keys(struct core *c, const Clv__KhInfo *info);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Consoles at the server: who they are, what they may, their requests by one table, their watched
- * windows. core_console.c: connections and dispatch; _lists.c: windows; _acts.c: what changes something;
+ * windows. core_console.c: connections and dispatch; _lists.c and _rows.c: windows;
+ * _agent.c: one agent; _acts.c: what changes something;
  * _overview.c: counts and what needs a person.
  */
 #ifndef DAEMON_CORE_CONSOLE_H
@@ -58,6 +59,11 @@ void console_answer(struct core *c, const struct console_request *q, uint16_t ty
 
 /* _lists.c */
 void console_list(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+/* _rows.c: events, or the audit trail; the copies own their strings */
+void console_rows(struct core *c, const struct console_request *q, const Clv__ListRequest *m, bool audit);
+Clv__Event *console_dup_event(const struct clv_event_fact *e);
+void console_free_event(Clv__Event *r);
+/* _agent.c: a and k borrow from the node */
 void console_agent(struct core *c, const struct console_request *q, const Clv__AgentRequest *m);
 void console_pack_agent(const struct core *c, const struct node *n, Clv__Agent *a, Clv__Key *k);
 /* _overview.c */

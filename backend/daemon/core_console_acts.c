@@ -9,6 +9,7 @@
 #include "daemon/core_console.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct act {
@@ -152,28 +153,43 @@ const char *console_act_object(uint16_t type, const ProtobufCMessage *m)
 }
 
 /* --- pending: approve, reject --- */
-static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, struct pending **out, struct clv_err *err)
+static bool is_named(const struct store_pending *p, const char *name)
 {
-	struct pending *p = id ? enroll_find(c->srv, id) : NULL;
-	size_t hits = 0, len = strlen(name);
+	size_t len = strlen(name);
 
+	return strcmp(p->name, name) == 0 ||
+	       (len && !strchr(name, '.') && strncmp(p->name, name, len) == 0 && p->name[len] == '.');
+}
+
+/* By number (also written "#12"), else by name: several of one name are told apart by the fingerprint
+ * where one is given. */
+static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, const char *fingerprint, struct pending **out,
+                           struct clv_err *err)
+{
+	struct pending *p, *hit = NULL;
+	size_t hits = 0;
+
+	if (!id && name[0] == '#') {
+		id = strtoull(name + 1, NULL, 10);
+		name = "";
+	}
+	p = id ? enroll_find(c->srv, id) : NULL;
 	if (p && *name && strcmp(p->row.name, name) != 0)
 		return err_set(err, CLV_E_CONFLICT, "Not done: request %" PRIu64 " is of %s, not of %s.", id, p->row.name, name);
-	for (size_t i = 0; !p && !id && i < c->srv->n_pendings; i++) {
+	for (size_t i = 0; !id && i < c->srv->n_pendings; i++) {
 		struct pending *x = c->srv->pendings[i];
 
-		if (strcmp(x->row.name, name) == 0 ||
-		    (len && !strchr(name, '.') && strncmp(x->row.name, name, len) == 0 && x->row.name[len] == '.')) {
-			*out = x;
-			hits++;
-		}
+		if (!is_named(&x->row, name))
+			continue;
+		hits++;
+		if (!hit || (fingerprint && fingerprint_matches(x->row.fingerprint, fingerprint)))
+			hit = x;
 	}
-	if (p)
-		*out = p;
-	else if (hits > 1)
-		return err_set(err, CLV_E_USAGE, "%zu requests are named %s: compare them in :pending and decline what is not yours", hits, name);
-	else if (hits == 0)
+	if (hits > 1 && !(fingerprint && fingerprint_matches(hit->row.fingerprint, fingerprint)))
+		return err_set(err, CLV_E_USAGE, "%zu requests are named %s: name one by its number, like #%" PRIu64, hits, name, hit->row.id);
+	if (!p && !hit)
 		return err_set(err, CLV_E_NOTFOUND, "nobody named %s waits to be accepted", *name ? name : "so");
+	*out = p ? p : hit;
 	return CLV_OK;
 }
 
@@ -205,7 +221,7 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 	struct clv_err err = {0};
 	struct act *a;
 
-	if (find_pending(c, m->pending_id, m->name, &p, &err)) {
+	if (find_pending(c, m->pending_id, m->name, m->fingerprint, &p, &err)) {
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
@@ -248,7 +264,7 @@ static void act_reject(struct core *c, const struct console_request *q, const Cl
 	struct clv_err err = {0};
 	struct act *a;
 
-	if (find_pending(c, m->pending_id, m->name, &p, &err)) {
+	if (find_pending(c, m->pending_id, m->name, NULL, &p, &err)) {
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}

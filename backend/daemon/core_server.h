@@ -73,7 +73,7 @@ struct server {
 	struct { char address[64]; int64_t since; uint32_t n; } refusals[64]; /* rate of events by address */
 };
 
-/* core_server.c */
+/* core_server.c: links; core_server_nodes.c: the nodes */
 struct node *server_find(const struct server *s, const char *name);
 /* Full, or short where it is unique; CLV_E_NOTFOUND or CLV_E_USAGE otherwise. */
 CLV_MUST clv_rc server_resolve(const struct server *s, const char *name, struct node **out, struct clv_err *err);
@@ -84,6 +84,8 @@ void server_changed(struct core *c);
 void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...) CLV_PRINTF(4, 5);
 struct session *server_session(const struct server *s, uint64_t conn);
 void server_list_sign(struct core *c);
+/* core_server_load.c */
+void server_ready(struct core *c, const Clv__KhInfo *info);
 
 /* core_server_init.c: clavigerd init; retention (a cut of the audit trail leaves a signed checkpoint). */
 void init_group(struct core *c, const Clv__KhInfo *info);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The nodes that the server knows, in memory, by name: found, added, filled into facts, forgotten. Runs
+ * in core.
+ */
+#include "base/clock.h"
+#include "daemon/core_server.h"
+#include <string.h>
+
+void server_changed(struct core *c)
+{
+	c->srv->change++;
+}
+
+static size_t lower_bound(const struct server *s, const char *name)
+{
+	size_t lo = 0, hi = s->n_nodes;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(s->nodes[mid]->name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct node *server_find(const struct server *s, const char *name)
+{
+	size_t i = lower_bound(s, name);
+
+	return i < s->n_nodes && strcmp(s->nodes[i]->name, name) == 0 ? s->nodes[i] : NULL;
+}
+
+clv_rc server_resolve(const struct server *s, const char *name, struct node **out, struct clv_err *err)
+{
+	struct node *n = server_find(s, name);
+	size_t len = strlen(name), i, hits = 0;
+
+	if (n) {
+		*out = n;
+		return CLV_OK;
+	}
+	for (i = lower_bound(s, name); len && !strchr(name, '.') && i < s->n_nodes; i++) {
+		if (strncmp(s->nodes[i]->name, name, len) != 0)
+			break;
+		if (s->nodes[i]->name[len] == '.') {
+			n = s->nodes[i];
+			hits++;
+		}
+	}
+	if (hits > 1)
+		return err_set(err, CLV_E_USAGE, "%s is short for %zu agents: give the full name", name, hits);
+	if (!hits)
+		return err_set(err, CLV_E_NOTFOUND, "there is no agent %s", name);
+	*out = n;
+	return CLV_OK;
+}
+
+static void fill_node(struct node *n, const struct store_agent *a)
+{
+	clv_free(n->name);
+	clv_free(n->pinned_by);
+	buf_release(&n->node_key);
+	n->name = clv_strdup(a->name);
+	n->pinned_by = clv_strdup(a->pinned_by);
+	buf_init(&n->node_key, STORE_SPKI_MAX);
+	if (buf_put(&n->node_key, slice_of(a->node_key, a->node_key_len), NULL))
+		clv_fatal("a node key that is larger than it may be");
+	memcpy(n->machine, a->machine, sizeof n->machine);
+	n->approval = a->approval;
+	n->generation = a->generation;
+	n->rotate_above = a->rotate_above;
+	n->config_version = a->config_version;
+	n->config_ordinal = a->config_ordinal;
+	n->config_confirmed = a->config_confirmed;
+	n->config_confirmed_ordinal = a->config_confirmed_ordinal;
+	n->config_confirmed_at = a->config_confirmed_at;
+	n->pinned_at = a->pinned_at;
+	n->last_seen = n->seen_stored = a->last_seen;
+	n->row_version = a->row_version;
+	n->has_configured = a->has_configured;
+	memcpy(n->configured, a->channel_configured, sizeof n->configured);
+	n->has_key = a->has_key;
+	n->key = a->key;
+}
+
+struct node *server_add(struct server *s, const struct store_agent *a)
+{
+	size_t i = lower_bound(s, a->name);
+	struct node *n;
+
+	if (i < s->n_nodes && strcmp(s->nodes[i]->name, a->name) == 0) {
+		fill_node(s->nodes[i], a);
+		return s->nodes[i];
+	}
+	if (s->n_nodes == s->cap_nodes) {
+		s->cap_nodes = s->cap_nodes ? s->cap_nodes * 2 : 64;
+		s->nodes = clv_realloc(s->nodes, s->cap_nodes, sizeof(struct node *));
+	}
+	n = clv_calloc(1, sizeof *n);
+	fill_node(n, a);
+	s->structure = ++s->change;
+	memmove(&s->nodes[i + 1], &s->nodes[i], (s->n_nodes - i) * sizeof(struct node *));
+	s->nodes[i] = n;
+	s->n_nodes++;
+	return n;
+}
+
+void server_drop(struct core *c, struct node *n)
+{
+	struct server *s = c->srv;
+	size_t i = lower_bound(s, n->name);
+
+	if (n->session) {
+		n->session->node = NULL;
+		server_refuse(c, n->session, REFUSAL_REMOVED, "%s was removed from the management group", n->name);
+	}
+	memmove(&s->nodes[i], &s->nodes[i + 1], (s->n_nodes - i - 1) * sizeof(struct node *));
+	s->n_nodes--;
+	s->structure = ++s->change;
+	clv_free(n->name);
+	clv_free(n->pinned_by);
+	buf_release(&n->node_key);
+	clv_free(n);
+	server_changed(c);
+}
+
+void server_fill(const struct core *c, const struct node *n, struct clv_agent_fact *f)
+{
+	memset(f, 0, sizeof *f);
+	f->name = n->name;
+	f->approval = n->approval;
+	f->has_key = n->has_key;
+	f->key = n->key;
+	f->last_seen = n->last_seen;
+	f->config_version = n->config_version;
+	f->config_ordinal = n->config_ordinal;
+	f->row_version = n->row_version;
+	if (n->session) {
+		f->contact = CLV_CONTACT_UP;
+		f->server = c->start->name;
+		f->mechanism = n->session->open->mechanism == 2 ? CLV_MECHANISM_KERBEROS : CLV_MECHANISM_CERTIFICATE;
+		f->protocol = n->session->open->protocol;
+		f->cipher = n->session->open->cipher;
+	} else {
+		/* Three heartbeats missed is silent; after a day it is down. */
+		f->contact = n->last_seen && clock_wall_ms() - n->last_seen < 86400000ll ? CLV_CONTACT_SILENT : CLV_CONTACT_DOWN;
+	}
+}
