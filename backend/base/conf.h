@@ -10,17 +10,27 @@
 
 #include "claviger/buf.h"
 
-enum conf_type { CONF_STRING, CONF_PATH, CONF_NAME, CONF_INT, CONF_DURATION, CONF_SIZE, CONF_BOOL, CONF_CHOICE, CONF_LIST };
+enum conf_type {
+	CONF_STRING,
+	CONF_PATH,
+	CONF_NAME,
+	CONF_INT,
+	CONF_DURATION,
+	CONF_SIZE,
+	CONF_BOOL,
+	CONF_CHOICE,
+	CONF_LIST
+};
 
 struct conf_option {
 	const char *section;
 	const char *name;
 	enum conf_type type;
-	int64_t min, max;      /* INT, DURATION (ms), SIZE (bytes); STRING: least and most length */
-	const char *def;       /* default as it would be written; NULL: none; "!" : required */
-	const char *choices;   /* CHOICE: "a|b|c" */
+	int64_t min, max;    /* INT, DURATION (ms), SIZE (bytes); STRING: least and most length */
+	const char *def;     /* default as it would be written; NULL: none; "!" : required */
+	const char *choices; /* CHOICE: "a|b|c" */
 	bool reloadable;
-	const char *help;      /* one line, for the manual */
+	const char *help; /* one line, for the manual */
 };
 
 struct conf; /* parsed, immutable */
@@ -32,10 +42,13 @@ CLV_MUST clv_rc conf_parse(const char *name, struct clv_slice bytes, const struc
 void conf_free(struct conf *c);
 
 /* Get by section and name; the row must exist in the table with that type (asserted). Borrowed. */
-const char *conf_str(const struct conf *c, const char *section, const char *name); /* NULL if unset and no default; STRING PATH NAME CHOICE */
-int64_t conf_int(const struct conf *c, const char *section, const char *name);     /* INT, DURATION in ms, SIZE in bytes */
+const char *conf_str(const struct conf *c, const char *section,
+                     const char *name); /* NULL if unset and no default; STRING PATH NAME CHOICE */
+int64_t conf_int(const struct conf *c, const char *section,
+                 const char *name); /* INT, DURATION in ms, SIZE in bytes */
 bool conf_bool(const struct conf *c, const char *section, const char *name);
-size_t conf_list(const struct conf *c, const char *section, const char *name, const char *const **items); /* items separated by blanks or commas */
+size_t conf_list(const struct conf *c, const char *section, const char *name,
+                 const char *const **items); /* items separated by blanks or commas */
 bool conf_is_set(const struct conf *c, const char *section, const char *name);
 /* Line of the option in the file, 0 when defaulted. For later messages. */
 int conf_line(const struct conf *c, const char *section, const char *name);

@@ -47,7 +47,8 @@ static enum clv_code code_of(int rc)
 
 static clv_rc fail(struct db *d, const char *what, struct clv_err *err)
 {
-	return err_set(err, code_of(sqlite3_errcode(d->h)), "%s: %s (%s)", d->path, sqlite3_errmsg(d->h), what);
+	return err_set(err, code_of(sqlite3_errcode(d->h)), "%s: %s (%s)", d->path, sqlite3_errmsg(d->h),
+	               what);
 }
 
 static clv_rc exec(struct db *d, const char *sql, struct clv_err *err)
@@ -62,10 +63,12 @@ static clv_rc integrity(struct db *d, struct clv_err *err)
 	sqlite3_stmt *st = NULL;
 	clv_rc rc = CLV_FAILED;
 
-	if (sqlite3_prepare_v2(d->h, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW)
+	if (sqlite3_prepare_v2(d->h, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK ||
+	    sqlite3_step(st) != SQLITE_ROW)
 		(void)fail(d, "integrity check", err);
 	else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok") != 0)
-		(void)err_set(err, CLV_E_CORRUPT, "%s is damaged (%s): restore a backup; it is not rebuilt silently", d->path,
+		(void)err_set(err, CLV_E_CORRUPT,
+		              "%s is damaged (%s): restore a backup; it is not rebuilt silently", d->path,
 		              (const char *)sqlite3_column_text(st, 0));
 	else
 		rc = CLV_OK;
@@ -80,8 +83,10 @@ static clv_rc configure(struct db *d, enum db_kind kind, struct clv_err *err)
 
 	if (sqlite3_busy_timeout(d->h, 2000) != SQLITE_OK)
 		return fail(d, "busy timeout", err);
-	if (exec(d, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;"
-	            "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON", err) ||
+	if (exec(d,
+	         "PRAGMA locking_mode=EXCLUSIVE; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;"
+	         "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON",
+	         err) ||
 	    exec(d, journal, err) || exec(d, "PRAGMA synchronous=FULL", err))
 		return CLV_FAILED;
 	return integrity(d, err);
@@ -149,7 +154,8 @@ static int bind_one(sqlite3_stmt *st, int n, char f, va_list *ap)
 		return sqlite3_bind_int64(st, n, va_arg(*ap, int64_t));
 	case 'b':
 		b = va_arg(*ap, struct clv_slice);
-		return sqlite3_bind_blob64(st, n, b.ptr ? b.ptr : (const uint8_t *)"", b.len, SQLITE_TRANSIENT);
+		return sqlite3_bind_blob64(st, n, b.ptr ? b.ptr : (const uint8_t *)"", b.len,
+		                           SQLITE_TRANSIENT);
 	default:
 		return SQLITE_MISUSE;
 	}
@@ -208,8 +214,8 @@ clv_rc db_change(struct db *d, int64_t *changed, struct clv_err *err, const char
 	return rc;
 }
 
-static clv_rc each(struct db *d, db_row_fn *fn, void *ctx, struct clv_err *err, const char *sql, const char *fmt,
-                   va_list *ap)
+static clv_rc each(struct db *d, db_row_fn *fn, void *ctx, struct clv_err *err, const char *sql,
+                   const char *fmt, va_list *ap)
 {
 	struct db_row row = {NULL};
 	bool stop = false;
@@ -232,7 +238,8 @@ out:
 	return rc;
 }
 
-clv_rc db_each(struct db *d, db_row_fn *fn, void *ctx, struct clv_err *err, const char *sql, const char *fmt, ...)
+clv_rc db_each(struct db *d, db_row_fn *fn, void *ctx, struct clv_err *err, const char *sql, const char *fmt,
+               ...)
 {
 	va_list ap;
 	clv_rc rc;
@@ -251,7 +258,8 @@ static clv_rc first_number(struct db_row *r, void *ctx, bool *stop, struct clv_e
 	return CLV_OK;
 }
 
-clv_rc db_number(struct db *d, int64_t dflt, int64_t *out, struct clv_err *err, const char *sql, const char *fmt, ...)
+clv_rc db_number(struct db *d, int64_t dflt, int64_t *out, struct clv_err *err, const char *sql,
+                 const char *fmt, ...)
 {
 	int64_t v = dflt;
 	va_list ap;
@@ -344,8 +352,9 @@ clv_rc db_schema(struct db *d, const char *const *steps, size_t n, struct clv_er
 	if (schema_number(d, &have, err))
 		return CLV_FAILED;
 	if (have > (int64_t)n)
-		return err_set(err, CLV_E_VERSION, "%s is of schema %lld, this release knows %zu: use the newer release",
-		               d->path, (long long)have, n);
+		return err_set(err, CLV_E_VERSION,
+		               "%s is of schema %lld, this release knows %zu: use the newer release", d->path,
+		               (long long)have, n);
 	for (size_t i = (size_t)have; i < n; i++)
 		if (schema_step(d, steps[i], i + 1, err))
 			return CLV_FAILED;
@@ -362,7 +371,8 @@ clv_rc db_copy(struct db *d, const char *path, struct clv_err *err)
 	if (fd < 0)
 		return err_sys(err, CLV_E_IO, "%s cannot be made", path);
 	(void)close(fd);
-	if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, db_fault_vfs()) == SQLITE_OK)
+	if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, db_fault_vfs()) ==
+	    SQLITE_OK)
 		b = sqlite3_backup_init(to, "main", d->h, "main");
 	if (!b || sqlite3_backup_step(b, -1) != SQLITE_DONE || sqlite3_backup_finish(b) != SQLITE_OK)
 		(void)err_set(err, to ? code_of(sqlite3_errcode(to)) : CLV_E_IO, "copying to %s: %s", path,

@@ -23,18 +23,21 @@ void db_close(struct db *d); /* NULL is fine */
  * clv_slice. sql must be a literal: prepared once, kept by address. */
 CLV_MUST clv_rc db_run(struct db *d, struct clv_err *err, const char *sql, const char *fmt, ...);
 /* As db_run; *changed gets the number of rows that changed. */
-CLV_MUST clv_rc db_change(struct db *d, int64_t *changed, struct clv_err *err, const char *sql, const char *fmt, ...);
+CLV_MUST clv_rc db_change(struct db *d, int64_t *changed, struct clv_err *err, const char *sql,
+                          const char *fmt, ...);
 /* fn for each row until it fails or sets *stop. fn must not run the same sql. */
 typedef clv_rc db_row_fn(struct db_row *r, void *ctx, bool *stop, struct clv_err *err);
-CLV_MUST clv_rc db_each(struct db *d, db_row_fn *fn, void *ctx, struct clv_err *err, const char *sql, const char *fmt, ...);
+CLV_MUST clv_rc db_each(struct db *d, db_row_fn *fn, void *ctx, struct clv_err *err, const char *sql,
+                        const char *fmt, ...);
 /* The first column of the first row as a number; absent: *out = dflt. */
-CLV_MUST clv_rc db_number(struct db *d, int64_t dflt, int64_t *out, struct clv_err *err, const char *sql, const char *fmt, ...);
+CLV_MUST clv_rc db_number(struct db *d, int64_t dflt, int64_t *out, struct clv_err *err, const char *sql,
+                          const char *fmt, ...);
 
 int64_t db_i(const struct db_row *r, int col);
 const char *db_t(const struct db_row *r, int col);      /* NULL when null; valid during fn */
 struct clv_slice db_b(const struct db_row *r, int col); /* valid during fn */
 
-CLV_MUST clv_rc db_begin(struct db *d, struct clv_err *err);  /* IMMEDIATE */
+CLV_MUST clv_rc db_begin(struct db *d, struct clv_err *err); /* IMMEDIATE */
 CLV_MUST clv_rc db_commit(struct db *d, struct clv_err *err);
 void db_rollback(struct db *d);
 CLV_MUST clv_rc db_savepoint(struct db *d, struct clv_err *err);

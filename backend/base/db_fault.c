@@ -102,9 +102,9 @@ static int f_characteristics(sqlite3_file *f)
 
 /* Version 1: no shared memory, so WAL works with exclusive locking only, which is how we run. */
 static const sqlite3_io_methods methods = {
-    1,       f_close, f_read,   f_write,    f_truncate, f_sync,   f_size,
-    f_lock,  f_unlock, f_reserved, f_control, f_sector, f_characteristics,
-    NULL, NULL, NULL, NULL, NULL, NULL,
+    1,        f_close,    f_read,    f_write,  f_truncate,        f_sync, f_size, f_lock,
+    f_unlock, f_reserved, f_control, f_sector, f_characteristics, NULL,   NULL,   NULL,
+    NULL,     NULL,       NULL,
 };
 
 static int v_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)

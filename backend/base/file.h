@@ -34,7 +34,7 @@ CLV_MUST clv_rc fd_nonblock(int fd, struct clv_err *err);
 int fault_point(const char *what); /* 0, or the errno to fail with */
 void fault_init(const char *process);
 #else
-#define fault_point(what) (0)
+#define fault_point(what)   (0)
 #define fault_init(process) ((void)0)
 #endif
 

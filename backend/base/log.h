@@ -17,11 +17,11 @@ void log_set_level(enum log_level least);
 CLV_MUST clv_rc log_level_parse(const char *name, enum log_level *level, struct clv_err *err);
 
 void log_write_(enum log_level level, const char *file, int line, const char *fmt, ...) CLV_PRINTF(4, 5);
-#define log_debug(...) log_write_(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__)
-#define log_info(...) log_write_(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__)
+#define log_debug(...)  log_write_(LOG_DEBUG, __FILE__, __LINE__, __VA_ARGS__)
+#define log_info(...)   log_write_(LOG_INFO, __FILE__, __LINE__, __VA_ARGS__)
 #define log_notice(...) log_write_(LOG_NOTICE, __FILE__, __LINE__, __VA_ARGS__)
-#define log_warn(...) log_write_(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)
-#define log_error(...) log_write_(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
+#define log_warn(...)   log_write_(LOG_WARN, __FILE__, __LINE__, __VA_ARGS__)
+#define log_error(...)  log_write_(LOG_ERROR, __FILE__, __LINE__, __VA_ARGS__)
 /* The error's text with file:line of its cause. */
 void log_err_(enum log_level level, const char *file, int line, const struct clv_err *err, const char *what);
 #define log_err(level, err, what) log_err_((level), __FILE__, __LINE__, (err), (what))

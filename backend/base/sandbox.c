@@ -26,12 +26,12 @@
 #include <unistd.h>
 
 #define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define LANDLOCK_WRITE                                                                                  \
+#define LANDLOCK_WRITE                                                                                    \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
 	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG)
-#define LANDLOCK_ALL                                                                                      \
-	(LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |     \
-	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |    \
+#define LANDLOCK_ALL                                                                                   \
+	(LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |  \
+	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
 	 LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
 
 static clv_rc allow_path(int ruleset, const struct sandbox_path *p, struct clv_err *err)
@@ -218,7 +218,8 @@ static bool row_grants(const char *calls, int nr)
 
 static bool granted_by_table(const char *process, int nr)
 {
-	bool yes = row_grants(row_calls("all"), nr) || row_grants(row_calls(process), nr) || row_grants(row_calls("test"), nr);
+	bool yes = row_grants(row_calls("all"), nr) || row_grants(row_calls(process), nr) ||
+	           row_grants(row_calls("test"), nr);
 
 #ifdef CLV_ASAN
 	yes = yes || row_grants(row_calls("asan"), nr);
@@ -238,7 +239,8 @@ static bool refused(const char *process, const struct sandbox_path *paths, int n
 		if (sandbox_enter(process, paths, false, &err))
 			_exit(99);
 		if (exec_map)
-			(void)syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			(void)syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+			              -1, 0);
 		else if (syscall(nr, -1, -1, -1, -1, -1, -1) == -1)
 			_exit(77);
 		_exit(0);
@@ -278,7 +280,8 @@ void sandbox_plant(const char *process, const struct sandbox_path *paths)
 		(void)dprintf(2, "planted: %s: mapping executable memory was not refused\n", process);
 	}
 #endif
-	(void)dprintf(2, "planted: %s: %d granted, %d refused, %d not refused\n", process, granted, killed, wrong);
+	(void)dprintf(2, "planted: %s: %d granted, %d refused, %d not refused\n", process, granted, killed,
+	              wrong);
 	_exit(wrong ? 1 : 0);
 }
 #endif

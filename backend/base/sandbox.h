@@ -16,7 +16,8 @@ struct sandbox_path {
 
 /* process: its name in the table. paths: what it may still open (usually nothing). bare: where the
  * kernel refuses, go on with a warning in *err instead (returns CLV_OK, err->code set). */
-CLV_MUST clv_rc sandbox_enter(const char *process, const struct sandbox_path *paths, bool bare, struct clv_err *err);
+CLV_MUST clv_rc sandbox_enter(const char *process, const struct sandbox_path *paths, bool bare,
+                              struct clv_err *err);
 
 /* Everything a child does before sandbox_enter: closes descriptors from 4 on, umask 077, C locale
  * with UTF-8, time zone, SIGPIPE ignored, default limits, dies with its parent. Descriptor 3 is the

@@ -17,23 +17,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_CONF "/etc/claviger/clavigerd.conf"
-#define EXIT_USAGE 2
+#define DEFAULT_CONF   "/etc/claviger/clavigerd.conf"
+#define EXIT_USAGE     2
 #define BACKUP_WAIT_MS 120000
-#define OPEN_WAIT_MS 5000
+#define OPEN_WAIT_MS   5000
 
 static int usage(const char *what)
 {
-	(void)fprintf(stderr,
-	              "%s%s"
-	              "usage: clavigerd run    [-c FILE]\n"
-	              "       clavigerd init   [-c FILE] [--group G] [--name N] [--recovery-key OUT]\n"
-	              "       clavigerd enroll [-c FILE] --role agent [--server NAME[@ADDRESS][:PORT]] [--replace]\n"
-	              "       clavigerd check  [-c FILE]\n"
-	              "       clavigerd store backup [-c FILE] NAME\n"
-	              "       clavigerd ca init|issue|revoke DIR ...\n"
-	              "       clavigerd --version\n",
-	              what ? what : "", what ? "\n" : "");
+	(void)fprintf(
+	    stderr,
+	    "%s%s"
+	    "usage: clavigerd run    [-c FILE]\n"
+	    "       clavigerd init   [-c FILE] [--group G] [--name N] [--recovery-key OUT]\n"
+	    "       clavigerd enroll [-c FILE] --role agent [--server NAME[@ADDRESS][:PORT]] [--replace]\n"
+	    "       clavigerd check  [-c FILE]\n"
+	    "       clavigerd store backup [-c FILE] NAME\n"
+	    "       clavigerd ca init|issue|revoke DIR ...\n"
+	    "       clavigerd --version\n",
+	    what ? what : "", what ? "\n" : "");
 	return EXIT_USAGE;
 }
 
@@ -78,7 +79,8 @@ static int exec_parent(const char *mode, const char *conf, char **extra)
 		argv[n++] = *extra++;
 	if (path)
 		(void)execv(path, argv);
-	(void)fprintf(stderr, "clavigerd: %s cannot be started; is the installation whole?\n", path ? path : "the parent process");
+	(void)fprintf(stderr, "clavigerd: %s cannot be started; is the installation whole?\n",
+	              path ? path : "the parent process");
 	return 1;
 }
 
@@ -95,8 +97,9 @@ static const char *parse_args(int argc, char **argv, struct args *a)
 	const struct {
 		const char *option;
 		const char **value;
-	} table[] = {{"-c", &a->conf},         {"--group", &a->group}, {"--name", &a->name},
-	             {"--recovery-key", &a->recovery}, {"--role", &a->role},   {"--server", &a->server}};
+	} table[] = {{"-c", &a->conf},     {"--group", &a->group},
+	             {"--name", &a->name}, {"--recovery-key", &a->recovery},
+	             {"--role", &a->role}, {"--server", &a->server}};
 
 	a->conf = DEFAULT_CONF;
 	for (int i = 0; i < argc; i++) {
@@ -127,8 +130,8 @@ static clv_rc agrees(const struct conf *c, const char *option, const char *given
 	const char *have = conf_str(c, "node", option);
 
 	if (given && strcmp(given, have) != 0)
-		return err_set(err, CLV_E_USAGE, "%s:%d: %s is %s, the command says %s: make them agree", conf_name(c),
-		               conf_line(c, "node", option), option, have, given);
+		return err_set(err, CLV_E_USAGE, "%s:%d: %s is %s, the command says %s: make them agree",
+		               conf_name(c), conf_line(c, "node", option), option, have, given);
 	return CLV_OK;
 }
 
@@ -139,7 +142,8 @@ static clv_rc check_conf(const struct args *a, struct clv_err *err)
 
 	if (options_load(a->conf, &c, err))
 		return CLV_FAILED;
-	if (!agrees(c, "group", a->group, err) && !agrees(c, "name", a->name, err) && !agrees(c, "role", a->role, err))
+	if (!agrees(c, "group", a->group, err) && !agrees(c, "name", a->name, err) &&
+	    !agrees(c, "role", a->role, err))
 		rc = CLV_OK;
 	conf_free(c);
 	return rc;
@@ -185,9 +189,12 @@ static clv_rc make_recovery_key(const char *path, char hex[65], struct clv_err *
 
 	buf_init(&spki, STATEMENT_SPKI_MAX);
 	if (file_exists(path))
-		(void)err_set(err, CLV_E_EXISTS, "%s exists; a recovery key is never written over another", path);
-	else if (!pkey_make_p256(&key, err) && !pkey_to_spki(key, &spki, err) && !sha256(buf_slice(&spki), hash, err)) {
-		if (b && PEM_write_bio_PKCS8PrivateKey(b, key, EVP_aes_256_cbc(), NULL, 0, ask_passphrase, NULL) == 1)
+		(void)err_set(err, CLV_E_EXISTS, "%s exists; a recovery key is never written over another",
+		              path);
+	else if (!pkey_make_p256(&key, err) && !pkey_to_spki(key, &spki, err) &&
+	         !sha256(buf_slice(&spki), hash, err)) {
+		if (b && PEM_write_bio_PKCS8PrivateKey(b, key, EVP_aes_256_cbc(), NULL, 0, ask_passphrase,
+		                                       NULL) == 1)
 			n = BIO_get_mem_data(b, &p);
 		if (n > 0)
 			rc = file_create(path, slice_of(p, (size_t)n), 0400, err);
@@ -204,7 +211,8 @@ static clv_rc make_recovery_key(const char *path, char hex[65], struct clv_err *
 static int cmd_init(const struct args *a)
 {
 	const struct passwd *pw = getpwuid(getuid());
-	char *caller = pw ? clv_asprintf("caller=user:%s", pw->pw_name) : clv_asprintf("caller=uid:%u", getuid());
+	char *caller =
+	    pw ? clv_asprintf("caller=user:%s", pw->pw_name) : clv_asprintf("caller=uid:%u", getuid());
 	char *extra[3] = {caller, NULL, NULL};
 	struct clv_err err = {0};
 	char hex[65];
@@ -230,7 +238,10 @@ static int cmd_enroll(const struct args *a)
 	if (a->n_rest)
 		return usage("enroll takes no words");
 	if (a->role && strcmp(a->role, "agent") != 0) {
-		(void)fprintf(stderr, "clavigerd enroll: the role %s is not there yet in this release; expected agent\n", a->role);
+		(void)fprintf(
+		    stderr,
+		    "clavigerd enroll: the role %s is not there yet in this release; expected agent\n",
+		    a->role);
 		return EXIT_USAGE;
 	}
 	if (check_conf(a, &err))
@@ -258,7 +269,9 @@ static clv_rc wait_open(struct clv_session *s, struct clv_err *err)
 
 	while (clv_session_state(s) != CLV_SESSION_OPEN) {
 		if (clv_session_state(s) == CLV_SESSION_FAILED || clock_mono_ms() > limit)
-			return err_set(err, CLV_E_CLOSED, "%s", clv_session_error(s)->code ? clv_session_error(s)->text : "the service does not answer");
+			return err_set(err, CLV_E_CLOSED, "%s",
+			               clv_session_error(s)->code ? clv_session_error(s)->text
+			                                          : "the service does not answer");
 		step(s);
 	}
 	return CLV_OK;

@@ -33,12 +33,14 @@ struct core_link {
 
 /* --- the key holder (core_kh.c) --- */
 /* m: the answer (type says which), NULL when it failed: then *err says why. */
-typedef void kh_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err);
+typedef void kh_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                     const struct clv_err *err);
 struct kh_call;
 /* Sends a request; the field id is filled in. done is called once, always from the loop. */
 void kh_ask(struct core *c, enum ipc_type type, ProtobufCMessage *m, kh_done *done, void *ctx);
 /* A statement to be signed: done gets IPC_KH_SIGNED. */
-void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done, void *ctx);
+void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done,
+             void *ctx);
 void kh_lost(struct core *c); /* the key holder is gone: every call fails */
 extern const struct ipc_row core_keyholder_rows[];
 
@@ -48,7 +50,8 @@ struct core_db;
  * the commit; rc and err are run's, or the commit's. ctx is the caller's throughout. */
 typedef clv_rc db_job_run(struct db *d, void *ctx, struct clv_err *err);
 typedef void db_job_done(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err);
-CLV_MUST clv_rc core_db_start(struct core *c, struct db *d, clv_rc (*walls)(struct core *c, struct clv_err *err), struct clv_err *err);
+CLV_MUST clv_rc core_db_start(struct core *c, struct db *d,
+                              clv_rc (*walls)(struct core *c, struct clv_err *err), struct clv_err *err);
 void core_db_put(struct core *c, db_job_run *run, db_job_done *done, void *ctx);
 /* Alone, outside a transaction (backup). */
 void core_db_put_alone(struct core *c, db_job_run *run, db_job_done *done, void *ctx);
@@ -98,13 +101,15 @@ struct core {
 
 /* core_main.c */
 void core_send(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m);
-void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m, int fd);
+void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m,
+                  int fd);
 /* A frame to a peer. */
 void core_frame(struct core *c, bool console, uint64_t conn, uint16_t type, const ProtobufCMessage *m);
 void core_conn_close(struct core *c, bool console, uint64_t conn, const char *why);
 void core_conn_proven(struct core *c, bool console, uint64_t conn);
 /* kh_done for IPC_KH_INFO: takes what it says and calls the role's ready. */
-void core_info_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err);
+void core_info_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                    const struct clv_err *err);
 /* Tells the parent how init or enroll ended; in run mode ends the service. */
 void core_outcome(struct core *c, uint32_t status, const char *fmt, ...) CLV_PRINTF(3, 4);
 /* Event of the reference system's numbers, source and level by the table in model/events.h. */

@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RETRY_MOST_MS 60000
+#define RETRY_MOST_MS     60000
 #define COMPLAIN_AGAIN_MS (3600ll * 1000)
-#define NODE_PORT 5723
+#define NODE_PORT         5723
 
 /* The same trouble is an event once an hour, not at every try. */
 void agent_complain(struct core *c, uint32_t event, const char *fmt, ...)
@@ -169,7 +169,8 @@ static void on_refusal(struct core *c, const Clv__Refusal *r)
 		return;
 	}
 	if (c->mode == 'e' && r->code == REFUSAL_CONFLICT) {
-		enrolled(c, "waits to be accepted; another node is known by this name, so an operator must say --replace");
+		enrolled(c, "waits to be accepted; another node is known by this name, so an operator must "
+		            "say --replace");
 		return;
 	}
 	if (c->mode == 'e') {
@@ -181,7 +182,8 @@ static void on_refusal(struct core *c, const Clv__Refusal *r)
 	else if (r->code == REFUSAL_PROOF)
 		agent_complain(c, 20071, "%s closed the link: %s.", server, r->text);
 	else
-		agent_complain(c, 20070, "The link to %s was closed right after authentication: %s.", server, r->text);
+		agent_complain(c, 20070, "The link to %s was closed right after authentication: %s.", server,
+		               r->text);
 	if (r->code == REFUSAL_REMOVED && a->box.accepted) {
 		a->box.accepted = false;
 		agent_remember(c, "accepted", 0);
@@ -210,7 +212,8 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 	agent_publish(c);
 	if (c->has_thumbprint)
 		agent_put_channel(c, true);
-	if (w->config_version > a->config_version && w->generation == (agent_newest(a) ? agent_newest(a)->generation : 0)) {
+	if (w->config_version > a->config_version &&
+	    w->generation == (agent_newest(a) ? agent_newest(a)->generation : 0)) {
 		agent_ask_config(c, "newer at the server");
 	}
 }
@@ -314,7 +317,8 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 	else if (a->link == AGENT_UP)
 		log_notice("the link to %s ended: %s", m->name, m->text);
 	else if (!a->refused)
-		agent_complain(c, 20071, "The link to %s was closed without authentication: %s.", a->servers[a->at].name, m->text);
+		agent_complain(c, 20071, "The link to %s was closed without authentication: %s.",
+		               a->servers[a->at].name, m->text);
 	agent_link_down(c);
 }
 
@@ -322,7 +326,8 @@ static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
 {
 	if (m->conn != c->agent->conn)
 		return;
-	agent_complain(c, m->code, "%s cannot be reached: %s.", c->agent->servers[c->agent->at].name, m->text);
+	agent_complain(c, m->code, "%s cannot be reached: %s.", c->agent->servers[c->agent->at].name,
+	               m->text);
 	if (c->mode == 'e')
 		core_outcome(c, 1, "%s cannot be reached: %s", c->agent->servers[c->agent->at].name, m->text);
 	agent_link_down(c);
@@ -330,12 +335,14 @@ static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
 
 static void agent_creds(struct core *c, const Clv__CredsResult *m)
 {
-	bool had, changed = m->thumbprint.len == 32 && !slice_eq(PROTO_SLICE(m->thumbprint), slice_of(c->thumbprint, 32));
+	bool had, changed = m->thumbprint.len == 32 &&
+	                    !slice_eq(PROTO_SLICE(m->thumbprint), slice_of(c->thumbprint, 32));
 
 	if (!m->ok) {
 		if (c->ready)
-			core_event(c, 21036, "The channel certificate cannot be used: %s.%s clavigerd check says more.", m->text,
-			           m->in_use ? " The one before stays in use." : "");
+			core_event(c, 21036,
+			           "The channel certificate cannot be used: %s.%s clavigerd check says more.",
+			           m->text, m->in_use ? " The one before stays in use." : "");
 		else
 			log_error("the channel certificate cannot be used: %s", m->text);
 		return;
@@ -350,7 +357,8 @@ static void agent_creds(struct core *c, const Clv__CredsResult *m)
 		agent_put_channel(c, true);
 	}
 	if (strcmp(m->name, c->start->name) != 0)
-		log_error("the channel certificate is for %s, this node is %s: servers will refuse it", m->name, c->start->name);
+		log_error("the channel certificate is for %s, this node is %s: servers will refuse it",
+		          m->name, c->start->name);
 }
 
 /* --- start --- */
@@ -393,7 +401,8 @@ static clv_rc run_reset(struct db *d, void *ctx, struct clv_err *err)
 	return outbox_reset(d, err);
 }
 
-static void on_node_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_node_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                         const struct clv_err *err)
 {
 	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
 
@@ -418,14 +427,19 @@ static void make_node(struct core *c, bool replace)
 static bool may_run(struct core *c, const Clv__KhInfo *info)
 {
 	if (!info->node_key.len || !info->group_key.len) {
-		core_outcome(c, 1, "%s is not enrolled: run clavigerd enroll --role agent --server HOST first", c->start->name);
+		core_outcome(c, 1,
+		             "%s is not enrolled: run clavigerd enroll --role agent --server HOST first",
+		             c->start->name);
 		return false;
 	}
 	if (!info->machine_matches) {
 		/* P5, T34: said here, by the copy itself, and nothing is sent with the other host's key. */
-		log_error("event 7022: this state folder was copied from another machine; its node key is not used here");
-		core_outcome(c, 1, "this state folder was copied from another machine (7022): its key is not used here. For a key of its "
-		                   "own: clavigerd enroll --role agent --server HOST --replace");
+		log_error("event 7022: this state folder was copied from another machine; its node key is "
+		          "not used here");
+		core_outcome(c, 1,
+		             "this state folder was copied from another machine (7022): its key is not used "
+		             "here. For a key of its "
+		             "own: clavigerd enroll --role agent --server HOST --replace");
 		return false;
 	}
 	return true;

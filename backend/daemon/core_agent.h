@@ -11,7 +11,7 @@
 #include "keys/agentcert.h"
 #include "store/outbox.h"
 
-#define AGENT_KEYS_MAX 16u
+#define AGENT_KEYS_MAX    16u
 #define AGENT_SERVERS_MAX 16u
 
 enum agent_link { AGENT_IDLE, AGENT_DIALING, AGENT_OPEN, AGENT_PROVING, AGENT_UP };
@@ -37,18 +37,19 @@ struct agent {
 	struct agent_key keys[AGENT_KEYS_MAX];
 	size_t n_keys;
 	bool making, destroying;
-	uint64_t want_above; /* a key newer than this is wanted */
-	int64_t look_at;     /* when to look into the vault again; 0: no need */
+	uint64_t want_above;                        /* a key newer than this is wanted */
+	int64_t look_at;                            /* when to look into the vault again; 0: no need */
 	uint64_t config_version, config_generation; /* opened here; 0: none */
 	/* the link */
 	enum agent_link link;
 	uint64_t conn;
 	Clv__ConnOpen *open; /* description of conn */
 	bool refused;        /* a Refusal came on this connection */
-	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at; /* config_at: when to ask again; 0: no need */
+	int64_t dial_at, delay_ms, heartbeat_at, renew_at,
+	    config_at; /* config_at: when to ask again; 0: no need */
 	char last_complaint[512];
 	int64_t last_complaint_at;
-	bool published;      /* on this link */
+	bool published; /* on this link */
 	/* the outbox */
 	bool draining, sent; /* a batch is being made; a batch is unacknowledged */
 	uint64_t sent_upto;

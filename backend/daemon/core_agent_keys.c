@@ -25,8 +25,8 @@ static char *cert_path(const struct core *c, const struct agentcert_info *info)
 
 static char *config_path(const struct core *c, const char *suffix)
 {
-	return clv_asprintf("%s/Connector Configuration Cache/%s/OpsMgrConnector.Config.xml%s", c->start->state, c->start->group,
-	                    suffix);
+	return clv_asprintf("%s/Connector Configuration Cache/%s/OpsMgrConnector.Config.xml%s",
+	                    c->start->state, c->start->group, suffix);
 }
 
 const struct agent_key *agent_newest(const struct agent *a)
@@ -62,7 +62,8 @@ void agent_take_keys(struct core *c, const Clv__KhInfo *info)
 	while (a->n_keys)
 		buf_release(&a->keys[--a->n_keys].cert);
 	for (size_t i = 0; i < info->n_keys; i++)
-		take_key(c, info->keys[i]->generation, info->keys[i]->made, PROTO_SLICE(info->keys[i]->certificate));
+		take_key(c, info->keys[i]->generation, info->keys[i]->made,
+		         PROTO_SLICE(info->keys[i]->certificate));
 }
 
 static bool file_is(const struct core *c, const struct agent_key *k)
@@ -95,7 +96,8 @@ static clv_rc write_cert(const struct core *c, const struct agent_key *k, struct
 	return rc;
 }
 
-static void on_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                    const struct clv_err *err)
 {
 	const Clv__KhMadeKey *k = (const Clv__KhMadeKey *)m;
 	struct agent *a = c->agent;
@@ -112,14 +114,18 @@ static void on_made(struct core *c, void *ctx, enum ipc_type type, const Protobu
 			return;
 		}
 		a->look_at += 60000;
-		core_event(c, 7005, "A new key for secure messages could not be made: %s. The old key stays in use; tried again within a minute.",
+		core_event(c, 7005,
+		           "A new key for secure messages could not be made: %s. The old key stays in use; "
+		           "tried again within a minute.",
 		           err->text);
 		return;
 	}
 	take_key(c, k->generation, k->made, PROTO_SLICE(k->certificate));
 	if (write_cert(c, agent_newest(a), &why)) {
 		a->look_at = clock_mono_ms() + 60000;
-		core_event(c, 7005, "The new certificate could not be written: %s. It is tried again within a minute.", why.text);
+		core_event(c, 7005,
+		           "The new certificate could not be written: %s. It is tried again within a minute.",
+		           why.text);
 		return;
 	}
 	agent_publish(c);
@@ -146,7 +152,8 @@ static void make_key(struct core *c)
 	kh_ask(c, IPC_KH_MAKE_KEY, &m.base, on_made, NULL);
 }
 
-static void on_looked(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_looked(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
 {
 	const struct agent_key *k;
 	struct clv_err why = {0};
@@ -245,7 +252,9 @@ static void opened(struct core *c, const struct opening *o, const Clv__KhOpened 
 	struct clv_err err = {0};
 
 	if (!o->from_disk && write_config(c, o, &err)) {
-		core_event(c, 7022, "The new configuration could not be kept: %s. The old one stays; asked for again within a minute.",
+		core_event(c, 7022,
+		           "The new configuration could not be kept: %s. The old one stays; asked for again "
+		           "within a minute.",
 		           err.text);
 		a->config_at = clock_mono_ms() + 60000;
 		return;
@@ -261,7 +270,8 @@ static void opened(struct core *c, const struct opening *o, const Clv__KhOpened 
 		agent_put_confirm(c, m->generation, m->version);
 }
 
-static void on_opened(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_opened(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
 {
 	struct opening *o = ctx;
 
@@ -274,8 +284,10 @@ static void on_opened(struct core *c, void *ctx, enum ipc_type type, const Proto
 		/* The key holder was ended over it: this says nothing of the configuration. */
 		c->agent->config_at = clock_mono_ms() + 1000;
 	} else if (err->code == CLV_E_NOTFOUND) {
-		core_event(c, 7004, "A secure message was encrypted with a key that is not here any more; it is discarded and the public key "
-		                    "is published again.");
+		core_event(c, 7004,
+		           "A secure message was encrypted with a key that is not here any more; it is "
+		           "discarded and the public key "
+		           "is published again.");
 		agent_publish(c);
 	} else {
 		core_event(c, 7022, "A new configuration arrived but was refused: %s.", err->text);
@@ -308,7 +320,8 @@ void agent_on_config(struct core *c, const Clv__Config *m)
 {
 	struct opening *o = new_opening(false);
 
-	if (!m->statement || buf_put(&o->xml, PROTO_SLICE(m->xml), NULL) || buf_put(&o->body, PROTO_SLICE(m->statement->body), NULL) ||
+	if (!m->statement || buf_put(&o->xml, PROTO_SLICE(m->xml), NULL) ||
+	    buf_put(&o->body, PROTO_SLICE(m->statement->body), NULL) ||
 	    buf_put(&o->sig, PROTO_SLICE(m->statement->signature), NULL)) {
 		free_opening(o);
 		agent_drop_link(c, "a configuration without its signature");
@@ -358,7 +371,8 @@ void agent_begin_keys(struct core *c)
 }
 
 /* --- publication --- */
-static void on_publication(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_publication(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                           const struct clv_err *err)
 {
 	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
 	const struct agent_key *k = agent_newest(c->agent);
@@ -371,7 +385,10 @@ static void on_publication(struct core *c, void *ctx, enum ipc_type type, const 
 	if (!m) {
 		c->agent->look_at = clock_mono_ms() + (err->code == CLV_E_CLOSED ? 1000 : 60000);
 		if (err->code != CLV_E_CLOSED)
-			core_event(c, 7005, "The public key could not be published: %s. It is tried again within a minute.", err->text);
+			core_event(
+			    c, 7005,
+			    "The public key could not be published: %s. It is tried again within a minute.",
+			    err->text);
 		return;
 	}
 	if (c->agent->link != AGENT_UP || !k)
@@ -383,8 +400,10 @@ static void on_publication(struct core *c, void *ctx, enum ipc_type type, const 
 	keyid_7006_text(k->info.key_id, text);
 	/* S13, to the letter. */
 	core_event(c, 7006,
-	           "The Health Service has published the public key [%s] used to send it secure messages to management group %s.  "
-	           "This message only indicates that the key is scheduled for delivery, not that delivery has been confirmed.",
+	           "The Health Service has published the public key [%s] used to send it secure messages to "
+	           "management group %s.  "
+	           "This message only indicates that the key is scheduled for delivery, not that delivery "
+	           "has been confirmed.",
 	           text, c->start->group);
 }
 
@@ -399,11 +418,13 @@ void agent_publish(struct core *c)
 	kh_ask(c, IPC_KH_PUBLISH, &m.base, on_publication, NULL);
 }
 
-static clv_rc open_order(struct core *c, enum statement_kind kind, const Clv__SignedStatement *s, ProtobufCMessage **m)
+static clv_rc open_order(struct core *c, enum statement_kind kind, const Clv__SignedStatement *s,
+                         ProtobufCMessage **m)
 {
 	struct clv_err err = {0};
 
-	if (!statement_open(kind, c->start->group, buf_slice(&c->group_key), PROTO_SLICE(s->body), PROTO_SLICE(s->signature), m, &err))
+	if (!statement_open(kind, c->start->group, buf_slice(&c->group_key), PROTO_SLICE(s->body),
+	                    PROTO_SLICE(s->signature), m, &err))
 		return CLV_OK;
 	log_err(LOG_WARN, &err, "a message that the group did not sign");
 	agent_drop_link(c, "a message is not signed by the group");
@@ -464,7 +485,8 @@ void agent_renew(struct core *c, int64_t now_ms)
 }
 
 /* --- the old goes when the new has opened a configuration and the server knows it --- */
-static void on_destroyed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_destroyed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                         const struct clv_err *err)
 {
 	struct agent *a = c->agent;
 	uint64_t upto = *(uint64_t *)ctx;
@@ -491,8 +513,8 @@ void agent_destroy_old(struct core *c)
 	Clv__KhDestroyKey m = CLV__KH_DESTROY_KEY__INIT;
 	uint64_t upto;
 
-	if (a->destroying || a->n_keys < 2 || a->box.acked < a->box.made || !a->config_generation || a->keys[0].generation >= a->config_generation ||
-	    a->box.confirmed_version < a->config_version)
+	if (a->destroying || a->n_keys < 2 || a->box.acked < a->box.made || !a->config_generation ||
+	    a->keys[0].generation >= a->config_generation || a->box.confirmed_version < a->config_version)
 		return;
 	upto = a->config_generation - 1;
 	a->destroying = true;

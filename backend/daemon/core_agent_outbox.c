@@ -174,7 +174,8 @@ static void free_batch(struct core *c, struct batch *b)
 	c->agent->draining = false;
 }
 
-static void on_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
 {
 	struct agent *a = c->agent;
 	struct batch *b = ctx;
@@ -255,7 +256,8 @@ void agent_on_ack(struct core *c, const Clv__SignedStatement *s)
 		return;
 	}
 	ack = (const Clv__OutboxAck *)m;
-	if (strcmp(ack->agent, c->start->name) != 0 || !slice_eq(PROTO_SLICE(ack->outbox), slice_of(a->box.id, OUTBOX_ID_LEN)) ||
+	if (strcmp(ack->agent, c->start->name) != 0 ||
+	    !slice_eq(PROTO_SLICE(ack->outbox), slice_of(a->box.id, OUTBOX_ID_LEN)) ||
 	    ack->upto > a->box.made) {
 		log_warn("an acknowledgement for something else is ignored");
 	} else {
@@ -264,9 +266,10 @@ void agent_on_ack(struct core *c, const Clv__SignedStatement *s)
 			a->box.acked = ack->upto;
 			core_db_put(c, run_acked, done_acked, clv_memdup(&ack->upto, sizeof ack->upto));
 		} else if (ack->upto < a->box.acked) {
-			/* The server is behind what it once acknowledged (a restored database): said, not hidden. */
-			log_warn("the server expects outbox number %" PRIu64 ", %" PRIu64 " was acknowledged", ack->upto + 1,
-			         a->box.acked);
+			/* The server is behind what it once acknowledged (a restored database): said, not
+			 * hidden. */
+			log_warn("the server expects outbox number %" PRIu64 ", %" PRIu64 " was acknowledged",
+			         ack->upto + 1, a->box.acked);
 		}
 	}
 	proto_free(m);

@@ -9,7 +9,8 @@
 #include "proto/types.h"
 #include <string.h>
 
-static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                            const struct clv_err *err)
 {
 	Clv__LinkProofFrame *f = ctx;
 	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
@@ -51,7 +52,8 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, f);
 }
 
-static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                             const struct clv_err *err)
 {
 	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
 	Clv__SignedStatement *e;
@@ -105,8 +107,8 @@ static const Clv__ServerEntry *find_server(const Clv__ServerList *list, const ch
 }
 
 /* The server's node key is in the list that the group signed, and it signed this very channel. */
-static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struct clv_slice group_key, ProtobufCMessage **list,
-                             struct clv_err *err)
+static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struct clv_slice group_key,
+                             ProtobufCMessage **list, struct clv_err *err)
 {
 	const Clv__ConnOpen *o = c->agent->open;
 	const Clv__ServerEntry *server;
@@ -116,27 +118,30 @@ static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struc
 
 	if (!g->server_list || !g->proof || strcmp(g->group, c->start->group) != 0)
 		return err_set(err, CLV_E_PROTO, "the server greets for another group or without proof");
-	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, group_key, PROTO_SLICE(g->server_list->body),
-	                   PROTO_SLICE(g->server_list->signature), list, err))
+	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, group_key,
+	                   PROTO_SLICE(g->server_list->body), PROTO_SLICE(g->server_list->signature), list,
+	                   err))
 		return err_wrap(err, "the list of servers under the group signing key pinned here");
 	server = find_server((const Clv__ServerList *)*list, o->peer_name);
 	if (!server)
 		return err_set(err, CLV_E_AUTH, "%s is not in the group's list of servers", o->peer_name);
-	if (statement_open(STATEMENT_LINK_PROOF, c->start->group, PROTO_SLICE(server->node_key), PROTO_SLICE(g->proof->body),
-	                   PROTO_SLICE(g->proof->signature), &m, err))
+	if (statement_open(STATEMENT_LINK_PROOF, c->start->group, PROTO_SLICE(server->node_key),
+	                   PROTO_SLICE(g->proof->body), PROTO_SLICE(g->proof->signature), &m, err))
 		return CLV_FAILED;
 	p = (const Clv__LinkProof *)m;
 	if (strcmp(p->from, o->peer_name) != 0 || strcmp(p->to, c->start->name) != 0 || p->initiator ||
 	    !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(o->t)) ||
 	    !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(o->fingerprint)))
-		(void)err_set(err, CLV_E_AUTH, "the server's proof is of another channel: somebody stands in between");
+		(void)err_set(err, CLV_E_AUTH,
+		              "the server's proof is of another channel: somebody stands in between");
 	else
 		rc = CLV_OK;
 	proto_free(m);
 	return rc;
 }
 
-static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
 {
 	struct clv_buf *key = ctx;
 
@@ -181,7 +186,8 @@ void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 		return;
 	}
 	if (check_greeting(c, g, key, &list, &err)) {
-		agent_complain(c, 20071, "%s connected but did not prove itself: %s.", a->open->peer_name, err.text);
+		agent_complain(c, 20071, "%s connected but did not prove itself: %s.", a->open->peer_name,
+		               err.text);
 		core_conn_close(c, false, a->conn, err.text);
 		agent_link_down(c);
 		if (c->mode == 'e')

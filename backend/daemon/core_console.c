@@ -21,7 +21,8 @@ struct request_row {
 	const ProtobufCMessageDescriptor *body;
 };
 
-#define X(sym, num, body, reply, name, role, changes, help) {num, name, role, changes, &clv__##body##__descriptor},
+#define X(sym, num, body, reply, name, role, changes, help) \
+	{num, name, role, changes, &clv__##body##__descriptor},
 static const struct request_row requests[] = {CLV_REQUEST_LIST(X)};
 #undef X
 
@@ -51,7 +52,8 @@ void console_reply(struct core *c, uint64_t conn, uint16_t type, const ProtobufC
 	core_frame(c, true, conn, type, m);
 }
 
-void console_refuse(struct core *c, uint64_t conn, uint64_t req, const struct clv_err *err, uint64_t audit_row)
+void console_refuse(struct core *c, uint64_t conn, uint64_t req, const struct clv_err *err,
+                    uint64_t audit_row)
 {
 	Clv__Refused m = CLV__REFUSED__INIT;
 
@@ -62,7 +64,8 @@ void console_refuse(struct core *c, uint64_t conn, uint64_t req, const struct cl
 	console_reply(c, conn, REP_REFUSED, &m.base);
 }
 
-void console_answer(struct core *c, const struct console_request *q, uint16_t type, const ProtobufCMessage *m, int64_t *time_field)
+void console_answer(struct core *c, const struct console_request *q, uint16_t type, const ProtobufCMessage *m,
+                    int64_t *time_field)
 {
 	struct clv_buf b;
 	uint8_t hash[32];
@@ -105,7 +108,8 @@ static bool wants_watch(uint16_t type, const ProtobufCMessage *m)
 		return ((const Clv__OverviewRequest *)m)->watch;
 	if (type == REQ_AGENT)
 		return ((const Clv__AgentRequest *)m)->watch;
-	return type >= REQ_AGENTS && type <= REQ_REQUESTS && type != REQ_AGENT && ((const Clv__ListRequest *)m)->watch;
+	return type >= REQ_AGENTS && type <= REQ_REQUESTS && type != REQ_AGENT &&
+	       ((const Clv__ListRequest *)m)->watch;
 }
 
 /* Keeps the query; the next watch of a kind takes the place of the one before. */
@@ -179,7 +183,8 @@ static void unwatch(struct core *c, const struct console_request *q, const Clv__
 }
 
 /* Takes m. */
-static void dispatch(struct core *c, const struct request_row *row, struct console_request *q, ProtobufCMessage *m)
+static void dispatch(struct core *c, const struct request_row *row, struct console_request *q,
+                     ProtobufCMessage *m)
 {
 	enum clv_role role = console_role(c->srv, q->console);
 	struct clv_err err = {0};
@@ -188,7 +193,8 @@ static void dispatch(struct core *c, const struct request_row *row, struct conso
 		if (row->changes) {
 			console_deny(c, q, row->name, console_act_object(row->type, m), row->role, role);
 		} else {
-			(void)err_set(&err, CLV_E_DENIED, "%s needs %s, you are %s", row->name, clv_role_word(row->role),
+			(void)err_set(&err, CLV_E_DENIED, "%s needs %s, you are %s", row->name,
+			              clv_role_word(row->role),
 			              role == CLV_ROLE_NONE ? "without a role" : clv_role_word(role));
 			console_refuse(c, q->conn, q->req, &err, 0);
 		}
@@ -344,7 +350,8 @@ void console_adopt(struct core *c, int fd)
 	core_send_fd(c, LINK_CONSOLE, IPC_ADOPT, &m.base, fd);
 }
 
-static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                            const struct clv_err *err)
 {
 	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
 	uint64_t conn = *(uint64_t *)ctx;

@@ -12,8 +12,8 @@
 #include "daemon/core_server.h"
 
 #define CONSOLE_PRINCIPALS_MAX 64u
-#define CONSOLE_WATCHES_MAX 32u
-#define CONSOLE_ROWS_MAX 1000u
+#define CONSOLE_WATCHES_MAX    32u
+#define CONSOLE_ROWS_MAX       1000u
 
 struct console_watch {
 	uint64_t req;
@@ -53,9 +53,11 @@ struct console_request {
 struct console *console_find(const struct server *s, uint64_t conn);
 enum clv_role console_role(const struct server *s, const struct console *k);
 void console_reply(struct core *c, uint64_t conn, uint16_t type, const ProtobufCMessage *m);
-void console_refuse(struct core *c, uint64_t conn, uint64_t req, const struct clv_err *err, uint64_t audit_row);
+void console_refuse(struct core *c, uint64_t conn, uint64_t req, const struct clv_err *err,
+                    uint64_t audit_row);
 /* Sends unless it is a push of what the console has already. */
-void console_answer(struct core *c, const struct console_request *q, uint16_t type, const ProtobufCMessage *m, int64_t *time_field);
+void console_answer(struct core *c, const struct console_request *q, uint16_t type, const ProtobufCMessage *m,
+                    int64_t *time_field);
 
 /* _lists.c */
 void console_list(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
@@ -71,7 +73,8 @@ void console_overview(struct core *c, const struct console_request *q);
 /* _acts.c */
 void console_act(struct core *c, const struct console_request *q, const ProtobufCMessage *m);
 /* The role was missing: an audit row, then the refusal that names it (message 14). */
-void console_deny(struct core *c, const struct console_request *q, const char *act, const char *object, enum clv_role need, enum clv_role has);
+void console_deny(struct core *c, const struct console_request *q, const char *act, const char *object,
+                  enum clv_role need, enum clv_role has);
 const char *console_act_object(uint16_t type, const ProtobufCMessage *m);
 
 #endif

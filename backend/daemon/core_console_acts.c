@@ -17,9 +17,9 @@ struct act {
 	char *who, *from, *name, *object, *detail;
 	const char *result;
 	uint64_t audit_row, row_version;
-	char done[512]; /* text of the answer */
+	char done[512];                                                     /* text of the answer */
 	clv_rc (*change)(struct db *d, struct act *a, struct clv_err *err); /* database thread */
-	void (*effect)(struct core *c, struct act *a);                     /* loop, after the commit */
+	void (*effect)(struct core *c, struct act *a);                      /* loop, after the commit */
 	/* of single acts */
 	struct store_pending pending;
 	struct store_agent agent;
@@ -72,9 +72,12 @@ static void refuse_io(struct core *c, const struct act *a, const struct clv_err 
 	struct clv_err e = {0};
 
 	if (err->cls == CLV_CLASS_IO && (err->code == CLV_E_FULL || err->code == CLV_E_IO))
-		(void)err_set(&e, err->code, "Refused: %s cannot write the audit trail, so nobody can change anything (%s). Make room under %s. "
-		                             "Looking works.",
-		              c->start->name, err->code == CLV_E_FULL ? "disk full" : err->text, c->start->state);
+		(void)err_set(&e, err->code,
+		              "Refused: %s cannot write the audit trail, so nobody can change anything (%s). "
+		              "Make room under %s. "
+		              "Looking works.",
+		              c->start->name, err->code == CLV_E_FULL ? "disk full" : err->text,
+		              c->start->state);
 	else
 		e = *err;
 	console_refuse(c, a->conn, a->req, &e, 0);
@@ -117,8 +120,8 @@ static void done_denied(struct core *c, void *ctx, clv_rc rc, const struct clv_e
 	free_act(a);
 }
 
-void console_deny(struct core *c, const struct console_request *q, const char *name, const char *object, enum clv_role need,
-                  enum clv_role has)
+void console_deny(struct core *c, const struct console_request *q, const char *name, const char *object,
+                  enum clv_role need, enum clv_role has)
 {
 	struct act *a = new_act(q, name, object);
 
@@ -163,8 +166,8 @@ static bool is_named(const struct store_pending *p, const char *name)
 
 /* By number (also written "#12"), else by name: several of one name are told apart by the fingerprint
  * where one is given. */
-static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, const char *fingerprint, struct pending **out,
-                           struct clv_err *err)
+static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, const char *fingerprint,
+                           struct pending **out, struct clv_err *err)
 {
 	struct pending *p, *hit = NULL;
 	size_t hits = 0;
@@ -175,7 +178,8 @@ static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, 
 	}
 	p = id ? enroll_find(c->srv, id) : NULL;
 	if (p && *name && strcmp(p->row.name, name) != 0)
-		return err_set(err, CLV_E_CONFLICT, "Not done: request %" PRIu64 " is of %s, not of %s.", id, p->row.name, name);
+		return err_set(err, CLV_E_CONFLICT, "Not done: request %" PRIu64 " is of %s, not of %s.", id,
+		               p->row.name, name);
 	for (size_t i = 0; !id && i < c->srv->n_pendings; i++) {
 		struct pending *x = c->srv->pendings[i];
 
@@ -186,9 +190,12 @@ static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, 
 			hit = x;
 	}
 	if (hits > 1 && !(fingerprint && fingerprint_matches(hit->row.fingerprint, fingerprint)))
-		return err_set(err, CLV_E_USAGE, "%zu requests are named %s: name one by its number, like #%" PRIu64, hits, name, hit->row.id);
+		return err_set(err, CLV_E_USAGE,
+		               "%zu requests are named %s: name one by its number, like #%" PRIu64, hits,
+		               name, hit->row.id);
 	if (!p && !hit)
-		return err_set(err, CLV_E_NOTFOUND, "nobody named %s waits to be accepted", *name ? name : "so");
+		return err_set(err, CLV_E_NOTFOUND, "nobody named %s waits to be accepted",
+		               *name ? name : "so");
 	*out = p ? p : hit;
 	return CLV_OK;
 }
@@ -227,10 +234,13 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 	}
 	if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
 		(void)err_set(&err, CLV_E_AUTH,
-		              "Not done: these are not the digits of %s. Type the first 12 that clavigerd enroll printed on that host.", p->row.name);
+		              "Not done: these are not the digits of %s. Type the first 12 that clavigerd "
+		              "enroll printed on that host.",
+		              p->row.name);
 	else if (server_find(c->srv, p->row.name) && !m->replace)
 		(void)err_set(&err, CLV_E_CONFLICT,
-		              "Not done: %s is known with another key. If that host was re-installed, say so: --replace; the old key gets nothing any more.",
+		              "Not done: %s is known with another key. If that host was re-installed, say "
+		              "so: --replace; the old key gets nothing any more.",
 		              p->row.name);
 	if (err.code) {
 		console_refuse(c, q->conn, q->req, &err, 0);
@@ -279,12 +289,14 @@ static void act_reject(struct core *c, const struct console_request *q, const Cl
 }
 
 /* --- agents: rotate, remove --- */
-static bool find_node(struct core *c, const struct console_request *q, const char *name, uint64_t version, struct node **n)
+static bool find_node(struct core *c, const struct console_request *q, const char *name, uint64_t version,
+                      struct node **n)
 {
 	struct clv_err err = {0};
 
 	if (!server_resolve(c->srv, name, n, &err) && version && version != (*n)->row_version)
-		(void)err_set(&err, CLV_E_CONFLICT, "Not done: %s changed meanwhile. Look again.", (*n)->name);
+		(void)err_set(&err, CLV_E_CONFLICT, "Not done: %s changed meanwhile. Look again.",
+		              (*n)->name);
 	if (err.code)
 		console_refuse(c, q->conn, q->req, &err, 0);
 	return !err.code;
@@ -317,7 +329,8 @@ static void act_rotate(struct core *c, const struct console_request *q, const Cl
 	if (!find_node(c, q, m->name, m->row_version, &n))
 		return;
 	if (!n->has_key) {
-		(void)err_set(&err, CLV_E_USAGE, "%s has published no key yet: there is nothing to rotate", n->name);
+		(void)err_set(&err, CLV_E_USAGE, "%s has published no key yet: there is nothing to rotate",
+		              n->name);
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
@@ -327,8 +340,10 @@ static void act_rotate(struct core *c, const struct console_request *q, const Cl
 	a->effect = effect_rotate;
 	clv_free(a->detail);
 	a->detail = clv_asprintf("%.200s", m->reason);
-	(void)snprintf(a->done, sizeof a->done, n->session ? "%s makes a new key; the old one serves until it is confirmed"
-	                                                   : "%s is not in touch: it makes a new key when it returns", n->name);
+	(void)snprintf(a->done, sizeof a->done,
+	               n->session ? "%s makes a new key; the old one serves until it is confirmed"
+	                          : "%s is not in touch: it makes a new key when it returns",
+	               n->name);
 	core_db_put(c, run_act, done_act, a);
 }
 
@@ -385,11 +400,13 @@ static void effect_roles(struct core *c, struct act *a)
 	struct server *s = c->srv;
 	size_t i = 0;
 
-	while (i < s->n_roles && !(s->roles[i].role == a->role && strcmp(s->roles[i].principal, a->object) == 0))
+	while (i < s->n_roles &&
+	       !(s->roles[i].role == a->role && strcmp(s->roles[i].principal, a->object) == 0))
 		i++;
 	if (a->change == change_grant && i == s->n_roles) {
 		s->roles = clv_realloc(s->roles, s->n_roles + 1, sizeof *s->roles);
-		s->roles[s->n_roles++] = (struct role_grant){clv_strdup(a->object), clv_strdup(a->who), a->role, a->now};
+		s->roles[s->n_roles++] =
+		    (struct role_grant){clv_strdup(a->object), clv_strdup(a->who), a->role, a->now};
 	} else if (a->change == change_revoke && i < s->n_roles) {
 		clv_free(s->roles[i].principal);
 		clv_free(s->roles[i].by);
@@ -398,17 +415,23 @@ static void effect_roles(struct core *c, struct act *a)
 	}
 }
 
-static void act_role(struct core *c, const struct console_request *q, const char *principal, const char *role, bool grant)
+static void act_role(struct core *c, const struct console_request *q, const char *principal, const char *role,
+                     bool grant)
 {
 	struct clv_err err = {0};
 	enum clv_role r = CLV_ROLE_NONE;
 	struct act *a;
 
 	if (!is_principal(principal))
-		(void)err_set(&err, CLV_E_USAGE, "'%.64s' is no principal; expected user:NAME, group:NAME, mail:ADDRESS, cert:SHA256 or krb:PRINCIPAL",
+		(void)err_set(&err, CLV_E_USAGE,
+		              "'%.64s' is no principal; expected user:NAME, group:NAME, mail:ADDRESS, "
+		              "cert:SHA256 or krb:PRINCIPAL",
 		              principal);
 	else if (!clv_role_parse(role, &r) || r == CLV_ROLE_NONE)
-		(void)err_set(&err, CLV_E_USAGE, "'%.64s' is no role; expected viewer, operator, credential manager or administrator", role);
+		(void)err_set(
+		    &err, CLV_E_USAGE,
+		    "'%.64s' is no role; expected viewer, operator, credential manager or administrator",
+		    role);
 	if (err.code) {
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
@@ -419,7 +442,8 @@ static void act_role(struct core *c, const struct console_request *q, const char
 	a->detail = clv_strdup(clv_role_word(r));
 	a->change = grant ? change_grant : change_revoke;
 	a->effect = effect_roles;
-	(void)snprintf(a->done, sizeof a->done, "%.200s %s %s", principal, grant ? "is now" : "is no longer", clv_role_word(r));
+	(void)snprintf(a->done, sizeof a->done, "%.200s %s %s", principal, grant ? "is now" : "is no longer",
+	               clv_role_word(r));
 	core_db_put(c, run_act, done_act, a);
 }
 
@@ -461,8 +485,13 @@ static void act_backup(struct core *c, const struct console_request *q, const Cl
 	size_t n = strlen(m->name);
 	struct act *a;
 
-	if (n == 0 || n > 100 || strspn(m->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != n || m->name[0] == '.') {
-		(void)err_set(&err, CLV_E_USAGE, "a backup's name has letters, digits, - _ . and no folder; it lies under %s/backup", c->start->state);
+	if (n == 0 || n > 100 ||
+	    strspn(m->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != n ||
+	    m->name[0] == '.') {
+		(void)err_set(
+		    &err, CLV_E_USAGE,
+		    "a backup's name has letters, digits, - _ . and no folder; it lies under %s/backup",
+		    c->start->state);
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
@@ -487,10 +516,12 @@ void console_act(struct core *c, const struct console_request *q, const Protobuf
 		act_remove(c, q, (const Clv__RemoveRequest *)m);
 		break;
 	case REQ_ROLE_GRANT:
-		act_role(c, q, ((const Clv__RoleGrantRequest *)m)->principal, ((const Clv__RoleGrantRequest *)m)->role, true);
+		act_role(c, q, ((const Clv__RoleGrantRequest *)m)->principal,
+		         ((const Clv__RoleGrantRequest *)m)->role, true);
 		break;
 	case REQ_ROLE_REVOKE:
-		act_role(c, q, ((const Clv__RoleRevokeRequest *)m)->principal, ((const Clv__RoleRevokeRequest *)m)->role, false);
+		act_role(c, q, ((const Clv__RoleRevokeRequest *)m)->principal,
+		         ((const Clv__RoleRevokeRequest *)m)->role, false);
 		break;
 	case REQ_STORE_BACKUP:
 		act_backup(c, q, (const Clv__StoreBackupRequest *)m);

@@ -10,7 +10,7 @@
 
 static char *text_or_empty(char *s)
 {
-	return s ? s : (char *)(uintptr_t)"";
+	return s ? s : (char *)(uintptr_t) "";
 }
 
 static void pack_key(const struct clv_key_fact *f, Clv__Key *k)

@@ -41,7 +41,8 @@ static clv_rc select_nodes(struct core *c, struct console *k, const Clv__ListReq
 	bool all, by_name = !*m->sort || strcmp(m->sort, "name") == 0;
 	clv_rc rc = CLV_FAILED;
 
-	if (k->rows_key && strcmp(k->rows_key, key) == 0 && (k->rows_change == c->srv->change || now - k->rows_at < ROWS_KEEP_MS) &&
+	if (k->rows_key && strcmp(k->rows_key, key) == 0 &&
+	    (k->rows_change == c->srv->change || now - k->rows_at < ROWS_KEEP_MS) &&
 	    k->rows_change >= c->srv->structure) {
 		clv_free(key);
 		return CLV_OK;
@@ -259,7 +260,8 @@ out:
 static void list_roles(struct core *c, const struct console_request *q, const Clv__ListRequest *m)
 {
 	struct server *s = c->srv;
-	Clv__Role *rows = clv_calloc(s->n_roles + 1, sizeof *rows), **list = clv_calloc(s->n_roles + 1, sizeof *list);
+	Clv__Role *rows = clv_calloc(s->n_roles + 1, sizeof *rows),
+	          **list = clv_calloc(s->n_roles + 1, sizeof *list);
 	Clv__RoleList out = CLV__ROLE_LIST__INIT;
 
 	for (size_t i = 0; i < s->n_roles; i++) {
@@ -319,7 +321,8 @@ void console_list(struct core *c, const struct console_request *q, const Clv__Li
 	struct clv_err err = {0};
 
 	if (m->limit == 0 || m->limit > CONSOLE_ROWS_MAX) {
-		(void)err_set(&err, CLV_E_USAGE, "a window of %u rows; 1 to %u are given", m->limit, CONSOLE_ROWS_MAX);
+		(void)err_set(&err, CLV_E_USAGE, "a window of %u rows; 1 to %u are given", m->limit,
+		              CONSOLE_ROWS_MAX);
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_MS (24ll * 3600 * 1000)
-#define NEEDS_MAX 8u
+#define DAY_MS        (24ll * 3600 * 1000)
+#define NEEDS_MAX     8u
 #define FORECAST_DAYS 75u
 
 struct need_row {
@@ -18,7 +18,8 @@ struct need_row {
 	char text[256], go[64];
 };
 
-static void need(struct need_row *rows, size_t *n, enum clv_level level, const char *go, const char *fmt, ...) CLV_PRINTF(5, 6);
+static void need(struct need_row *rows, size_t *n, enum clv_level level, const char *go, const char *fmt, ...)
+    CLV_PRINTF(5, 6);
 static void need(struct need_row *rows, size_t *n, enum clv_level level, const char *go, const char *fmt, ...)
 {
 	struct need_row *r = &rows[*n];
@@ -37,7 +38,8 @@ static void need(struct need_row *rows, size_t *n, enum clv_level level, const c
 	r->m.go = r->go;
 }
 
-static void count_key(const struct core *c, const struct node *n, Clv__Overview *m, uint32_t *renewals, int64_t now)
+static void count_key(const struct core *c, const struct node *n, Clv__Overview *m, uint32_t *renewals,
+                      int64_t now)
 {
 	int64_t left = n->key.not_after - now;
 	int64_t renew = (left - c->start->renew_before_ms) / DAY_MS;
@@ -74,25 +76,32 @@ static void count_nodes(const struct core *c, Clv__Overview *m, uint32_t *renewa
 		m->conflicts += s->pendings[i]->row.conflict;
 }
 
-static void list_needs(const struct core *c, const Clv__Overview *m, struct need_row *rows, size_t *n, int64_t now)
+static void list_needs(const struct core *c, const Clv__Overview *m, struct need_row *rows, size_t *n,
+                       int64_t now)
 {
 	const struct server *s = c->srv;
 	uint32_t plain = m->pending - m->conflicts;
 
 	if (s->audit_bad)
-		need(rows, n, CLV_LEVEL_ERROR, ":events 2003", "the audit trail is broken at row %" PRId64, s->audit_bad);
+		need(rows, n, CLV_LEVEL_ERROR, ":events 2003", "the audit trail is broken at row %" PRId64,
+		     s->audit_bad);
 	for (size_t i = 0; i < s->n_pendings && *n < 4; i++)
 		if (s->pendings[i]->row.conflict)
-			need(rows, n, CLV_LEVEL_ERROR, ":pending", "%.60s: %.80s", s->pendings[i]->row.name, s->pendings[i]->row.looks_like);
+			need(rows, n, CLV_LEVEL_ERROR, ":pending", "%.60s: %.80s", s->pendings[i]->row.name,
+			     s->pendings[i]->row.looks_like);
 	if (plain)
-		need(rows, n, CLV_LEVEL_WARNING, ":pending", plain == 1 ? "%u node waits to be accepted" : "%u nodes wait to be accepted", plain);
+		need(rows, n, CLV_LEVEL_WARNING, ":pending",
+		     plain == 1 ? "%u node waits to be accepted" : "%u nodes wait to be accepted", plain);
 	if (c->has_thumbprint && c->cert_not_after - now < 30 * DAY_MS)
-		need(rows, n, CLV_LEVEL_WARNING, ":events 20053", "%s's channel certificate ends in %" PRId64 " d", c->start->name,
+		need(rows, n, CLV_LEVEL_WARNING, ":events 20053",
+		     "%s's channel certificate ends in %" PRId64 " d", c->start->name,
 		     (int64_t)((c->cert_not_after - now) / DAY_MS));
 	if (m->silent)
-		need(rows, n, CLV_LEVEL_WARNING, ":agents contact:silent,down", m->silent == 1 ? "%u agent is silent" : "%u agents are silent", m->silent);
+		need(rows, n, CLV_LEVEL_WARNING, ":agents contact:silent,down",
+		     m->silent == 1 ? "%u agent is silent" : "%u agents are silent", m->silent);
 	if (m->late)
-		need(rows, n, CLV_LEVEL_INFORMATION, ":agents expires<27d", m->late == 1 ? "%u key ends soon and is late" : "%u keys end soon and are late",
+		need(rows, n, CLV_LEVEL_INFORMATION, ":agents expires<27d",
+		     m->late == 1 ? "%u key ends soon and is late" : "%u keys end soon and are late",
 		     m->late);
 }
 

@@ -176,7 +176,8 @@ void console_rows(struct core *c, const struct console_request *q, const Clv__Li
 	if (q->watch && q->watch->busy)
 		return;
 	if (*m->sort && strcmp(m->sort, "time") != 0 && strcmp(m->sort, "seq") != 0) {
-		(void)err_set(&err, CLV_E_USAGE, "%s are in the order of time; --sort %s is not offered", audit ? "audit rows" : "events", m->sort);
+		(void)err_set(&err, CLV_E_USAGE, "%s are in the order of time; --sort %s is not offered",
+		              audit ? "audit rows" : "events", m->sort);
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}

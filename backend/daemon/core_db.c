@@ -146,7 +146,8 @@ static void on_ready(uv_async_t *a)
 	}
 }
 
-clv_rc core_db_start(struct core *c, struct db *d, clv_rc (*walls)(struct core *c, struct clv_err *err), struct clv_err *err)
+clv_rc core_db_start(struct core *c, struct db *d, clv_rc (*walls)(struct core *c, struct clv_err *err),
+                     struct clv_err *err)
 {
 	struct core_db *q = clv_calloc(1, sizeof *q);
 

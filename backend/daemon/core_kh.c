@@ -19,7 +19,8 @@ struct kh_head {
 	uint64_t id;
 };
 
-static void finish(struct core *c, uint64_t id, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void finish(struct core *c, uint64_t id, enum ipc_type type, const ProtobufCMessage *m,
+                   const struct clv_err *err)
 {
 	struct kh_call **at = &c->kh_calls, *call;
 
@@ -62,7 +63,8 @@ void kh_ask(struct core *c, enum ipc_type type, ProtobufCMessage *m, kh_done *do
 	core_send(c, LINK_KEYHOLDER, type, m);
 }
 
-void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done, void *ctx)
+void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done,
+             void *ctx)
 {
 	Clv__KhSign m = CLV__KH_SIGN__INIT;
 	struct clv_buf body;
@@ -91,13 +93,13 @@ static clv_rc on_failed(void *ctx, const ProtobufCMessage *m, int *fds, struct c
 	return CLV_OK;
 }
 
-#define ANSWER(type)                                                                                      \
-	static clv_rc on_##type(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)      \
-	{                                                                                                 \
-		(void)fds;                                                                                \
-		(void)err;                                                                                \
-		finish(ctx, ((const struct kh_head *)m)->id, type, m, NULL);                              \
-		return CLV_OK;                                                                            \
+#define ANSWER(type)                                                                                 \
+	static clv_rc on_##type(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err) \
+	{                                                                                            \
+		(void)fds;                                                                           \
+		(void)err;                                                                           \
+		finish(ctx, ((const struct kh_head *)m)->id, type, m, NULL);                         \
+		return CLV_OK;                                                                       \
 	}
 ANSWER(IPC_KH_INFO)
 ANSWER(IPC_KH_SIGNED)
@@ -107,7 +109,8 @@ ANSWER(IPC_KH_OPENED)
 ANSWER(IPC_KH_DONE)
 
 const struct ipc_row core_keyholder_rows[] = {
-    {IPC_KH_FAILED, on_failed},         {IPC_KH_INFO, on_IPC_KH_INFO},     {IPC_KH_SIGNED, on_IPC_KH_SIGNED},
-    {IPC_KH_MADE_KEY, on_IPC_KH_MADE_KEY}, {IPC_KH_SEALED, on_IPC_KH_SEALED}, {IPC_KH_OPENED, on_IPC_KH_OPENED},
-    {IPC_KH_DONE, on_IPC_KH_DONE},      {0, NULL},
+    {IPC_KH_FAILED, on_failed},        {IPC_KH_INFO, on_IPC_KH_INFO},
+    {IPC_KH_SIGNED, on_IPC_KH_SIGNED}, {IPC_KH_MADE_KEY, on_IPC_KH_MADE_KEY},
+    {IPC_KH_SEALED, on_IPC_KH_SEALED}, {IPC_KH_OPENED, on_IPC_KH_OPENED},
+    {IPC_KH_DONE, on_IPC_KH_DONE},     {0, NULL},
 };

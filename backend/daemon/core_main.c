@@ -53,7 +53,8 @@ static void set_link(struct core_link *l, struct ipc *ipc)
 	ask_poll(l);
 }
 
-void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m, int fd)
+void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m,
+                  int fd)
 {
 	struct core_link *l = &c->links[link];
 	struct clv_err err = {0};
@@ -127,7 +128,8 @@ static void event(struct core *c, const char *node, uint32_t id, const char *fmt
 {
 	const struct event_row *row = event_row(id);
 	char text[1024];
-	struct clv_event_fact e = {.time = clock_wall_ms(), .node = (char *)(uintptr_t)node, .id = id, .text = text};
+	struct clv_event_fact e = {
+	    .time = clock_wall_ms(), .node = (char *)(uintptr_t)node, .id = id, .text = text};
 
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	e.source = (char *)(uintptr_t)(row ? row->source : "HealthService");
@@ -162,7 +164,8 @@ static void put_buf(struct clv_buf *b, ProtobufCBinaryData d)
 		clv_fatal("a key that is larger than it may be");
 }
 
-void core_info_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+void core_info_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                    const struct clv_err *err)
 {
 	const Clv__KhInfo *i = (const Clv__KhInfo *)m;
 
@@ -253,7 +256,8 @@ static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct cl
 	(void)fds;
 	buf_init(&b, IPC_BODY_MAX);
 	if (!c->start && !proto_encode(m, &b, err))
-		rc = proto_decode(&clv__start__descriptor, buf_slice(&b), (ProtobufCMessage **)&c->start, err);
+		rc =
+		    proto_decode(&clv__start__descriptor, buf_slice(&b), (ProtobufCMessage **)&c->start, err);
 	buf_release(&b);
 	return rc;
 }
@@ -265,27 +269,27 @@ static const struct ipc_row parent_rows[] = {{IPC_PEER, on_peer},
                                              {IPC_DIAL_FAILED, on_dial_failed},
                                              {0, NULL}};
 
-#define NET_HANDLERS(prefix, is_console)                                                                         \
-	static clv_rc prefix##_open(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)         \
-	{                                                                                                        \
-		(void)fds;                                                                                       \
-		(void)err;                                                                                       \
-		((struct core *)ctx)->role->conn_open(ctx, is_console, (const Clv__ConnOpen *)m);                \
-		return CLV_OK;                                                                                   \
-	}                                                                                                        \
-	static clv_rc prefix##_frame(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)        \
-	{                                                                                                        \
-		(void)fds;                                                                                       \
-		(void)err;                                                                                       \
-		((struct core *)ctx)->role->conn_frame(ctx, is_console, (const Clv__ConnFrame *)m);              \
-		return CLV_OK;                                                                                   \
-	}                                                                                                        \
-	static clv_rc prefix##_closed(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)       \
-	{                                                                                                        \
-		(void)fds;                                                                                       \
-		(void)err;                                                                                       \
-		((struct core *)ctx)->role->conn_closed(ctx, is_console, (const Clv__ConnClosed *)m);            \
-		return CLV_OK;                                                                                   \
+#define NET_HANDLERS(prefix, is_console)                                                                   \
+	static clv_rc prefix##_open(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)   \
+	{                                                                                                  \
+		(void)fds;                                                                                 \
+		(void)err;                                                                                 \
+		((struct core *)ctx)->role->conn_open(ctx, is_console, (const Clv__ConnOpen *)m);          \
+		return CLV_OK;                                                                             \
+	}                                                                                                  \
+	static clv_rc prefix##_frame(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)  \
+	{                                                                                                  \
+		(void)fds;                                                                                 \
+		(void)err;                                                                                 \
+		((struct core *)ctx)->role->conn_frame(ctx, is_console, (const Clv__ConnFrame *)m);        \
+		return CLV_OK;                                                                             \
+	}                                                                                                  \
+	static clv_rc prefix##_closed(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err) \
+	{                                                                                                  \
+		(void)fds;                                                                                 \
+		(void)err;                                                                                 \
+		((struct core *)ctx)->role->conn_closed(ctx, is_console, (const Clv__ConnClosed *)m);      \
+		return CLV_OK;                                                                             \
 	}
 /* What a socket pair's name says a worker may vouch for is all that is believed of it. */
 NET_HANDLERS(node, false)
@@ -320,7 +324,8 @@ static const struct ipc_row console_rows[] = {{IPC_CONN_OPEN, console_open},
                                               {IPC_CONN_CLOSED, console_closed},
                                               {IPC_CREDS_RESULT, ignore_creds},
                                               {0, NULL}};
-static const struct ipc_row *const rows_of[CORE_LINKS] = {parent_rows, node_rows, console_rows, core_keyholder_rows};
+static const struct ipc_row *const rows_of[CORE_LINKS] = {parent_rows, node_rows, console_rows,
+                                                          core_keyholder_rows};
 
 static void on_poll(uv_poll_t *h, int status, int events)
 {
@@ -361,7 +366,8 @@ static clv_rc walls(struct core *c, struct clv_err *err)
 {
 	const char *state = c->start->state, *db = c->server ? "OperationsManager.db" : "HealthService.db";
 	char *names[] = {clv_asprintf("%s/%s", state, db), clv_asprintf("%s/%s-journal", state, db),
-	                 clv_asprintf("%s/certificates", state), clv_asprintf("%s/Connector Configuration Cache", state),
+	                 clv_asprintf("%s/certificates", state),
+	                 clv_asprintf("%s/Connector Configuration Cache", state),
 	                 clv_asprintf("%s/backup", state)};
 	struct sandbox_path paths[sizeof names / sizeof names[0] + 1] = {{NULL, false}};
 	clv_rc rc;
@@ -386,7 +392,8 @@ static clv_rc warm_openssl(struct clv_err *err)
 
 	buf_init(&spki, STATEMENT_SPKI_MAX);
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1 &&
-	    RAND_bytes(hash, sizeof hash) == 1 && !pkey_make_p256(&key, err) && !pkey_to_spki(key, &spki, err))
+	    RAND_bytes(hash, sizeof hash) == 1 && !pkey_make_p256(&key, err) &&
+	    !pkey_to_spki(key, &spki, err))
 		rc = sha256(buf_slice(&spki), hash, err);
 	EVP_PKEY_free(key);
 	buf_release(&spki);
@@ -400,7 +407,8 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 	char *path;
 	clv_rc rc;
 
-	if (secret_process_init(err) || sandbox_prepare(err) || warm_openssl(err) || ipc_new(3, "parent", &parent, err))
+	if (secret_process_init(err) || sandbox_prepare(err) || warm_openssl(err) ||
+	    ipc_new(3, "parent", &parent, err))
 		return CLV_FAILED;
 	if (uv_loop_init(&c->loop))
 		return err_set(err, CLV_E_INTERNAL, "libuv does not start");
@@ -411,7 +419,8 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 	c->mode = c->start->mode[0];
 	c->role = c->server ? &core_server_role : &core_agent_role;
 	log_init("core", c->start->role, 2, (enum log_level)c->start->log_level);
-	path = clv_asprintf("%s/%s", c->start->state, c->server ? "OperationsManager.db" : "HealthService.db");
+	path =
+	    clv_asprintf("%s/%s", c->start->state, c->server ? "OperationsManager.db" : "HealthService.db");
 	rc = c->server ? store_open(path, &db, err) : outbox_open(path, &db, err);
 	clv_free(path);
 	/* The database thread shuts its own walls: Landlock holds for the thread that enters it. */

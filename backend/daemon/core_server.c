@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEN_STORE_MS (10ll * 60 * 1000) /* last_seen goes to the disk this often */
-#define REFUSAL_EVENTS 60u               /* events of refused connections from one address an hour */
+#define SEEN_STORE_MS  (10ll * 60 * 1000) /* last_seen goes to the disk this often */
+#define REFUSAL_EVENTS 60u                /* events of refused connections from one address an hour */
 
 struct session *server_session(const struct server *s, uint64_t conn)
 {
@@ -60,7 +60,8 @@ struct greeting {
 	uint64_t conn;
 };
 
-static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                               const struct clv_err *err)
 {
 	struct greeting *g = ctx;
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
@@ -160,10 +161,11 @@ static void welcome(struct core *c, struct session *s, struct node *n)
 
 	if (n->session && n->session != s) {
 		/* T34: the newest with a valid proof wins; both are named. */
-		core_event(c, 20000, "Two links of %s: the one from %s takes over from the one from %s.", n->name, s->open->address,
-		           n->session->open->address);
+		core_event(c, 20000, "Two links of %s: the one from %s takes over from the one from %s.",
+		           n->name, s->open->address, n->session->open->address);
 		n->session->node = NULL;
-		server_refuse(c, n->session, REFUSAL_NEWER_LINK, "a newer link of %s from %s took over", n->name, s->open->address);
+		server_refuse(c, n->session, REFUSAL_NEWER_LINK, "a newer link of %s from %s took over",
+		              n->name, s->open->address);
 	}
 	s->node = n;
 	n->session = s;
@@ -181,21 +183,22 @@ static void welcome(struct core *c, struct session *s, struct node *n)
 }
 
 /* The proof is about this channel, these two names, and signed by the key shown with it. */
-static clv_rc check_proof(const struct core *c, const struct session *s, const Clv__LinkProofFrame *f, ProtobufCMessage **out,
-                          struct clv_err *err)
+static clv_rc check_proof(const struct core *c, const struct session *s, const Clv__LinkProofFrame *f,
+                          ProtobufCMessage **out, struct clv_err *err)
 {
 	const Clv__LinkProof *p;
 
 	if (!f->proof)
 		return err_set(err, CLV_E_PROTO, "a link proof without its signature");
-	if (statement_open(STATEMENT_LINK_PROOF, c->start->group, PROTO_SLICE(f->node_key), PROTO_SLICE(f->proof->body),
-	                   PROTO_SLICE(f->proof->signature), out, err))
+	if (statement_open(STATEMENT_LINK_PROOF, c->start->group, PROTO_SLICE(f->node_key),
+	                   PROTO_SLICE(f->proof->body), PROTO_SLICE(f->proof->signature), out, err))
 		return CLV_FAILED;
 	p = (const Clv__LinkProof *)*out;
 	if (strcmp(p->to, c->start->name) != 0 || !p->initiator || p->machine.len != 32 ||
 	    !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(s->open->t)) ||
 	    !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(s->open->fingerprint)))
-		return err_set(err, CLV_E_AUTH, "the link proof is of another channel: somebody stands in between");
+		return err_set(err, CLV_E_AUTH,
+		               "the link proof is of another channel: somebody stands in between");
 	return CLV_OK;
 }
 
@@ -207,7 +210,8 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 	struct node *n;
 
 	if (check_proof(c, s, f, &m, &err)) {
-		core_event(c, 20002, "A link of %s from %s was refused: %s.", s->open->peer_name, s->open->address, err.text);
+		core_event(c, 20002, "A link of %s from %s was refused: %s.", s->open->peer_name,
+		           s->open->address, err.text);
 		server_refuse(c, s, REFUSAL_PROOF, "%s", err.text);
 		goto out;
 	}
@@ -217,14 +221,19 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		goto out;
 	}
 	n = server_find(c->srv, p->from);
-	if (!n || n->approval != CLV_APPROVAL_APPROVED || !slice_eq(buf_slice(&n->node_key), PROTO_SLICE(f->node_key))) {
+	if (!n || n->approval != CLV_APPROVAL_APPROVED ||
+	    !slice_eq(buf_slice(&n->node_key), PROTO_SLICE(f->node_key))) {
 		enroll_unknown(c, s, f, p);
 	} else if (!slice_eq_ct(slice_of(n->machine, 32), PROTO_SLICE(p->machine))) {
-		core_event(c, 7022, "%s came from %s with its node key on another machine: a copy. It was refused; the known one goes on.",
+		core_event(c, 7022,
+		           "%s came from %s with its node key on another machine: a copy. It was refused; "
+		           "the known one goes on.",
 		           p->from, s->open->address);
-		server_refuse(c, s, REFUSAL_CLONE, "the node key of %s belongs to another machine; make a fresh one here: clavigerd enroll "
-		                                   "--role agent --server %s --replace",
-		              p->from, c->start->name);
+		server_refuse(
+		    c, s, REFUSAL_CLONE,
+		    "the node key of %s belongs to another machine; make a fresh one here: clavigerd enroll "
+		    "--role agent --server %s --replace",
+		    p->from, c->start->name);
 	} else {
 		welcome(c, s, n);
 	}
@@ -287,7 +296,8 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 	if (i == sizeof bodies / sizeof bodies[0]) {
 		server_refuse(c, s, REFUSAL_PROOF, "a message of type %u is not for a server", f->type);
 	} else if (proto_decode(bodies[i].body, PROTO_SLICE(f->body), &m, &err)) {
-		core_event(c, 20002, "A message of %s from %s was refused: %s.", s->open->peer_name, s->open->address, err.text);
+		core_event(c, 20002, "A message of %s from %s was refused: %s.", s->open->peer_name,
+		           s->open->address, err.text);
 		server_refuse(c, s, REFUSAL_PROOF, "%s", err.text);
 	} else {
 		handle_frame(c, s, f->type, m);
@@ -330,8 +340,8 @@ static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m
 		/* P6: not authenticated. */
 		c->srv->turned_away++;
 		if (may_tell(c->srv, m->address))
-			core_event(c, 20002, "A %s at %s could not be authenticated and was rejected: %s.", console ? "console" : "device",
-			           m->address, m->text);
+			core_event(c, 20002, "A %s at %s could not be authenticated and was rejected: %s.",
+			           console ? "console" : "device", m->address, m->text);
 		return;
 	}
 	if (!s)
@@ -343,7 +353,8 @@ static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m
 		else if (m->code == CLV_E_AUTH)
 			core_event(c, 20002, "The link of %s was closed: %s.", s->node->name, m->text);
 	} else if (!s->refused && m->code != CLV_E_CLOSED) {
-		core_event(c, 20002, "The link of %s from %s was closed: %s.", s->open->peer_name, m->address, m->text);
+		core_event(c, 20002, "The link of %s from %s was closed: %s.", s->open->peer_name, m->address,
+		           m->text);
 	}
 	free_session(c, s);
 }
@@ -366,8 +377,9 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 
 	if (!m->ok) {
 		if (s && s->loaded)
-			core_event(c, 21036, "The channel certificate cannot be used: %s.%s clavigerd check says more.", m->text,
-			           m->in_use ? " The one before stays in use." : "");
+			core_event(c, 21036,
+			           "The channel certificate cannot be used: %s.%s clavigerd check says more.",
+			           m->text, m->in_use ? " The one before stays in use." : "");
 		else
 			log_error("the channel certificate cannot be used: %s", m->text);
 		return;

@@ -70,18 +70,24 @@ struct server {
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
 	int64_t audit_checked, retain_at, push_at, audit_bad;
-	struct { char address[64]; int64_t since; uint32_t n; } refusals[64]; /* rate of events by address */
+	struct {
+		char address[64];
+		int64_t since;
+		uint32_t n;
+	} refusals[64]; /* rate of events by address */
 };
 
 /* core_server.c: links; core_server_nodes.c: the nodes */
 struct node *server_find(const struct server *s, const char *name);
 /* Full, or short where it is unique; CLV_E_NOTFOUND or CLV_E_USAGE otherwise. */
-CLV_MUST clv_rc server_resolve(const struct server *s, const char *name, struct node **out, struct clv_err *err);
+CLV_MUST clv_rc server_resolve(const struct server *s, const char *name, struct node **out,
+                               struct clv_err *err);
 struct node *server_add(struct server *s, const struct store_agent *a);
 void server_drop(struct core *c, struct node *n); /* forgets it and ends its link */
 void server_fill(const struct core *c, const struct node *n, struct clv_agent_fact *f); /* borrowed strings */
 void server_changed(struct core *c);
-void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...) CLV_PRINTF(4, 5);
+void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...)
+    CLV_PRINTF(4, 5);
 struct session *server_session(const struct server *s, uint64_t conn);
 void server_list_sign(struct core *c);
 /* core_server_load.c */
@@ -98,7 +104,8 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 struct pending *enroll_find(const struct server *s, uint64_t id);
 struct pending *enroll_find_name(const struct server *s, const char *name);
 void enroll_forget(struct server *s, uint64_t id);
-CLV_MUST clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now, struct store_agent *out, struct clv_err *err);
+CLV_MUST clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now,
+                                   struct store_agent *out, struct clv_err *err);
 
 /* core_server_keys.c */
 void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m);

@@ -36,7 +36,8 @@ void enroll_forget(struct server *s, uint64_t id)
 		if (s->pendings[i]->row.id == id) {
 			clv_free(s->pendings[i]);
 			s->n_pendings--;
-			memmove(&s->pendings[i], &s->pendings[i + 1], (s->n_pendings - i) * sizeof s->pendings[0]);
+			memmove(&s->pendings[i], &s->pendings[i + 1],
+			        (s->n_pendings - i) * sizeof s->pendings[0]);
 			return;
 		}
 }
@@ -84,7 +85,9 @@ static void add(struct core *c, const struct store_pending *p)
 	if (is_known(c->srv, p))
 		return;
 	if (c->srv->n_pendings >= PENDING_MAX) {
-		core_event(c, 20001, "%s from %s asks to be accepted, but %u wait already: decline some first.", p->name, p->from, PENDING_MAX);
+		core_event(c, 20001,
+		           "%s from %s asks to be accepted, but %u wait already: decline some first.",
+		           p->name, p->from, PENDING_MAX);
 		return;
 	}
 	core_db_put(c, run_add, done_add, clv_memdup(p, sizeof *p));
@@ -115,8 +118,9 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 	/* No key is kept of it: it cannot be accepted, only declined. */
 	if (!sha256(slice_str(own), seed, NULL))
 		memcpy(p.fingerprint, seed, sizeof p.fingerprint);
-	core_event(c, 20002, "%s at %s sent %s for '%.200s', which it did not prove: quarantined, nothing was stored.", own, s->open->address,
-	           what, text_str(safe));
+	core_event(c, 20002,
+	           "%s at %s sent %s for '%.200s', which it did not prove: quarantined, nothing was stored.",
+	           own, s->open->address, what, text_str(safe));
 	add(c, &p);
 	if (s->node)
 		s->node->session = NULL;
@@ -126,13 +130,17 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 }
 
 /* --- accepting --- */
-clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now, struct store_agent *out,
-                          struct clv_err *err)
+clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now,
+                          struct store_agent *out, struct clv_err *err)
 {
-	struct store_agent a = {.approval = CLV_APPROVAL_APPROVED, .node_key_len = p->node_key_len, .pinned_at = now, .outbox_next = 1};
+	struct store_agent a = {.approval = CLV_APPROVAL_APPROVED,
+	                        .node_key_len = p->node_key_len,
+	                        .pinned_at = now,
+	                        .outbox_next = 1};
 
 	if (!p->node_key_len)
-		return err_set(err, CLV_E_USAGE, "this request brought no key of its own: it can only be declined");
+		return err_set(err, CLV_E_USAGE,
+		               "this request brought no key of its own: it can only be declined");
 	put_text(a.name, sizeof a.name, "%s", p->name);
 	put_text(a.role, sizeof a.role, "%s", p->role);
 	put_text(a.pinned_by, sizeof a.pinned_by, "%s", by);
@@ -154,7 +162,13 @@ static clv_rc run_direct(struct db *d, void *ctx, struct clv_err *err)
 {
 	struct direct *x = ctx;
 	int64_t now = clock_wall_ms();
-	struct store_audit audit = {now, "approve = direct", x->p.from, "approve", x->p.name, "done", "channel identity equals its name"};
+	struct store_audit audit = {now,
+	                            "approve = direct",
+	                            x->p.from,
+	                            "approve",
+	                            x->p.name,
+	                            "done",
+	                            "channel identity equals its name"};
 	uint64_t seq = 0;
 
 	if (store_audit_add(d, &audit, &seq, err) || store_pending_add(d, &x->p, &x->p.id, err))
@@ -177,12 +191,14 @@ static void done_direct(struct core *c, void *ctx, clv_rc rc, const struct clv_e
 	}
 	/* It comes again in a moment and is known then. */
 	if (s)
-		server_refuse(c, s, REFUSAL_NOT_APPROVED, "%s", rc ? "not accepted: the server cannot write now" : "accepted: come again");
+		server_refuse(c, s, REFUSAL_NOT_APPROVED, "%s",
+		              rc ? "not accepted: the server cannot write now" : "accepted: come again");
 	clv_free(x);
 }
 
 /* --- unknown nodes --- */
-static void describe_conflict(const struct core *c, const struct node *known, const Clv__LinkProof *lp, struct store_pending *p)
+static void describe_conflict(const struct core *c, const struct node *known, const Clv__LinkProof *lp,
+                              struct store_pending *p)
 {
 	bool same_machine = slice_eq(slice_of(known->machine, 32), PROTO_SLICE(lp->machine));
 
@@ -206,12 +222,14 @@ static void look_at_names(const struct core *c, struct store_pending *p)
 	for (size_t i = 0; i < s->n_nodes; i++)
 		if (slice_eq(buf_slice(&s->nodes[i]->node_key), slice_of(p->node_key, p->node_key_len))) {
 			p->conflict = true;
-			put_text(p->looks_like, sizeof p->looks_like, "CLONE: key of %.200s", s->nodes[i]->name);
+			put_text(p->looks_like, sizeof p->looks_like, "CLONE: key of %.200s",
+			         s->nodes[i]->name);
 			return;
 		}
 }
 
-static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp, struct clv_err *err)
+static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp,
+                            struct clv_err *err)
 {
 	ProtobufCMessage *m = NULL;
 	const Clv__EnrollRequest *e;
@@ -220,16 +238,18 @@ static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, 
 
 	if (!f->enroll)
 		return err_set(err, CLV_E_APPROVAL, "no request came with it");
-	if (statement_open(STATEMENT_ENROLL, c->start->group, PROTO_SLICE(f->node_key), PROTO_SLICE(f->enroll->body),
-	                   PROTO_SLICE(f->enroll->signature), &m, err) ||
+	if (statement_open(STATEMENT_ENROLL, c->start->group, PROTO_SLICE(f->node_key),
+	                   PROTO_SLICE(f->enroll->body), PROTO_SLICE(f->enroll->signature), &m, err) ||
 	    sha256(buf_slice(&c->group_key), hash, err))
 		goto out;
 	e = (const Clv__EnrollRequest *)m;
-	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 || strcmp(e->role, "agent") != 0 ||
-	    !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
+	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 ||
+	    strcmp(e->role, "agent") != 0 || !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
 	    !slice_eq(PROTO_SLICE(e->machine), PROTO_SLICE(lp->machine)) ||
 	    !slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
-		(void)err_set(err, CLV_E_AUTH, "the request to be accepted does not fit its link, or was made for another group key");
+		(void)err_set(
+		    err, CLV_E_AUTH,
+		    "the request to be accepted does not fit its link, or was made for another group key");
 	else
 		rc = CLV_OK;
 out:
@@ -237,8 +257,8 @@ out:
 	return rc;
 }
 
-static clv_rc make_pending(const struct core *c, const struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp,
-                           struct store_pending *p, struct clv_err *err)
+static clv_rc make_pending(const struct core *c, const struct session *s, const Clv__LinkProofFrame *f,
+                           const Clv__LinkProof *lp, struct store_pending *p, struct clv_err *err)
 {
 	const struct node *known = server_find(c->srv, lp->from);
 
@@ -270,13 +290,17 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 
 	if (check_request(c, f, lp, &err) || make_pending(c, s, f, lp, &p, &err)) {
 		if (known)
-			core_event(c, 20001, "%s came from %s with another node key than the pinned one; the known one goes on.", lp->from,
-			           s->open->address);
+			core_event(c, 20001,
+			           "%s came from %s with another node key than the pinned one; the known one "
+			           "goes on.",
+			           lp->from, s->open->address);
 		else
-			core_event(c, 20000, "%s proved its name but is not approved: %s.", lp->from, err.text);
+			core_event(c, 20000, "%s proved its name but is not approved: %s.", lp->from,
+			           err.text);
 		server_refuse(c, s, known ? REFUSAL_CONFLICT : REFUSAL_REMOVED,
-		              "%s is not a member of %s (any more): on that host, clavigerd enroll --role agent --server %s", lp->from,
-		              c->start->group, c->start->name);
+		              "%s is not a member of %s (any more): on that host, clavigerd enroll --role "
+		              "agent --server %s",
+		              lp->from, c->start->group, c->start->name);
 		return;
 	}
 	if (c->start->approve_direct && !p.conflict && !known) {
@@ -289,12 +313,15 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 	}
 	told = is_known(c->srv, &p);
 	if (!told && p.conflict)
-		core_event(c, 20001, "%s from %s asks to be accepted, but: %s. The known one goes on; this one gets nothing.", p.name, p.from,
-		           p.looks_like);
+		core_event(
+		    c, 20001,
+		    "%s from %s asks to be accepted, but: %s. The known one goes on; this one gets nothing.",
+		    p.name, p.from, p.looks_like);
 	else if (!told)
 		core_event(c, 20000, "%s proved its name but is not approved yet.", p.name);
 	add(c, &p);
 	server_refuse(c, s, p.conflict ? REFUSAL_CONFLICT : REFUSAL_NOT_APPROVED,
-	              p.conflict ? "another node is known as %s in %s; an operator decides" : "%s is not approved yet in %s; an operator decides",
+	              p.conflict ? "another node is known as %s in %s; an operator decides"
+	                         : "%s is not approved yet in %s; an operator decides",
 	              p.name, c->start->group);
 }

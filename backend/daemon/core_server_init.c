@@ -20,13 +20,20 @@ static clv_rc run_init(struct db *d, void *ctx, struct clv_err *err)
 {
 	const struct init_job *j = ctx;
 	int64_t now = clock_wall_ms();
-	struct store_audit a = {now, j->caller, "local", "init", j->group, "done", "first management server; caller is administrator"};
+	struct store_audit a = {now,
+	                        j->caller,
+	                        "local",
+	                        "init",
+	                        j->group,
+	                        "done",
+	                        "first management server; caller is administrator"};
 	struct clv_buf b;
 	uint64_t seq = 0;
 	clv_rc rc = CLV_FAILED;
 
 	buf_init(&b, 16);
-	if (store_audit_add(d, &a, &seq, err) || store_role_put(d, j->caller, CLV_ROLE_ADMINISTRATOR, "init", now, err) ||
+	if (store_audit_add(d, &a, &seq, err) ||
+	    store_role_put(d, j->caller, CLV_ROLE_ADMINISTRATOR, "init", now, err) ||
 	    buf_put_u64(&b, 1, err) || store_meta_put(d, "fencing", buf_slice(&b), err))
 		goto out;
 	rc = store_meta_put(d, "group", slice_str(j->group), err);
@@ -58,7 +65,8 @@ static void done_init(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 	clv_free(j);
 }
 
-static void on_group_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_group_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                          const struct clv_err *err)
 {
 	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
 
@@ -70,7 +78,8 @@ static void on_group_made(struct core *c, void *ctx, enum ipc_type type, const P
 		kh_ask(c, IPC_KH_INFO_REQUEST, &q.base, core_info_done, NULL);
 }
 
-static void on_node_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_node_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                         const struct clv_err *err)
 {
 	Clv__KhInit q = CLV__KH_INIT__INIT;
 
@@ -80,7 +89,7 @@ static void on_node_made(struct core *c, void *ctx, enum ipc_type type, const Pr
 		core_outcome(c, 1, "%s", err->text);
 		return;
 	}
-	q.what = (char *)(uintptr_t)"group";
+	q.what = (char *)(uintptr_t) "group";
 	q.recovery_key_hash = c->start->recovery_key_hash;
 	kh_ask(c, IPC_KH_INIT, &q.base, on_group_made, NULL);
 }
@@ -94,7 +103,9 @@ static clv_rc run_is_empty(struct db *d, void *ctx, struct clv_err *err)
 	buf_init(&b, 4096);
 	rc = store_meta_get(d, "group", &b, err);
 	if (!rc && buf_slice(&b).len)
-		rc = err_set(err, CLV_E_EXISTS, "this server's database belongs to a management group already; nothing was changed");
+		rc = err_set(
+		    err, CLV_E_EXISTS,
+		    "this server's database belongs to a management group already; nothing was changed");
 	buf_release(&b);
 	return rc;
 }
@@ -108,7 +119,7 @@ static void done_is_empty(struct core *c, void *ctx, clv_rc rc, const struct clv
 		core_outcome(c, 1, "%s", err->text);
 		return;
 	}
-	q.what = (char *)(uintptr_t)"node";
+	q.what = (char *)(uintptr_t) "node";
 	/* An init that was cut between the keys and the database goes on with the keys it made. */
 	kh_ask(c, IPC_KH_INIT, &q.base, c->group_secret ? on_group_made : on_node_made, NULL);
 }
@@ -152,7 +163,8 @@ static clv_rc run_cut(struct db *d, void *ctx, struct clv_err *err)
 {
 	struct retain *r = ctx;
 
-	return store_checkpoint_put(d, r->cut, slice_of(r->hash, 32), buf_slice(&r->body), buf_slice(&r->sig), r->now, err);
+	return store_checkpoint_put(d, r->cut, slice_of(r->hash, 32), buf_slice(&r->body), buf_slice(&r->sig),
+	                            r->now, err);
 }
 
 static void done_cut(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -162,17 +174,22 @@ static void done_cut(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 	if (rc)
 		log_err(LOG_ERROR, err, "cutting the audit trail");
 	else
-		core_event(c, 2003, "The audit trail was cut at row %" PRIu64 " as retain_audit says; a signed checkpoint stands there.", r->cut);
+		core_event(c, 2003,
+		           "The audit trail was cut at row %" PRIu64
+		           " as retain_audit says; a signed checkpoint stands there.",
+		           r->cut);
 	free_retain(r);
 }
 
-static void on_cut_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_cut_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                          const struct clv_err *err)
 {
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
 	struct retain *r = ctx;
 
 	(void)type;
-	if (!m || buf_put(&r->body, PROTO_SLICE(k->body), NULL) || buf_put(&r->sig, PROTO_SLICE(k->signature), NULL)) {
+	if (!m || buf_put(&r->body, PROTO_SLICE(k->body), NULL) ||
+	    buf_put(&r->sig, PROTO_SLICE(k->signature), NULL)) {
 		if (err)
 			log_err(LOG_WARN, err, "signing a checkpoint of the audit trail");
 		free_retain(r);

@@ -18,7 +18,8 @@ struct receipt {
 	uint64_t conn;
 };
 
-static void on_receipt_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_receipt_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                              const struct clv_err *err)
 {
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
 	struct receipt *r = ctx;
@@ -37,8 +38,8 @@ static void on_receipt_signed(struct core *c, void *ctx, enum ipc_type type, con
 	clv_free(r);
 }
 
-static void send_receipt(struct core *c, const struct session *s, const char *agent, uint64_t generation, struct clv_slice hash,
-                         const char *refused)
+static void send_receipt(struct core *c, const struct session *s, const char *agent, uint64_t generation,
+                         struct clv_slice hash, const char *refused)
 {
 	Clv__Receipt m = CLV__RECEIPT__INIT;
 	struct receipt *r = clv_calloc(1, sizeof *r);
@@ -54,7 +55,8 @@ static void send_receipt(struct core *c, const struct session *s, const char *ag
 }
 
 /* --- checking --- */
-static clv_rc check_possession(const struct core *c, const Clv__Publication *p, struct clv_slice hash, struct clv_err *err)
+static clv_rc check_possession(const struct core *c, const Clv__Publication *p, struct clv_slice hash,
+                               struct clv_err *err)
 {
 	Clv__Possession want = CLV__POSSESSION__INIT;
 	ProtobufCMessage *m = NULL;
@@ -68,16 +70,16 @@ static clv_rc check_possession(const struct core *c, const Clv__Publication *p, 
 	want.time = p->time;
 	want.key_hash = PROTO_BYTES(hash);
 	if (!proto_encode(&want.base, &body, err) && !agentcert_spki(PROTO_SLICE(p->certificate), &spki, err))
-		rc = statement_open(STATEMENT_POSSESSION, c->start->group, buf_slice(&spki), buf_slice(&body), PROTO_SLICE(p->possession),
-		                    &m, err);
+		rc = statement_open(STATEMENT_POSSESSION, c->start->group, buf_slice(&spki), buf_slice(&body),
+		                    PROTO_SLICE(p->possession), &m, err);
 	proto_free(m);
 	buf_release(&body);
 	buf_release(&spki);
 	return rc;
 }
 
-static clv_rc check_publication(const struct core *c, const struct node *n, const Clv__Publication *p, struct agentcert_info *info,
-                                struct clv_err *err)
+static clv_rc check_publication(const struct core *c, const struct node *n, const Clv__Publication *p,
+                                struct agentcert_info *info, struct clv_err *err)
 {
 	int64_t now = clock_wall_ms();
 
@@ -88,11 +90,17 @@ static clv_rc check_publication(const struct core *c, const struct node *n, cons
 	if (check_possession(c, p, slice_of(info->sha256, 32), err))
 		return err_wrap(err, "proof of possession");
 	if (p->generation > (uint64_t)(now + AHEAD_MS))
-		return err_set(err, CLV_E_CONFLICT, "generation %" PRIu64 " is more than a day ahead of this server's clock", p->generation);
+		return err_set(err, CLV_E_CONFLICT,
+		               "generation %" PRIu64 " is more than a day ahead of this server's clock",
+		               p->generation);
 	if (p->generation < n->generation)
-		return err_set(err, CLV_E_CONFLICT, "generation %" PRIu64 " is older than the stored %" PRIu64, p->generation, n->generation);
-	if (p->generation == n->generation && !slice_eq(slice_of(n->key.sha256, 32), slice_of(info->sha256, 32)))
-		return err_set(err, CLV_E_CONFLICT, "another key was stored as generation %" PRIu64, p->generation);
+		return err_set(err, CLV_E_CONFLICT,
+		               "generation %" PRIu64 " is older than the stored %" PRIu64, p->generation,
+		               n->generation);
+	if (p->generation == n->generation &&
+	    !slice_eq(slice_of(n->key.sha256, 32), slice_of(info->sha256, 32)))
+		return err_set(err, CLV_E_CONFLICT, "another key was stored as generation %" PRIu64,
+		               p->generation);
 	return CLV_OK;
 }
 
@@ -133,7 +141,8 @@ static void done_publish(struct core *c, void *ctx, clv_rc rc, const struct clv_
 		if (n)
 			core_event(c, 7005, "A publication of %s was not stored: %s.", j->name, err->text);
 		if (s && s->node)
-			send_receipt(c, s, j->name, j->k.generation, slice_of(j->k.fact.sha256, 32), err->text);
+			send_receipt(c, s, j->name, j->k.generation, slice_of(j->k.fact.sha256, 32),
+			             err->text);
 	} else if (n && j->k.generation > n->generation) {
 		n->generation = j->k.generation;
 		if (n->rotate_above < n->generation)
@@ -156,8 +165,8 @@ static void done_publish(struct core *c, void *ctx, clv_rc rc, const struct clv_
 	free_publish(j);
 }
 
-static void store_publication_of(struct core *c, struct session *s, const Clv__Publication *p, const Clv__SignedStatement *st,
-                                 const struct agentcert_info *info)
+static void store_publication_of(struct core *c, struct session *s, const Clv__Publication *p,
+                                 const Clv__SignedStatement *st, const struct agentcert_info *info)
 {
 	struct publish_job *j = clv_calloc(1, sizeof *j);
 
@@ -165,7 +174,8 @@ static void store_publication_of(struct core *c, struct session *s, const Clv__P
 	buf_init(&j->body, 8192);
 	buf_init(&j->sig, STATEMENT_SIG_MAX);
 	if (strlen(s->node->name) >= sizeof j->name || buf_put(&j->cert, PROTO_SLICE(p->certificate), NULL) ||
-	    buf_put(&j->body, PROTO_SLICE(st->body), NULL) || buf_put(&j->sig, PROTO_SLICE(st->signature), NULL)) {
+	    buf_put(&j->body, PROTO_SLICE(st->body), NULL) ||
+	    buf_put(&j->sig, PROTO_SLICE(st->signature), NULL)) {
 		free_publish(j);
 		return;
 	}
@@ -197,9 +207,10 @@ void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m)
 	struct clv_err err = {0};
 
 	if (!m->publication || statement_open(STATEMENT_PUBLICATION, c->start->group, buf_slice(&n->node_key),
-	                                      PROTO_SLICE(m->publication->body), PROTO_SLICE(m->publication->signature), &pm, &err)) {
-		core_event(c, 20002, "A publication of %s from %s was quarantined: %s.", n->name, s->open->address,
-		           m->publication ? err.text : "it is not signed");
+	                                      PROTO_SLICE(m->publication->body),
+	                                      PROTO_SLICE(m->publication->signature), &pm, &err)) {
+		core_event(c, 20002, "A publication of %s from %s was quarantined: %s.", n->name,
+		           s->open->address, m->publication ? err.text : "it is not signed");
 		n->session = NULL;
 		s->node = NULL;
 		server_refuse(c, s, REFUSAL_PROOF, "the publication is not signed by the pinned node key");
@@ -209,7 +220,8 @@ void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m)
 	if (strcmp(p->agent, n->name) != 0) {
 		enroll_quarantine(c, s, p->agent, "a publication");
 	} else if (check_publication(c, n, p, &info, &err)) {
-		core_event(c, 7005, "A publication of %s was refused and nothing was stored: %s.", n->name, err.text);
+		core_event(c, 7005, "A publication of %s was refused and nothing was stored: %s.", n->name,
+		           err.text);
 		send_receipt(c, s, n->name, p->generation, PROTO_SLICE(p->key_hash), err.text);
 	} else if (p->generation == n->generation) {
 		/* Published anew at the start of the service: known already. */
@@ -285,18 +297,21 @@ static void done_in_use(struct core *c, void *ctx, clv_rc rc, const struct clv_e
 	free_seal(c, j);
 }
 
-static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
 {
 	const Clv__KhSealed *k = (const Clv__KhSealed *)m;
 	struct seal_job *j = ctx;
 
 	(void)type;
-	if (!m || buf_put(&j->xml, PROTO_SLICE(k->xml), NULL) || buf_put(&j->st_body, PROTO_SLICE(k->body), NULL) ||
+	if (!m || buf_put(&j->xml, PROTO_SLICE(k->xml), NULL) ||
+	    buf_put(&j->st_body, PROTO_SLICE(k->body), NULL) ||
 	    buf_put(&j->st_sig, PROTO_SLICE(k->signature), NULL)) {
 		if (err && err->code == CLV_E_CLOSED)
 			core_conn_close(c, false, j->conn, "this server cannot seal now");
 		else if (err)
-			core_event(c, 7005, "No configuration could be sealed for %s: %s.", j->name, err->text);
+			core_event(c, 7005, "No configuration could be sealed for %s: %s.", j->name,
+			           err->text);
 		free_seal(c, j);
 		return;
 	}
@@ -360,7 +375,8 @@ void keys_seal(struct core *c, struct session *s)
 }
 
 /* --- rotation --- */
-static void on_rotate_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_rotate_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                             const struct clv_err *err)
 {
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
 	struct receipt *r = ctx;

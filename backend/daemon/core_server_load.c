@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* --- the signed list of servers --- */
-static void on_list_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_list_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                           const struct clv_err *err)
 {
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
 
@@ -22,7 +23,8 @@ static void on_list_signed(struct core *c, void *ctx, enum ipc_type type, const 
 	}
 	buf_clear(&c->srv->list_body);
 	buf_clear(&c->srv->list_sig);
-	if (buf_put(&c->srv->list_body, PROTO_SLICE(k->body), NULL) || buf_put(&c->srv->list_sig, PROTO_SLICE(k->signature), NULL))
+	if (buf_put(&c->srv->list_body, PROTO_SLICE(k->body), NULL) ||
+	    buf_put(&c->srv->list_sig, PROTO_SLICE(k->signature), NULL))
 		return;
 	if (!c->srv->listed && c->mode == 'r') {
 		Clv__Ready r = CLV__READY__INIT;
@@ -40,7 +42,7 @@ void server_list_sign(struct core *c)
 
 	e.name = c->start->name;
 	e.node_key = PROTO_BYTES(buf_slice(&c->node_key));
-	e.address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t)"";
+	e.address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t) "";
 	m.number = 1;
 	m.fencing = c->srv->fencing;
 	m.n_servers = 1;
@@ -90,8 +92,9 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 	clv_rc rc = CLV_FAILED;
 
 	buf_init(&b, 4096);
-	if (store_agents(d, load_agent, s, err) || store_pendings(d, load_pending, s, err) || store_roles(d, load_role, s, err) ||
-	    store_meta_get(d, "fencing", &b, err) || store_audit_verify(d, &s->audit_rows, &bad, err) ||
+	if (store_agents(d, load_agent, s, err) || store_pendings(d, load_pending, s, err) ||
+	    store_roles(d, load_role, s, err) || store_meta_get(d, "fencing", &b, err) ||
+	    store_audit_verify(d, &s->audit_rows, &bad, err) ||
 	    store_count(d, false, &s->events_total, err) ||
 	    store_turned_away(d, clock_wall_ms() - 86400000ll, &s->turned_away, err))
 		goto out;
@@ -113,12 +116,15 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 		return;
 	}
 	if (!s->fencing) {
-		core_outcome(c, 1, "%s/OperationsManager.db is of no management group yet: run clavigerd init", c->start->state);
+		core_outcome(c, 1,
+		             "%s/OperationsManager.db is of no management group yet: run clavigerd init",
+		             c->start->state);
 		return;
 	}
 	s->loaded = true;
 	if (s->audit_bad)
-		core_event(c, 2003, "The audit trail is broken at row %" PRId64 ": rows before it hold.", s->audit_bad);
+		core_event(c, 2003, "The audit trail is broken at row %" PRId64 ": rows before it hold.",
+		           s->audit_bad);
 	log_info("loaded %zu nodes, %zu requests, %zu roles", s->n_nodes, s->n_pendings, s->n_roles);
 	server_list_sign(c);
 }
@@ -150,7 +156,9 @@ void server_ready(struct core *c, const Clv__KhInfo *info)
 		return;
 	}
 	if (!info->machine_matches) {
-		core_outcome(c, 1, "the state folder was copied from another machine (7022): its node key is not used here");
+		core_outcome(
+		    c, 1,
+		    "the state folder was copied from another machine (7022): its node key is not used here");
 		return;
 	}
 	c->srv = new_server();

@@ -52,7 +52,8 @@ clv_rc server_resolve(const struct server *s, const char *name, struct node **ou
 		}
 	}
 	if (hits > 1)
-		return err_set(err, CLV_E_USAGE, "%s is short for %zu agents: give the full name", name, hits);
+		return err_set(err, CLV_E_USAGE, "%s is short for %zu agents: give the full name", name,
+		               hits);
 	if (!hits)
 		return err_set(err, CLV_E_NOTFOUND, "there is no agent %s", name);
 	*out = n;
@@ -116,7 +117,8 @@ void server_drop(struct core *c, struct node *n)
 
 	if (n->session) {
 		n->session->node = NULL;
-		server_refuse(c, n->session, REFUSAL_REMOVED, "%s was removed from the management group", n->name);
+		server_refuse(c, n->session, REFUSAL_REMOVED, "%s was removed from the management group",
+		              n->name);
 	}
 	memmove(&s->nodes[i], &s->nodes[i + 1], (s->n_nodes - i - 1) * sizeof(struct node *));
 	s->n_nodes--;
@@ -142,11 +144,13 @@ void server_fill(const struct core *c, const struct node *n, struct clv_agent_fa
 	if (n->session) {
 		f->contact = CLV_CONTACT_UP;
 		f->server = c->start->name;
-		f->mechanism = n->session->open->mechanism == 2 ? CLV_MECHANISM_KERBEROS : CLV_MECHANISM_CERTIFICATE;
+		f->mechanism =
+		    n->session->open->mechanism == 2 ? CLV_MECHANISM_KERBEROS : CLV_MECHANISM_CERTIFICATE;
 		f->protocol = n->session->open->protocol;
 		f->cipher = n->session->open->cipher;
 	} else {
 		/* Three heartbeats missed is silent; after a day it is down. */
-		f->contact = n->last_seen && clock_wall_ms() - n->last_seen < 86400000ll ? CLV_CONTACT_SILENT : CLV_CONTACT_DOWN;
+		f->contact = n->last_seen && clock_wall_ms() - n->last_seen < 86400000ll ? CLV_CONTACT_SILENT
+		                                                                         : CLV_CONTACT_DOWN;
 	}
 }

@@ -23,7 +23,8 @@ static const Clv__OutboxBatch *batch_of(const struct batch_job *j)
 	return (const Clv__OutboxBatch *)j->batch;
 }
 
-static clv_rc store_event(struct db *d, const struct batch_job *j, const Clv__OutboxItem *i, struct clv_err *err)
+static clv_rc store_event(struct db *d, const struct batch_job *j, const Clv__OutboxItem *i,
+                          struct clv_err *err)
 {
 	struct clv_event_fact e = {.time = i->time, .node = (char *)(uintptr_t)j->name};
 
@@ -37,7 +38,8 @@ static clv_rc store_event(struct db *d, const struct batch_job *j, const Clv__Ou
 	return store_event_add(d, &e, err);
 }
 
-static clv_rc store_item(struct db *d, const struct batch_job *j, const Clv__OutboxItem *i, struct clv_err *err)
+static clv_rc store_item(struct db *d, const struct batch_job *j, const Clv__OutboxItem *i,
+                         struct clv_err *err)
 {
 	switch (i->kind) {
 	case OUTBOX_EVENT:
@@ -47,7 +49,9 @@ static clv_rc store_item(struct db *d, const struct batch_job *j, const Clv__Out
 	case OUTBOX_DESTROYED:
 		return store_keys_destroyed(d, j->name, i->generation, j->now, err);
 	case OUTBOX_CHANNEL:
-		return i->thumbprint.len == 32 ? store_agent_channel(d, j->name, PROTO_SLICE(i->thumbprint), err) : CLV_OK;
+		return i->thumbprint.len == 32
+		           ? store_agent_channel(d, j->name, PROTO_SLICE(i->thumbprint), err)
+		           : CLV_OK;
 	default:
 		/* From a newer agent: kept out, but counted, so that the outbox goes on. */
 		return CLV_OK;
@@ -107,7 +111,8 @@ static void apply_item(struct core *c, struct node *n, const Clv__OutboxItem *i,
 	}
 }
 
-static void on_ack_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m, const struct clv_err *err)
+static void on_ack_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                          const struct clv_err *err)
 {
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
 	Clv__SignedStatement out = CLV__SIGNED_STATEMENT__INIT;
@@ -163,8 +168,8 @@ void outbox_on_batch(struct core *c, struct session *s, const Clv__SignedStateme
 	struct clv_err err = {0};
 	size_t len = strlen(n->name);
 
-	if (statement_open(STATEMENT_OUTBOX, c->start->group, buf_slice(&n->node_key), PROTO_SLICE(m->body), PROTO_SLICE(m->signature),
-	                   &bm, &err)) {
+	if (statement_open(STATEMENT_OUTBOX, c->start->group, buf_slice(&n->node_key), PROTO_SLICE(m->body),
+	                   PROTO_SLICE(m->signature), &bm, &err)) {
 		core_event(c, 20002, "A batch of %s's outbox was refused: %s.", n->name, err.text);
 		n->session = NULL;
 		s->node = NULL;
@@ -172,8 +177,8 @@ void outbox_on_batch(struct core *c, struct session *s, const Clv__SignedStateme
 		return;
 	}
 	b = (const Clv__OutboxBatch *)bm;
-	if (strcmp(b->agent, n->name) != 0 || b->outbox.len != 16 || b->first == 0 || b->n_items == 0 || s->batch ||
-	    len >= STORE_NAME_MAX || b->first > INT64_MAX / 2) {
+	if (strcmp(b->agent, n->name) != 0 || b->outbox.len != 16 || b->first == 0 || b->n_items == 0 ||
+	    s->batch || len >= STORE_NAME_MAX || b->first > INT64_MAX / 2) {
 		bool foreign = strcmp(b->agent, n->name) != 0;
 
 		if (foreign)

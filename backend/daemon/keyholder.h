@@ -14,13 +14,13 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#define KH_MAGIC 0x4b484c44u
-#define KH_PURPOSE_NODE "node-key"
-#define KH_PURPOSE_GROUP "group-signing-key"
-#define KH_PURPOSE_AGENT "agent-key"
+#define KH_MAGIC          0x4b484c44u
+#define KH_PURPOSE_NODE   "node-key"
+#define KH_PURPOSE_GROUP  "group-signing-key"
+#define KH_PURPOSE_AGENT  "agent-key"
 #define KH_PURPOSE_PUBLIC "public"
-#define KH_KEYS_MAX 16u /* generations of the agent key that may lie beside each other */
-#define KH_PKCS8_MAX 4096u
+#define KH_KEYS_MAX       16u /* generations of the agent key that may lie beside each other */
+#define KH_PKCS8_MAX      4096u
 
 struct kh_agent_key {
 	uint64_t generation;
@@ -38,11 +38,11 @@ struct kh {
 	struct clv_buf node_spki, group_spki, group_cert, recovery_hash, machine;
 	struct kh_agent_key keys[KH_KEYS_MAX]; /* oldest first */
 	size_t n_keys;
-	uint64_t proved;  /* newest generation that opened a configuration */
-	uint64_t version; /* newest configuration opened */
-	int keygen;       /* socket to the child that makes RSA keys */
+	uint64_t proved;                       /* newest generation that opened a configuration */
+	uint64_t version;                      /* newest configuration opened */
+	int keygen;                            /* socket to the child that makes RSA keys */
 	uint64_t making_id, making_generation; /* one at a time; 0: none */
-	int machine_fd;   /* the machine secret, until the vault is open */
+	int machine_fd;                        /* the machine secret, until the vault is open */
 	bool ended;
 };
 
@@ -54,9 +54,11 @@ CLV_MUST clv_rc kh_make_node_key(struct kh *k, struct clv_err *err);
  * node that holds a group signing key. */
 CLV_MUST clv_rc kh_forget_node(struct kh *k, struct clv_err *err);
 CLV_MUST clv_rc kh_make_group_key(struct kh *k, struct clv_slice recovery_hash, struct clv_err *err);
-CLV_MUST clv_rc kh_pin_group(struct kh *k, struct clv_slice spki, struct clv_slice recovery_hash, struct clv_err *err);
+CLV_MUST clv_rc kh_pin_group(struct kh *k, struct clv_slice spki, struct clv_slice recovery_hash,
+                             struct clv_err *err);
 /* pkcs8: the new RSA key; wiped by the caller. */
-CLV_MUST clv_rc kh_add_agent_key(struct kh *k, uint64_t generation, const struct clv_secret *pkcs8, struct clv_err *err);
+CLV_MUST clv_rc kh_add_agent_key(struct kh *k, uint64_t generation, const struct clv_secret *pkcs8,
+                                 struct clv_err *err);
 CLV_MUST clv_rc kh_destroy_agent_keys(struct kh *k, uint64_t upto, struct clv_err *err);
 CLV_MUST clv_rc kh_remember(struct kh *k, const char *name, uint64_t value, struct clv_err *err);
 struct kh_agent_key *kh_find_key(struct kh *k, uint64_t generation);

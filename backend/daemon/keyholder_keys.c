@@ -49,7 +49,8 @@ static clv_rc write_key(uint8_t *bytes, size_t cap, size_t *len, void *ctx, stru
 	return n > 0 ? CLV_OK : err_set(err, CLV_E_CRYPTO, "encoding a key: %s", crypto_reason());
 }
 
-static clv_rc store_key(struct kh *k, const char *purpose, const char *name, EVP_PKEY *key, struct clv_err *err)
+static clv_rc store_key(struct kh *k, const char *purpose, const char *name, EVP_PKEY *key,
+                        struct clv_err *err)
 {
 	struct clv_secret *s = secret_new(KH_PKCS8_MAX, err);
 	clv_rc rc = CLV_FAILED;
@@ -60,7 +61,8 @@ static clv_rc store_key(struct kh *k, const char *purpose, const char *name, EVP
 	return rc;
 }
 
-static clv_rc load_key(struct kh *k, const char *purpose, const char *name, EVP_PKEY **out, struct clv_err *err)
+static clv_rc load_key(struct kh *k, const char *purpose, const char *name, EVP_PKEY **out,
+                       struct clv_err *err)
 {
 	struct clv_secret *s;
 	clv_rc rc = CLV_FAILED;
@@ -139,7 +141,8 @@ static clv_rc load_agent_key(struct kh *k, const char *name, struct clv_err *err
 	memset(a, 0, sizeof *a);
 	buf_init(&a->cert, AGENTCERT_DER_MAX);
 	a->generation = strtoull(name, NULL, 10);
-	if (s && !vault_get(k->vault, KH_PURPOSE_AGENT, name, NO_ENTROPY, s, err) && !secret_use(s, split_item, &sp, err)) {
+	if (s && !vault_get(k->vault, KH_PURPOSE_AGENT, name, NO_ENTROPY, s, err) &&
+	    !secret_use(s, split_item, &sp, err)) {
 		k->n_keys++;
 		rc = CLV_OK;
 	} else {
@@ -184,10 +187,11 @@ clv_rc kh_load(struct kh *k, struct clv_err *err)
 	buf_init(&k->recovery_hash, 64);
 	buf_init(&k->machine, 64);
 	if (load_key(k, KH_PURPOSE_NODE, "self", &k->node_key, err) ||
-	    load_key(k, KH_PURPOSE_GROUP, "self", &k->group_key, err) || load_bytes(k, "machine", &k->machine, err) ||
-	    load_bytes(k, "group-key", &k->group_spki, err) || load_bytes(k, "group-certificate", &k->group_cert, err) ||
-	    load_bytes(k, "recovery-key-hash", &k->recovery_hash, err) || load_number(k, "proved", &k->proved, err) ||
-	    load_number(k, "version", &k->version, err))
+	    load_key(k, KH_PURPOSE_GROUP, "self", &k->group_key, err) ||
+	    load_bytes(k, "machine", &k->machine, err) || load_bytes(k, "group-key", &k->group_spki, err) ||
+	    load_bytes(k, "group-certificate", &k->group_cert, err) ||
+	    load_bytes(k, "recovery-key-hash", &k->recovery_hash, err) ||
+	    load_number(k, "proved", &k->proved, err) || load_number(k, "version", &k->version, err))
 		return CLV_FAILED;
 	if (k->node_key && pkey_to_spki(k->node_key, &k->node_spki, err))
 		return CLV_FAILED;
@@ -227,7 +231,8 @@ clv_rc kh_make_node_key(struct kh *k, struct clv_err *err)
 	if (pkey_make_p256(&key, err) || vault_begin(k->vault, err))
 		goto out;
 	if (store_key(k, KH_PURPOSE_NODE, "self", key, err) ||
-	    vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, "machine", machine, err) || vault_commit(k->vault, err)) {
+	    vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, "machine", machine, err) ||
+	    vault_commit(k->vault, err)) {
 		vault_rollback(k->vault);
 		goto out;
 	}
@@ -245,7 +250,8 @@ out:
 
 static clv_rc forget_items(struct kh *k, struct clv_err *err)
 {
-	static const char *const public_items[] = {"machine", "group-key", "recovery-key-hash", "proved", "version"};
+	static const char *const public_items[] = {"machine", "group-key", "recovery-key-hash", "proved",
+	                                           "version"};
 	char name[24];
 
 	for (size_t i = 0; i < sizeof public_items / sizeof public_items[0]; i++)
@@ -262,7 +268,8 @@ static clv_rc forget_items(struct kh *k, struct clv_err *err)
 clv_rc kh_forget_node(struct kh *k, struct clv_err *err)
 {
 	if (k->group_key)
-		return err_set(err, CLV_E_DENIED, "this node holds the group signing key; it is not made anew");
+		return err_set(err, CLV_E_DENIED,
+		               "this node holds the group signing key; it is not made anew");
 	if (vault_begin(k->vault, err))
 		return CLV_FAILED;
 	if (forget_items(k, err) || vault_commit(k->vault, err)) {
@@ -328,7 +335,8 @@ clv_rc kh_pin_group(struct kh *k, struct clv_slice spki, struct clv_slice recove
 	if (have.len && slice_eq(have, spki))
 		return CLV_OK;
 	if (have.len)
-		return err_set(err, CLV_E_CONFLICT, "another group signing key is pinned here; it is not replaced");
+		return err_set(err, CLV_E_CONFLICT,
+		               "another group signing key is pinned here; it is not replaced");
 	if (pkey_from_spki_p256(spki, &key, err))
 		return CLV_FAILED;
 	EVP_PKEY_free(key);
@@ -365,14 +373,16 @@ static clv_rc store_agent_key(struct kh *k, const char *name, int64_t made, stru
 	return rc;
 }
 
-clv_rc kh_add_agent_key(struct kh *k, uint64_t generation, const struct clv_secret *pkcs8, struct clv_err *err)
+clv_rc kh_add_agent_key(struct kh *k, uint64_t generation, const struct clv_secret *pkcs8,
+                        struct clv_err *err)
 {
 	struct kh_agent_key a = {.generation = generation, .made = clock_wall_ms()};
 	char name[24];
 	clv_rc rc = CLV_FAILED;
 
 	if (k->n_keys == KH_KEYS_MAX)
-		return err_set(err, CLV_E_LIMIT, "%u agent keys wait to be confirmed; no more are made", KH_KEYS_MAX);
+		return err_set(err, CLV_E_LIMIT, "%u agent keys wait to be confirmed; no more are made",
+		               KH_KEYS_MAX);
 	(void)snprintf(name, sizeof name, "%020" PRIu64, generation);
 	buf_init(&a.cert, AGENTCERT_DER_MAX);
 	a.key = kh_pkey_of(pkcs8, err);
@@ -396,8 +406,9 @@ clv_rc kh_destroy_agent_keys(struct kh *k, uint64_t upto, struct clv_err *err)
 	char name[24];
 
 	if (upto >= k->proved)
-		return err_set(err, CLV_E_DENIED, "generation %" PRIu64 " is still needed: no newer key has opened a configuration",
-		               upto);
+		return err_set(
+		    err, CLV_E_DENIED,
+		    "generation %" PRIu64 " is still needed: no newer key has opened a configuration", upto);
 	while (k->n_keys && k->keys[0].generation <= upto) {
 		(void)snprintf(name, sizeof name, "%020" PRIu64, k->keys[0].generation);
 		if (vault_delete(k->vault, KH_PURPOSE_AGENT, name, err))

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KH_ARENA (4u * 1024u * 1024u)
+#define KH_ARENA           (4u * 1024u * 1024u)
 #define MACHINE_SECRET_LEN 32u
 
 static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
@@ -31,7 +31,8 @@ static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct cl
 	(void)fds;
 	buf_init(&b, IPC_BODY_MAX);
 	if (!k->start && !proto_encode(m, &b, err))
-		rc = proto_decode(&clv__start__descriptor, buf_slice(&b), (ProtobufCMessage **)&k->start, err);
+		rc =
+		    proto_decode(&clv__start__descriptor, buf_slice(&b), (ProtobufCMessage **)&k->start, err);
 	buf_release(&b);
 	return rc;
 }
@@ -74,9 +75,11 @@ static clv_rc read_secret(uint8_t *bytes, size_t cap, size_t *len, void *ctx, st
 		n = pread(*(int *)ctx, bytes, cap, 0);
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)MACHINE_SECRET_LEN)
-		return err_set(err, CLV_E_CONFIG, "the machine secret must be %u bytes: restore it, or, on a node whose state may be "
-		                                  "lost, remove it and enrol again",
-		               MACHINE_SECRET_LEN);
+		return err_set(
+		    err, CLV_E_CONFIG,
+		    "the machine secret must be %u bytes: restore it, or, on a node whose state may be "
+		    "lost, remove it and enrol again",
+		    MACHINE_SECRET_LEN);
 	*len = (size_t)n;
 	return CLV_OK;
 }
@@ -102,8 +105,10 @@ static clv_rc warm_openssl(struct clv_err *err)
 	EVP_PKEY *key = NULL;
 	uint8_t b[32];
 
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
-	                            OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL) != 1 ||
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT |
+	                            OPENSSL_INIT_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_ADD_ALL_CIPHERS |
+	                            OPENSSL_INIT_ADD_ALL_DIGESTS,
+	                        NULL) != 1 ||
 	    RAND_bytes(b, sizeof b) != 1 || RAND_priv_bytes(b, sizeof b) != 1)
 		return err_set(err, CLV_E_CRYPTO, "OpenSSL does not start");
 	key = EVP_EC_gen("P-256");

@@ -121,7 +121,8 @@ static bool says_us(const struct kh *k, uint32_t kind, const ProtobufCMessage *m
 	}
 }
 
-static clv_rc sign(struct kh *k, uint32_t kind, struct clv_slice body, struct clv_buf *sig, struct clv_err *err)
+static clv_rc sign(struct kh *k, uint32_t kind, struct clv_slice body, struct clv_buf *sig,
+                   struct clv_err *err)
 {
 	const struct statement_row *row = statement_row(kind);
 	ProtobufCMessage *m = NULL;
@@ -130,7 +131,9 @@ static clv_rc sign(struct kh *k, uint32_t kind, struct clv_slice body, struct cl
 
 	if (!row)
 		return err_set(err, CLV_E_DENIED, "no statement has the number %u", kind);
-	key = row->key == STATEMENT_BY_NODE ? k->node_key : row->key == STATEMENT_BY_GROUP ? k->group_key : NULL;
+	key = row->key == STATEMENT_BY_NODE    ? k->node_key
+	      : row->key == STATEMENT_BY_GROUP ? k->group_key
+	                                       : NULL;
 	if (proto_decode(row->body, body, &m, err))
 		return CLV_FAILED;
 	if (!key)
@@ -145,7 +148,8 @@ static clv_rc sign(struct kh *k, uint32_t kind, struct clv_slice body, struct cl
 	return rc;
 }
 
-static clv_rc answer_signed(struct kh *k, uint64_t id, struct clv_slice body, struct clv_slice sig, struct clv_err *err)
+static clv_rc answer_signed(struct kh *k, uint64_t id, struct clv_slice body, struct clv_slice sig,
+                            struct clv_err *err)
 {
 	Clv__KhSigned m = CLV__KH_SIGNED__INIT;
 
@@ -180,7 +184,8 @@ static clv_rc on_pin_group(void *ctx, const ProtobufCMessage *msg, int *fds, str
 	struct clv_err why = {0};
 
 	(void)fds;
-	return VERB_RESULT(kh_pin_group(k, PROTO_SLICE(q->group_key), PROTO_SLICE(q->recovery_key_hash), &why), q->id);
+	return VERB_RESULT(
+	    kh_pin_group(k, PROTO_SLICE(q->group_key), PROTO_SLICE(q->recovery_key_hash), &why), q->id);
 }
 
 static clv_rc on_make_key(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
@@ -193,7 +198,8 @@ static clv_rc on_make_key(void *ctx, const ProtobufCMessage *msg, int *fds, stru
 	if (k->making_id)
 		(void)err_set(&why, CLV_E_CONFLICT, "a key is being made already");
 	else if (k->n_keys && q->generation <= k->keys[k->n_keys - 1].generation)
-		(void)err_set(&why, CLV_E_CONFLICT, "generation %" PRIu64 " is not newer than what is here", q->generation);
+		(void)err_set(&why, CLV_E_CONFLICT, "generation %" PRIu64 " is not newer than what is here",
+		              q->generation);
 	else if (!keygen_ask(k->keygen, k->start->key_bits, &why)) {
 		k->making_id = q->id;
 		k->making_generation = q->generation;
@@ -270,7 +276,8 @@ static clv_rc on_publish(void *ctx, const ProtobufCMessage *msg, int *fds, struc
 	buf_init(&body, 8192);
 	buf_init(&sig, STATEMENT_SIG_MAX);
 	if (!a || !k->node_key || !kh_machine_matches(k))
-		(void)err_set(&why, CLV_E_NOTFOUND, "no agent key of generation %" PRIu64 " to publish from this machine",
+		(void)err_set(&why, CLV_E_NOTFOUND,
+		              "no agent key of generation %" PRIu64 " to publish from this machine",
 		              q->generation);
 	else
 		(void)publish(k, a, &body, &sig, &why);
@@ -292,13 +299,14 @@ static clv_rc on_destroy(void *ctx, const ProtobufCMessage *msg, int *fds, struc
 }
 
 /* The server's side: the publication is checked here again, whatever core believes of it. */
-static clv_rc check_publication(const struct kh *k, const Clv__KhSeal *q, ProtobufCMessage **pub, struct clv_err *err)
+static clv_rc check_publication(const struct kh *k, const Clv__KhSeal *q, ProtobufCMessage **pub,
+                                struct clv_err *err)
 {
 	const Clv__Publication *p;
 	struct agentcert_info info;
 
-	if (statement_open(STATEMENT_PUBLICATION, k->start->group, PROTO_SLICE(q->node_key), PROTO_SLICE(q->publication),
-	                   PROTO_SLICE(q->signature), pub, err))
+	if (statement_open(STATEMENT_PUBLICATION, k->start->group, PROTO_SLICE(q->node_key),
+	                   PROTO_SLICE(q->publication), PROTO_SLICE(q->signature), pub, err))
 		return CLV_FAILED;
 	p = (const Clv__Publication *)*pub;
 	if (strcmp(p->agent, q->agent) != 0)
@@ -323,7 +331,8 @@ static clv_rc sign_config(struct kh *k, struct sealing *s, struct clv_slice reci
 	c.version = s->q->version;
 	c.fencing = s->q->fencing;
 	c.xml_hash = PROTO_BYTES(slice_of(hash, sizeof hash));
-	return statement_make(STATEMENT_CONFIG, k->start->group, &c.base, k->group_key, &s->body, &s->sig, err);
+	return statement_make(STATEMENT_CONFIG, k->start->group, &c.base, k->group_key, &s->body, &s->sig,
+	                      err);
 }
 
 static clv_rc copy_name(char out[CONFIG_NAME_MAX], const char *name, struct clv_err *err)
@@ -351,7 +360,8 @@ static clv_rc seal(struct kh *k, struct sealing *s, struct clv_slice cert, struc
 	    copy_name(ch.agent, s->q->agent, err))
 		goto out;
 	if (x509_from_der(cert, &recipient, err) || x509_from_der(buf_slice(&k->group_cert), &signer, err) ||
-	    runas_write(&rh, list, err) || securedata_seal(list, recipient, k->group_key, signer, &der, err) ||
+	    runas_write(&rh, list, err) ||
+	    securedata_seal(list, recipient, k->group_key, signer, &der, err) ||
 	    config_write(&ch, buf_slice(&der), &s->xml, err))
 		goto out;
 	rc = sign_config(k, s, slice_of(rh.recipient, sizeof rh.recipient), err);
@@ -397,8 +407,8 @@ static clv_rc on_seal(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 }
 
 /* The agent's side: the list inside must say the same as the signed statement outside (T8). */
-static clv_rc open_list(struct kh *k, const struct kh_agent_key *a, const Clv__ConfigStatement *c, struct clv_slice der,
-                        struct clv_err *err)
+static clv_rc open_list(struct kh *k, const struct kh_agent_key *a, const Clv__ConfigStatement *c,
+                        struct clv_slice der, struct clv_err *err)
 {
 	struct clv_secret *list = secret_new(RUNAS_LIST_MAX, err);
 	X509 *recipient = NULL, *signer = NULL;
@@ -409,9 +419,11 @@ static clv_rc open_list(struct kh *k, const struct kh_agent_key *a, const Clv__C
 	    groupcert_of_spki(buf_slice(&k->group_spki), &signer, err) ||
 	    securedata_open(der, a->key, recipient, signer, list, err) || runas_read(list, &h, err))
 		goto out;
-	if (strcmp(h.group, k->start->group) != 0 || strcmp(h.agent, k->start->name) != 0 || h.version != c->version ||
+	if (strcmp(h.group, k->start->group) != 0 || strcmp(h.agent, k->start->name) != 0 ||
+	    h.version != c->version ||
 	    !slice_eq(slice_of(h.recipient, sizeof h.recipient), PROTO_SLICE(c->recipient)))
-		(void)err_set(err, CLV_E_AUTH, "the list inside SecureData is not for this agent, key and version");
+		(void)err_set(err, CLV_E_AUTH,
+		              "the list inside SecureData is not for this agent, key and version");
 	else
 		rc = CLV_OK;
 out:
@@ -421,7 +433,8 @@ out:
 	return rc;
 }
 
-static clv_rc key_for(struct kh *k, struct clv_slice recipient, struct kh_agent_key **out, struct clv_err *err)
+static clv_rc key_for(struct kh *k, struct clv_slice recipient, struct kh_agent_key **out,
+                      struct clv_err *err)
 {
 	uint8_t hash[KEY_HASH_LEN];
 
@@ -452,18 +465,21 @@ static clv_rc open_config(struct kh *k, const Clv__KhOpen *q, Clv__KhOpened *m, 
 	    sha256(PROTO_SLICE(q->xml), hash, err))
 		goto out;
 	c = (const Clv__ConfigStatement *)st;
-	if (!slice_eq(slice_of(hash, sizeof hash), PROTO_SLICE(c->xml_hash)) || strcmp(c->agent, k->start->name) != 0) {
+	if (!slice_eq(slice_of(hash, sizeof hash), PROTO_SLICE(c->xml_hash)) ||
+	    strcmp(c->agent, k->start->name) != 0) {
 		(void)err_set(err, CLV_E_AUTH, "the signature is of another configuration or agent");
 		goto out;
 	}
 	if (c->version < k->version) {
-		(void)err_set(err, CLV_E_CONFLICT, "configuration %" PRIu64 " is older than %" PRIu64 " which was opened",
+		(void)err_set(err, CLV_E_CONFLICT,
+		              "configuration %" PRIu64 " is older than %" PRIu64 " which was opened",
 		              c->version, k->version);
 		goto out;
 	}
 	if (config_read(PROTO_SLICE(q->xml), &head, &der, err))
 		goto out;
-	if (head.version != c->version || strcmp(head.agent, c->agent) != 0 || strcmp(head.group, k->start->group) != 0) {
+	if (head.version != c->version || strcmp(head.agent, c->agent) != 0 ||
+	    strcmp(head.group, k->start->group) != 0) {
 		(void)err_set(err, CLV_E_AUTH, "the configuration's head differs from its signature");
 		goto out;
 	}
@@ -499,8 +515,9 @@ static clv_rc on_open(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 }
 
 const struct ipc_row kh_core_rows[] = {
-    {IPC_KH_INFO_REQUEST, on_info}, {IPC_KH_INIT, on_init},         {IPC_KH_SIGN, on_sign},
-    {IPC_KH_PIN_GROUP, on_pin_group}, {IPC_KH_MAKE_KEY, on_make_key}, {IPC_KH_PUBLISH, on_publish},
-    {IPC_KH_DESTROY_KEY, on_destroy}, {IPC_KH_SEAL, on_seal},         {IPC_KH_OPEN, on_open},
-    {0, NULL},
+    {IPC_KH_INFO_REQUEST, on_info},   {IPC_KH_INIT, on_init},
+    {IPC_KH_SIGN, on_sign},           {IPC_KH_PIN_GROUP, on_pin_group},
+    {IPC_KH_MAKE_KEY, on_make_key},   {IPC_KH_PUBLISH, on_publish},
+    {IPC_KH_DESTROY_KEY, on_destroy}, {IPC_KH_SEAL, on_seal},
+    {IPC_KH_OPEN, on_open},           {0, NULL},
 };

@@ -13,12 +13,12 @@
 #include <netinet/in.h>
 #include <uv.h>
 
-#define NET_MAGIC 0x4e455421u
+#define NET_MAGIC         0x4e455421u
 #define NET_LISTENERS_MAX 16u
-#define NET_AUTH_MS 10000        /* T23: to authenticate */
-#define NET_FRAME_MS 30000       /* T23: for one frame */
-#define NET_SWEEP_MS 1000
-#define NET_CORE_BACKLOG (4u * 1024u * 1024u) /* beyond it peers are not read */
+#define NET_AUTH_MS       10000 /* T23: to authenticate */
+#define NET_FRAME_MS      30000 /* T23: for one frame */
+#define NET_SWEEP_MS      1000
+#define NET_CORE_BACKLOG  (4u * 1024u * 1024u) /* beyond it peers are not read */
 
 struct net;
 

@@ -140,7 +140,9 @@ static clv_rc forward_frames(struct conn *c, struct clv_err *err)
 		if (!have)
 			return CLV_OK;
 		if (!net_role.permits(type, body.len, c->proven, c->initiator))
-			return err_set(err, CLV_E_PROTO, "a message of type 0x%x with %zu bytes that may not come now", type, body.len);
+			return err_set(err, CLV_E_PROTO,
+			               "a message of type 0x%x with %zu bytes that may not come now", type,
+			               body.len);
 		c->limit_ms = c->proven ? 0 : c->limit_ms;
 		m.conn = c->id;
 		m.type = type;
@@ -172,7 +174,8 @@ static void on_readable(struct conn *c)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
 		return;
 	if (n == 0) {
-		drop(c, CLV_E_CLOSED, c->open ? "the other end closed" : "the other end closed before it was authenticated");
+		drop(c, CLV_E_CLOSED,
+		     c->open ? "the other end closed" : "the other end closed before it was authenticated");
 		return;
 	}
 	if (n < 0) {
@@ -202,7 +205,8 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
 static void ask_events(struct conn *c)
 {
-	int want = (c->net->paused ? 0 : UV_READABLE) | (buf_slice(chan_output(c->chan)).len ? UV_WRITABLE : 0);
+	int want =
+	    (c->net->paused ? 0 : UV_READABLE) | (buf_slice(chan_output(c->chan)).len ? UV_WRITABLE : 0);
 
 	if (c->closing || want == c->polled)
 		return;
@@ -280,7 +284,8 @@ static bool too_many(const struct conn *me)
 		return false;
 	for (size_t i = 0; i < NET_SLOTS; i++)
 		for (const struct conn *c = n->slots[i]; c; c = c->next)
-			same += !c->proven && !c->initiator && slice_eq(slice_of(c->address_key, 8), slice_of(me->address_key, 8));
+			same += !c->proven && !c->initiator &&
+			        slice_eq(slice_of(c->address_key, 8), slice_of(me->address_key, 8));
 	return same > n->start->max_unauth_address;
 }
 
@@ -295,7 +300,8 @@ static void admit(struct net *n, int fd, const struct sockaddr_storage *ss)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	chan = n->creds ? chan_new(&o, &err) : NULL;
 	if (!chan) {
-		log_warn("a connection is turned away: %s", n->creds ? err.text : "no usable channel certificate yet");
+		log_warn("a connection is turned away: %s",
+		         n->creds ? err.text : "no usable channel certificate yet");
 		(void)close(fd);
 		return;
 	}
@@ -312,7 +318,8 @@ void net_accept(struct net *n, int listener)
 	for (int i = 0; i < 64; i++) {
 		struct sockaddr_storage ss = {0};
 		socklen_t len = sizeof ss;
-		int fd = accept4(n->listeners[listener].fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(n->listeners[listener].fd, (struct sockaddr *)&ss, &len,
+		                 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
 			/* T24: back off; the sweep takes it up again. */
@@ -347,7 +354,9 @@ void net_dialed(struct net *n, uint64_t id, const char *name, const char *addres
 	struct conn *c;
 
 	if (!chan) {
-		tell_not_begun(n, id, true, name, n->creds ? err.text : "no usable channel certificate: clavigerd check says why");
+		tell_not_begun(n, id, true, name,
+		               n->creds ? err.text
+		                        : "no usable channel certificate: clavigerd check says why");
 		(void)close(fd);
 		return;
 	}

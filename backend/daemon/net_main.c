@@ -114,8 +114,11 @@ static clv_rc on_adopt(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 	return CLV_OK;
 }
 
-static const struct ipc_row core_rows[] = {
-    {IPC_CONN_FRAME, on_send}, {IPC_CONN_PROVEN, on_proven}, {IPC_CONN_CLOSE, on_close}, {IPC_ADOPT, on_adopt}, {0, NULL}};
+static const struct ipc_row core_rows[] = {{IPC_CONN_FRAME, on_send},
+                                           {IPC_CONN_PROVEN, on_proven},
+                                           {IPC_CONN_CLOSE, on_close},
+                                           {IPC_ADOPT, on_adopt},
+                                           {0, NULL}};
 
 static void on_core(uv_poll_t *h, int status, int events)
 {
@@ -145,7 +148,8 @@ static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct cl
 	(void)fds;
 	buf_init(&b, IPC_BODY_MAX);
 	if (!n->start && !proto_encode(m, &b, err))
-		rc = proto_decode(&clv__start__descriptor, buf_slice(&b), (ProtobufCMessage **)&n->start, err);
+		rc =
+		    proto_decode(&clv__start__descriptor, buf_slice(&b), (ProtobufCMessage **)&n->start, err);
 	buf_release(&b);
 	return rc;
 }
@@ -220,7 +224,8 @@ static clv_rc on_creds(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 	struct clv_buf b[4]; /* the key's is wiped by its release */
 	struct clv_err why = {0};
 	struct chan_creds *creds = NULL;
-	struct chan_creds_pem pem = {.crl_grace_ms = n->start->crl_grace_ms, .peer_kind_accept = net_role.accepts};
+	struct chan_creds_pem pem = {.crl_grace_ms = n->start->crl_grace_ms,
+	                             .peer_kind_accept = net_role.accepts};
 	size_t next = 0;
 
 	(void)err;
@@ -262,7 +267,8 @@ static clv_rc on_dialed(void *ctx, const ProtobufCMessage *msg, int *fds, struct
 	return CLV_OK;
 }
 
-static const struct ipc_row parent_rows[] = {{IPC_START, on_start},   {IPC_PEER, on_peer},     {IPC_LISTEN, on_listen}, {IPC_CREDS, on_creds},
+static const struct ipc_row parent_rows[] = {{IPC_START, on_start},   {IPC_PEER, on_peer},
+                                             {IPC_LISTEN, on_listen}, {IPC_CREDS, on_creds},
                                              {IPC_DIALED, on_dialed}, {0, NULL}};
 
 static void on_parent(uv_poll_t *h, int status, int events)

@@ -14,8 +14,8 @@
 #include <sys/types.h>
 
 #define PARENT_LISTENERS_MAX 16u
-#define PARENT_DIALS_MAX 64u
-#define PARENT_LINE_MAX 4096u
+#define PARENT_DIALS_MAX     64u
+#define PARENT_LINE_MAX      4096u
 
 enum proc_id { PROC_KEYHOLDER, PROC_CORE, PROC_NET_NODE, PROC_NET_CONSOLE, PROC_MAX };
 enum parent_mode { MODE_RUN, MODE_INIT, MODE_ENROLL };
@@ -38,10 +38,10 @@ struct dial {
 	char *host, *name;
 	uint16_t port;
 	pid_t resolver;
-	int pipe;     /* answers of the resolver */
+	int pipe; /* answers of the resolver */
 	char answers[1024];
 	size_t n_answers, at;
-	int fd;       /* socket being connected */
+	int fd; /* socket being connected */
 	int64_t limit_ms;
 };
 

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #define RESTART_FIRST_MS 100
-#define RESTART_MOST_MS 5000
-#define QUICK_MS 10000
+#define RESTART_MOST_MS  5000
+#define QUICK_MS         10000
 #define QUICK_DEATHS_MAX 10u
 
 static const struct {
@@ -63,7 +63,8 @@ static clv_rc find_user(const char *name, uid_t *uid, gid_t *gid, struct clv_err
 	}
 	pw = getpwnam(name);
 	if (!pw || pw->pw_uid == 0)
-		return err_set(err, CLV_E_CONFIG, "there is no user %s (other than root) to run a process as", name);
+		return err_set(err, CLV_E_CONFIG, "there is no user %s (other than root) to run a process as",
+		               name);
 	*uid = pw->pw_uid;
 	*gid = pw->pw_gid;
 	return CLV_OK;
@@ -79,8 +80,10 @@ clv_rc parent_users(struct parent *p, struct clv_err *err)
 		p->children[i].gid = getegid();
 		if (geteuid() != 0) {
 			if (name)
-				return err_set(err, CLV_E_CONFIG, "%s:%d: [users] needs root; take the line out to run as yourself",
-				               conf_name(p->conf), conf_line(p->conf, "users", procs[i].user_option));
+				return err_set(
+				    err, CLV_E_CONFIG,
+				    "%s:%d: [users] needs root; take the line out to run as yourself",
+				    conf_name(p->conf), conf_line(p->conf, "users", procs[i].user_option));
 			continue;
 		}
 		(void)snprintf(standard, sizeof standard, "claviger-%s", procs[i].user_option);
@@ -103,14 +106,14 @@ static char *const *child_environment(void)
 #ifdef CLV_TEST_BUILD
 	return environ; /* clock and fault points of the test build */
 #else
-	static char *const clean[] = {(char *)(uintptr_t)"LANG=C.UTF-8", NULL};
+	static char *const clean[] = {(char *)(uintptr_t) "LANG=C.UTF-8", NULL};
 
 	return clean;
 #endif
 }
 
-static void exec_child(const struct parent *p, const char *name, const char *arg, int in3, int out1, int log, uid_t uid,
-                       gid_t gid)
+static void exec_child(const struct parent *p, const char *name, const char *arg, int in3, int out1, int log,
+                       uid_t uid, gid_t gid)
 {
 	char *path = clv_asprintf("%s/%s", p->libexec, name);
 	char *argv[3] = {path, (char *)(uintptr_t)arg, NULL};
@@ -130,7 +133,8 @@ static void exec_child(const struct parent *p, const char *name, const char *arg
 	_exit(127);
 }
 
-clv_rc parent_exec(const struct parent *p, const char *name, const char *arg, int out_fd, pid_t *pid, struct clv_err *err)
+clv_rc parent_exec(const struct parent *p, const char *name, const char *arg, int out_fd, pid_t *pid,
+                   struct clv_err *err)
 {
 	const struct child *as = &p->children[PROC_NET_NODE];
 
@@ -257,7 +261,8 @@ void parent_reap(struct parent *p, pid_t pid, int status)
 	char how[64];
 
 	if (WIFSIGNALED(status))
-		(void)snprintf(how, sizeof how, "was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		(void)snprintf(how, sizeof how, "was ended by signal %d (%s)", WTERMSIG(status),
+		               strsignal(WTERMSIG(status)));
 	else
 		(void)snprintf(how, sizeof how, "ended with status %d", WEXITSTATUS(status));
 	for (size_t i = 0; i < PROC_MAX; i++)
@@ -271,7 +276,8 @@ void parent_reap(struct parent *p, pid_t pid, int status)
 void parent_log_read(struct parent *p, struct child *c)
 {
 	for (;;) {
-		ssize_t n = c->log_fd < 0 ? 0 : read(c->log_fd, c->line + c->line_len, sizeof c->line - c->line_len);
+		ssize_t n =
+		    c->log_fd < 0 ? 0 : read(c->log_fd, c->line + c->line_len, sizeof c->line - c->line_len);
 		char *nl;
 
 		if (n <= 0) {

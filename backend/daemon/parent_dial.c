@@ -22,7 +22,7 @@
 #define RESOLVE_MS 5000
 #define CONNECT_MS 5000
 #define EVENT_NAME 21005u /* name does not resolve */
-#define EVENT_TCP 21006u  /* TCP connect failed */
+#define EVENT_TCP  21006u /* TCP connect failed */
 
 static void clear(struct dial *d)
 {
@@ -51,7 +51,8 @@ static void failed(struct parent *p, struct dial *d, uint32_t event, const char 
 	m.conn = d->conn;
 	m.code = event;
 	m.text = text;
-	if (p->children[PROC_CORE].ipc && ipc_send(p->children[PROC_CORE].ipc, IPC_DIAL_FAILED, &m.base, NULL, 0, &err))
+	if (p->children[PROC_CORE].ipc &&
+	    ipc_send(p->children[PROC_CORE].ipc, IPC_DIAL_FAILED, &m.base, NULL, 0, &err))
 		log_err(LOG_WARN, &err, "telling core");
 	clv_free(text);
 	clear(d);

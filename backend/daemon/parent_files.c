@@ -26,12 +26,13 @@
 #include <unistd.h>
 
 #define MACHINE_SECRET_LEN 32u
-#define CREDS_WATCH_MS 1000
-#define NAMES_MAX 2000u
+#define CREDS_WATCH_MS     1000
+#define NAMES_MAX          2000u
 
 static const char *const creds_options[] = {"ca", "certificate", "key", "crl"};
 
-static clv_rc own_dir(const struct parent *p, const char *sub, enum proc_id owner, mode_t mode, struct clv_err *err)
+static clv_rc own_dir(const struct parent *p, const char *sub, enum proc_id owner, mode_t mode,
+                      struct clv_err *err)
 {
 	const struct child *c = &p->children[owner];
 	char *path = clv_asprintf("%s/%s", conf_str(p->conf, "node", "state"), sub);
@@ -74,7 +75,8 @@ static clv_rc make_machine_secret(const struct parent *p, struct clv_err *err)
 		goto out;
 	rc = CLV_FAILED;
 	if (file_exists(vault)) {
-		(void)err_set(err, CLV_E_CONFIG, "%s is missing but there is a vault: put the machine secret back", path);
+		(void)err_set(err, CLV_E_CONFIG,
+		              "%s is missing but there is a vault: put the machine secret back", path);
 		goto out;
 	}
 	if (slash && slash != dir) {
@@ -149,7 +151,8 @@ static socklen_t parse_listen(const char *text, struct sockaddr_storage *ss, str
 		return sizeof *v6;
 	}
 bad:
-	(void)err_set(err, CLV_E_CONFIG, "'%s' is no address to listen at; expected like 0.0.0.0:5723 or [::]:5723", text);
+	(void)err_set(err, CLV_E_CONFIG,
+	              "'%s' is no address to listen at; expected like 0.0.0.0:5723 or [::]:5723", text);
 	return 0;
 }
 
@@ -162,8 +165,8 @@ static clv_rc listen_at(const char *text, int *out, struct clv_err *err)
 	if (!len)
 		return CLV_FAILED;
 	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) || bind(fd, (struct sockaddr *)&ss, len) ||
-	    listen(fd, 1024)) {
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
+	    bind(fd, (struct sockaddr *)&ss, len) || listen(fd, 1024)) {
 		(void)err_sys(err, CLV_E_IO, "listening at %s (is another service there?)", text);
 		fd_close(&fd);
 		return CLV_FAILED;
@@ -192,12 +195,13 @@ static clv_rc listen_console(struct parent *p, struct clv_err *err)
 	size_t n = strlen(path);
 
 	if (n >= sizeof un.sun_path)
-		return err_set(err, CLV_E_CONFIG, "%s: a socket's path has at most %zu bytes", path, sizeof un.sun_path - 1);
+		return err_set(err, CLV_E_CONFIG, "%s: a socket's path has at most %zu bytes", path,
+		               sizeof un.sun_path - 1);
 	memcpy(un.sun_path, path, n + 1);
 	p->console_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	(void)unlink(path);
-	if (p->console_fd < 0 || bind(p->console_fd, (struct sockaddr *)&un, sizeof un) || chmod(path, 0666) ||
-	    listen(p->console_fd, 64))
+	if (p->console_fd < 0 || bind(p->console_fd, (struct sockaddr *)&un, sizeof un) ||
+	    chmod(path, 0666) || listen(p->console_fd, 64))
 		return err_sys(err, CLV_E_IO, "listening at %s (does its folder exist?)", path);
 	return CLV_OK;
 }
@@ -370,11 +374,13 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 	if (id == PROC_KEYHOLDER)
 		rc = send_vault(p, err);
 	else if (id == PROC_NET_NODE)
-		rc = parent_send_creds(p, id, err) ? CLV_FAILED
-		                                   : send_listeners(p, id, p->node_listeners, p->n_node_listeners, err);
+		rc = parent_send_creds(p, id, err)
+		         ? CLV_FAILED
+		         : send_listeners(p, id, p->node_listeners, p->n_node_listeners, err);
 	else if (id == PROC_NET_CONSOLE)
-		rc = parent_send_creds(p, id, err) ? CLV_FAILED
-		                                   : send_listeners(p, id, p->console_listeners, p->n_console_listeners, err);
+		rc = parent_send_creds(p, id, err)
+		         ? CLV_FAILED
+		         : send_listeners(p, id, p->console_listeners, p->n_console_listeners, err);
 	else
 		rc = CLV_OK;
 out:

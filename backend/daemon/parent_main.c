@@ -101,14 +101,16 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 		return CLV_FAILED;
 	p->server = strcmp(conf_str(p->conf, "node", "role"), "management-server") == 0;
 	if (strcmp(conf_str(p->conf, "node", "role"), "gateway") == 0)
-		return err_set(err, CLV_E_CONFIG, "%s:%d: the role gateway is not there yet in this release", p->conf_path,
-		               conf_line(p->conf, "node", "role"));
+		return err_set(err, CLV_E_CONFIG, "%s:%d: the role gateway is not there yet in this release",
+		               p->conf_path, conf_line(p->conf, "node", "role"));
 	if (p->server && p->mode == MODE_ENROLL)
 		return err_set(err, CLV_E_USAGE, "a management server is not enrolled: use clavigerd init");
 	if (!p->server && p->mode == MODE_INIT)
-		return err_set(err, CLV_E_USAGE, "init makes the first management server: [node] role in %s is another", p->conf_path);
-	if (open_log(p, err) || open_signals(p, err) || parent_users(p, err) || parent_prepare_state(p, err) ||
-	    parent_listen(p, err))
+		return err_set(err, CLV_E_USAGE,
+		               "init makes the first management server: [node] role in %s is another",
+		               p->conf_path);
+	if (open_log(p, err) || open_signals(p, err) || parent_users(p, err) ||
+	    parent_prepare_state(p, err) || parent_listen(p, err))
 		return CLV_FAILED;
 	parent_watch_creds(p, clock_mono_ms(), true);
 	p->creds_serial = p->creds_serial ? p->creds_serial : 1;
@@ -123,7 +125,8 @@ static void restart_due(struct parent *p, int64_t now)
 		if (!p->children[i].again_ms || now < p->children[i].again_ms || p->stopping)
 			continue;
 		p->children[i].again_ms = 0;
-		if (parent_spawn(p, (enum proc_id)i, &err) || parent_connect_siblings(p, (enum proc_id)i, &err)) {
+		if (parent_spawn(p, (enum proc_id)i, &err) ||
+		    parent_connect_siblings(p, (enum proc_id)i, &err)) {
 			log_err(LOG_ERROR, &err, "starting a process anew");
 			p->children[i].again_ms = now + 1000;
 		}
@@ -203,8 +206,9 @@ static void turn(struct parent *p)
 		if (c->log_fd >= 0)
 			fds[n++] = (struct pollfd){.fd = c->log_fd, .events = POLLIN};
 		if (c->ipc)
-			fds[n++] = (struct pollfd){.fd = ipc_fd(c->ipc),
-			                           .events = (short)(POLLIN | (ipc_unsent(c->ipc) ? POLLOUT : 0))};
+			fds[n++] =
+			    (struct pollfd){.fd = ipc_fd(c->ipc),
+			                    .events = (short)(POLLIN | (ipc_unsent(c->ipc) ? POLLOUT : 0))};
 	}
 	parent_dial_poll(p, fds, &n);
 	if (poll(fds, n, next_timeout(p, now)) < 0 && errno != EINTR)
@@ -283,7 +287,8 @@ static clv_rc parse_args(struct parent *p, int argc, char **argv, struct clv_err
 		else if (strncmp(argv[i], "server=", 7) == 0)
 			p->server_override = argv[i] + 7;
 		else if (strncmp(argv[i], "recovery=", 9) == 0)
-			p->has_recovery = !hex_decode(argv[i] + 9, strlen(argv[i] + 9), p->recovery_hash, 32, err);
+			p->has_recovery =
+			    !hex_decode(argv[i] + 9, strlen(argv[i] + 9), p->recovery_hash, 32, err);
 		else if (strcmp(argv[i], "replace") == 0)
 			p->replace = true;
 		else

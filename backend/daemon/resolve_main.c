@@ -34,7 +34,8 @@ static void answer(const struct addrinfo *list)
 
 int main(int argc, char **argv)
 {
-	static const struct sandbox_path paths[] = {{"/etc", false}, {"/usr/lib", false}, {"/run", false}, {NULL, false}};
+	static const struct sandbox_path paths[] = {
+	    {"/etc", false}, {"/usr/lib", false}, {"/run", false}, {NULL, false}};
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
 	struct rlimit cpu = {5, 5};
 	struct clv_err err = {0};

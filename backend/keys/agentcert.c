@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define BACKDATE_MS (10ll * 60 * 1000)
-#define DAY_MS (24ll * 3600 * 1000)
-#define SERIAL_LEN 16
+#define DAY_MS      (24ll * 3600 * 1000)
+#define SERIAL_LEN  16
 
 static clv_rc set_serial(X509 *x, struct clv_err *err)
 {
@@ -86,7 +86,8 @@ static clv_rc self_signed(EVP_PKEY *key, const struct cert_shape *s, struct clv_
 		(void)err_set(err, CLV_E_CRYPTO, "building a certificate: %s", crypto_reason());
 		goto out;
 	}
-	if (set_serial(x, err) || set_names(x, s->cn, err) || add_ext(x, NID_subject_key_identifier, "hash", err) ||
+	if (set_serial(x, err) || set_names(x, s->cn, err) ||
+	    add_ext(x, NID_subject_key_identifier, "hash", err) ||
 	    add_ext(x, NID_basic_constraints, "critical,CA:FALSE", err) ||
 	    add_ext(x, NID_key_usage, s->key_usage, err))
 		goto out;
@@ -107,13 +108,16 @@ clv_rc agentcert_make(EVP_PKEY *key, const char *name, uint32_t days, int64_t no
 	                       "critical,keyEncipherment"};
 	/* A common name holds 64 characters (RFC 5280 ub-common-name); a longer FQDN cannot be one. */
 	if (strlen(name) > 64)
-		return err_set(err, CLV_E_LIMIT, "the node name %s has more than the 64 characters of a common name", name);
+		return err_set(err, CLV_E_LIMIT,
+		               "the node name %s has more than the 64 characters of a common name", name);
 	return self_signed(key, &s, der, err);
 }
 
-clv_rc groupcert_make(EVP_PKEY *key, const char *group, int64_t now_ms, struct clv_buf *der, struct clv_err *err)
+clv_rc groupcert_make(EVP_PKEY *key, const char *group, int64_t now_ms, struct clv_buf *der,
+                      struct clv_err *err)
 {
-	struct cert_shape s = {group, now_ms - BACKDATE_MS, now_ms + 7300ll * DAY_MS, "critical,digitalSignature"};
+	struct cert_shape s = {group, now_ms - BACKDATE_MS, now_ms + 7300ll * DAY_MS,
+	                       "critical,digitalSignature"};
 
 	return self_signed(key, &s, der, err);
 }
@@ -127,8 +131,9 @@ clv_rc groupcert_of_spki(struct clv_slice spki, X509 **out, struct clv_err *err)
 	if (pkey_from_spki_p256(spki, &key, err))
 		return CLV_FAILED;
 	x = X509_new();
-	if (!x || pkey_make_p256(&throwaway, err) || !X509_set_version(x, X509_VERSION_3) || !X509_set_pubkey(x, key) ||
-	    !ASN1_TIME_set(X509_getm_notBefore(x), 0) || !ASN1_TIME_set(X509_getm_notAfter(x), 0)) {
+	if (!x || pkey_make_p256(&throwaway, err) || !X509_set_version(x, X509_VERSION_3) ||
+	    !X509_set_pubkey(x, key) || !ASN1_TIME_set(X509_getm_notBefore(x), 0) ||
+	    !ASN1_TIME_set(X509_getm_notAfter(x), 0)) {
 		(void)err_set(err, CLV_E_CRYPTO, "a stand-in certificate: %s", crypto_reason());
 		goto out;
 	}
@@ -156,7 +161,8 @@ clv_rc x509_from_der(struct clv_slice der, X509 **out, struct clv_err *err)
 	X509 *x = NULL;
 
 	if (der.len == 0 || der.len > AGENTCERT_DER_MAX)
-		return err_set(err, CLV_E_LIMIT, "a certificate of %zu bytes, at most %u", der.len, AGENTCERT_DER_MAX);
+		return err_set(err, CLV_E_LIMIT, "a certificate of %zu bytes, at most %u", der.len,
+		               AGENTCERT_DER_MAX);
 	x = d2i_X509(NULL, &p, (long)der.len);
 	if (!x || p != der.ptr + der.len) {
 		X509_free(x);
@@ -173,7 +179,8 @@ static clv_rc check_name(X509 *x, const char *name, struct clv_err *err)
 
 	if (X509_NAME_entry_count(n) != 1 || X509_NAME_get_index_by_NID(n, NID_commonName, -1) != 0 ||
 	    X509_NAME_cmp(n, X509_get_issuer_name(x)) != 0)
-		return err_set(err, CLV_E_AUTH, "the agent certificate's subject is not one common name, its own issuer");
+		return err_set(err, CLV_E_AUTH,
+		               "the agent certificate's subject is not one common name, its own issuer");
 	cn = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(n, 0));
 	if (!slice_eq_str(slice_of(ASN1_STRING_get0_data(cn), (size_t)ASN1_STRING_length(cn)), name))
 		return err_set(err, CLV_E_AUTH, "the agent certificate's common name is not %s", name);
@@ -203,7 +210,8 @@ static clv_rc check_dates(X509 *x, int64_t now_ms, struct agentcert_info *info, 
 	if (now_ms && info->not_after_ms <= now_ms)
 		return err_set(err, CLV_E_AUTH, "the agent certificate has expired");
 	if (now_ms && info->not_before_ms > now_ms + DAY_MS)
-		return err_set(err, CLV_E_AUTH, "the agent certificate begins in the future: check the clocks");
+		return err_set(err, CLV_E_AUTH,
+		               "the agent certificate begins in the future: check the clocks");
 	return CLV_OK;
 }
 
@@ -225,7 +233,8 @@ clv_rc agentcert_check(struct clv_slice der, const char *name, int64_t now_ms, s
 	}
 	info.bits = (uint32_t)EVP_PKEY_get_bits(key);
 	if (info.bits < AGENTCERT_BITS_MIN || info.bits > AGENTCERT_BITS_MAX) {
-		(void)err_set(err, CLV_E_AUTH, "the agent certificate has %u bits, 3072 to 4096 are taken", info.bits);
+		(void)err_set(err, CLV_E_AUTH, "the agent certificate has %u bits, 3072 to 4096 are taken",
+		              info.bits);
 		goto out;
 	}
 	if (check_name(x, name, err) || check_dates(x, now_ms, &info, err))
@@ -234,7 +243,8 @@ clv_rc agentcert_check(struct clv_slice der, const char *name, int64_t now_ms, s
 		(void)err_set(err, CLV_E_AUTH, "the agent certificate is not signed by itself with SHA-256");
 		goto out;
 	}
-	if (EVP_Digest(der.ptr, der.len, info.sha1, &n, EVP_sha1(), NULL) != 1 || sha256(der, info.sha256, err))
+	if (EVP_Digest(der.ptr, der.len, info.sha1, &n, EVP_sha1(), NULL) != 1 ||
+	    sha256(der, info.sha256, err))
 		goto out;
 	memcpy(info.key_id, info.sha256, sizeof info.key_id);
 	*out = info;

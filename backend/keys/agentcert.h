@@ -11,7 +11,7 @@
 #include "keys/statement.h"
 #include <openssl/x509.h>
 
-#define AGENTCERT_DER_MAX 4096u
+#define AGENTCERT_DER_MAX  4096u
 #define AGENTCERT_BITS_MIN 3072u
 #define AGENTCERT_BITS_MAX 4096u
 
@@ -23,12 +23,12 @@ struct agentcert_info {
 };
 
 /* key: RSA. Appends the certificate's DER. */
-CLV_MUST clv_rc agentcert_make(EVP_PKEY *key, const char *name, uint32_t days, int64_t now_ms, struct clv_buf *der,
-                               struct clv_err *err);
+CLV_MUST clv_rc agentcert_make(EVP_PKEY *key, const char *name, uint32_t days, int64_t now_ms,
+                               struct clv_buf *der, struct clv_err *err);
 /* Is it one? Self-signed by itself, CN alone and equal to name, RSA 3072 to 4096 bits, dates in
  * order and valid at now_ms (0: dates are not compared), DER without a trailing byte. */
-CLV_MUST clv_rc agentcert_check(struct clv_slice der, const char *name, int64_t now_ms, struct agentcert_info *out,
-                                struct clv_err *err);
+CLV_MUST clv_rc agentcert_check(struct clv_slice der, const char *name, int64_t now_ms,
+                                struct agentcert_info *out, struct clv_err *err);
 CLV_MUST clv_rc agentcert_spki(struct clv_slice der, struct clv_buf *spki, struct clv_err *err);
 CLV_MUST clv_rc agentcert_to_pem(struct clv_slice der, struct clv_buf *pem, struct clv_err *err);
 CLV_MUST clv_rc agentcert_from_pem(struct clv_slice pem, struct clv_buf *der, struct clv_err *err);
@@ -36,7 +36,8 @@ CLV_MUST clv_rc x509_from_der(struct clv_slice der, X509 **out, struct clv_err *
 
 /* The group signing key as a self-signed certificate (what `get servers -o pem` exports), with
  * subjectKeyIdentifier by RFC 5280 4.2.1.2 (1). */
-CLV_MUST clv_rc groupcert_make(EVP_PKEY *key, const char *group, int64_t now_ms, struct clv_buf *der, struct clv_err *err);
+CLV_MUST clv_rc groupcert_make(EVP_PKEY *key, const char *group, int64_t now_ms, struct clv_buf *der,
+                               struct clv_err *err);
 /* An unsigned stand-in with the same public key and key identifier, for verifying a CMS against a
  * pinned public key. */
 CLV_MUST clv_rc groupcert_of_spki(struct clv_slice spki, X509 **out, struct clv_err *err);

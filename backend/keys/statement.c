@@ -79,15 +79,16 @@ static bool digest_verify(EVP_PKEY *key, struct clv_slice what, struct clv_slice
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pctx = NULL;
 	bool good = md && EVP_DigestVerifyInit(md, &pctx, EVP_sha256(), NULL, key) == 1 &&
-	            !set_padding(pctx, key) && EVP_DigestVerify(md, sig.ptr, sig.len, what.ptr, what.len) == 1;
+	            !set_padding(pctx, key) &&
+	            EVP_DigestVerify(md, sig.ptr, sig.len, what.ptr, what.len) == 1;
 
 	EVP_MD_CTX_free(md);
 	ERR_clear_error();
 	return good;
 }
 
-clv_rc statement_sign(uint32_t kind, const char *group, struct clv_slice body, EVP_PKEY *key, struct clv_buf *sig,
-                      struct clv_err *err)
+clv_rc statement_sign(uint32_t kind, const char *group, struct clv_slice body, EVP_PKEY *key,
+                      struct clv_buf *sig, struct clv_err *err)
 {
 	const struct statement_row *row = statement_row(kind);
 	ProtobufCMessage *m = NULL;

@@ -15,17 +15,17 @@
 enum statement_key { STATEMENT_BY_NODE, STATEMENT_BY_GROUP, STATEMENT_BY_AGENT_CERT };
 
 /* X(symbol, number, kind, message prefix, which key, most bytes of the body) */
-#define STATEMENT_LIST(X)                                                                            \
-	X(STATEMENT_LINK_PROOF, 1, "link-proof", link_proof, STATEMENT_BY_NODE, 1024)                \
-	X(STATEMENT_ENROLL, 2, "enroll", enroll_request, STATEMENT_BY_NODE, 2048)                    \
-	X(STATEMENT_PUBLICATION, 3, "publication", publication, STATEMENT_BY_NODE, 8192)             \
-	X(STATEMENT_POSSESSION, 4, "possession", possession, STATEMENT_BY_AGENT_CERT, 1024)          \
-	X(STATEMENT_OUTBOX, 5, "outbox", outbox_batch, STATEMENT_BY_NODE, 500000)                    \
-	X(STATEMENT_SERVER_LIST, 6, "server-list", server_list, STATEMENT_BY_GROUP, 60000)           \
-	X(STATEMENT_CONFIG, 7, "config", config_statement, STATEMENT_BY_GROUP, 1024)                 \
-	X(STATEMENT_RECEIPT, 8, "receipt", receipt, STATEMENT_BY_GROUP, 2048)                        \
-	X(STATEMENT_ACK, 9, "ack", outbox_ack, STATEMENT_BY_GROUP, 1024)                             \
-	X(STATEMENT_ROTATE, 10, "rotate", rotate_order, STATEMENT_BY_GROUP, 1024)                    \
+#define STATEMENT_LIST(X)                                                                   \
+	X(STATEMENT_LINK_PROOF, 1, "link-proof", link_proof, STATEMENT_BY_NODE, 1024)       \
+	X(STATEMENT_ENROLL, 2, "enroll", enroll_request, STATEMENT_BY_NODE, 2048)           \
+	X(STATEMENT_PUBLICATION, 3, "publication", publication, STATEMENT_BY_NODE, 8192)    \
+	X(STATEMENT_POSSESSION, 4, "possession", possession, STATEMENT_BY_AGENT_CERT, 1024) \
+	X(STATEMENT_OUTBOX, 5, "outbox", outbox_batch, STATEMENT_BY_NODE, 500000)           \
+	X(STATEMENT_SERVER_LIST, 6, "server-list", server_list, STATEMENT_BY_GROUP, 60000)  \
+	X(STATEMENT_CONFIG, 7, "config", config_statement, STATEMENT_BY_GROUP, 1024)        \
+	X(STATEMENT_RECEIPT, 8, "receipt", receipt, STATEMENT_BY_GROUP, 2048)               \
+	X(STATEMENT_ACK, 9, "ack", outbox_ack, STATEMENT_BY_GROUP, 1024)                    \
+	X(STATEMENT_ROTATE, 10, "rotate", rotate_order, STATEMENT_BY_GROUP, 1024)           \
 	X(STATEMENT_AUDIT_HEAD, 11, "audit-head", audit_head, STATEMENT_BY_GROUP, 1024)
 
 #define X(sym, num, ...) sym = num,
@@ -34,7 +34,7 @@ enum statement_kind { STATEMENT_LIST(X) };
 
 enum outbox_kind { OUTBOX_EVENT = 1, OUTBOX_CONFIRM = 2, OUTBOX_DESTROYED = 3, OUTBOX_CHANNEL = 4 };
 
-#define STATEMENT_SIG_MAX 512u /* bytes: ECDSA P-256 DER, or RSA up to 4096 bits */
+#define STATEMENT_SIG_MAX  512u /* bytes: ECDSA P-256 DER, or RSA up to 4096 bits */
 #define STATEMENT_SPKI_MAX 1024u
 
 /* The row of a kind; NULL for a number that is none. */
@@ -75,7 +75,7 @@ CLV_MUST clv_rc sha256(struct clv_slice s, uint8_t out[KEY_HASH_LEN], struct clv
 CLV_MUST clv_rc enroll_fingerprint(struct clv_slice node_spki, struct clv_slice group_spki,
                                    uint8_t out[KEY_HASH_LEN], struct clv_err *err);
 #define FINGERPRINT_TEXT_MAX 112u
-#define FINGERPRINT_TYPED 12u /* digits a person types */
+#define FINGERPRINT_TYPED    12u /* digits a person types */
 /* "7D18 F465 ..."; hidden: the first 12 digits as "••••". */
 void fingerprint_text(const uint8_t fp[KEY_HASH_LEN], bool hidden, char out[FINGERPRINT_TEXT_MAX]);
 /* Do the typed digits (any spelling: blanks, colons, dashes, case; 12 to 64 of them) open fp?

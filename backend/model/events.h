@@ -9,27 +9,27 @@
 #include "claviger/facts.h"
 
 /* X(number, source, level, category) */
-#define EVENT_LIST(X)                                                                     \
-	X(1210, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")                 \
-	X(2003, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")                 \
-	X(7004, "HealthService", CLV_LEVEL_WARNING, "Health Service")                     \
-	X(7005, "HealthService", CLV_LEVEL_WARNING, "Health Service")                     \
-	X(7006, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")                 \
-	X(7013, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")                 \
-	X(7022, "HealthService", CLV_LEVEL_ERROR, "Health Service")                       \
-	X(7023, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")                 \
-	X(20000, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Connection")                 \
-	X(20001, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
-	X(20002, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
-	X(20020, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Connection")                 \
-	X(20022, "OpsMgr Connector", CLV_LEVEL_WARNING, "Connection")                     \
-	X(20053, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Certificate")                \
-	X(20070, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
-	X(20071, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
-	X(20072, "OpsMgr Connector", CLV_LEVEL_ERROR, "Certificate")                      \
-	X(21005, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
-	X(21006, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
-	X(21016, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")                       \
+#define EVENT_LIST(X)                                                      \
+	X(1210, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(2003, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7004, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
+	X(7005, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
+	X(7006, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7013, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7022, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
+	X(7023, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(20000, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Connection")  \
+	X(20001, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(20002, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(20020, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Connection")  \
+	X(20022, "OpsMgr Connector", CLV_LEVEL_WARNING, "Connection")      \
+	X(20053, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Certificate") \
+	X(20070, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(20071, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(20072, "OpsMgr Connector", CLV_LEVEL_ERROR, "Certificate")       \
+	X(21005, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(21006, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(21016, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(21036, "OpsMgr Connector", CLV_LEVEL_ERROR, "Certificate")
 
 struct event_row {

@@ -10,7 +10,8 @@
 static char next_folded(const char **p)
 {
 	static const char from[] = "ol1i5s8b2z_-";
-	static const char to[] = "011155882" "2--";
+	static const char to[] = "011155882"
+	                         "2--";
 	const char *hit;
 	char c = **p;
 

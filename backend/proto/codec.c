@@ -42,7 +42,8 @@ clv_rc proto_decode(const ProtobufCMessageDescriptor *d, struct clv_slice body, 
 	buf_init(&again, body.len + 1);
 	m = protobuf_c_message_unpack(d, &cap.alloc, body.len, body.ptr ? body.ptr : &empty);
 	if (!m) {
-		(void)err_set(err, CLV_E_PROTO, "%s: %zu bytes that are no such message", d->short_name, body.len);
+		(void)err_set(err, CLV_E_PROTO, "%s: %zu bytes that are no such message", d->short_name,
+		              body.len);
 		goto out;
 	}
 	if (!protobuf_c_message_check(m) || protobuf_c_message_get_packed_size(m) != body.len ||

@@ -12,12 +12,14 @@
 
 /* CLV_E_PROTO on anything but exactly the canonical form. *out is freed by proto_free. Strings
  * may hold any bytes but NUL. */
-CLV_MUST clv_rc proto_decode(const ProtobufCMessageDescriptor *d, struct clv_slice body, ProtobufCMessage **out, struct clv_err *err);
+CLV_MUST clv_rc proto_decode(const ProtobufCMessageDescriptor *d, struct clv_slice body,
+                             ProtobufCMessage **out, struct clv_err *err);
 void proto_free(ProtobufCMessage *m); /* NULL is fine */
 /* Appends the encoding. */
 CLV_MUST clv_rc proto_encode(const ProtobufCMessage *m, struct clv_buf *b, struct clv_err *err);
 
-#define PROTO_BYTES(slice) ((ProtobufCBinaryData){.len = (slice).len, .data = (uint8_t *)(uintptr_t)(slice).ptr})
+#define PROTO_BYTES(slice) \
+	((ProtobufCBinaryData){.len = (slice).len, .data = (uint8_t *)(uintptr_t)(slice).ptr})
 #define PROTO_SLICE(bin) ((struct clv_slice){(bin).data, (bin).len})
 
 #endif

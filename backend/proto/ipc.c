@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IPC_MAGIC 0x49504331u
-#define IPC_HEADER 8u
+#define IPC_MAGIC      0x49504331u
+#define IPC_HEADER     8u
 #define IPC_READ_CHUNK 65536u
-#define IPC_FDQ_MAX 64u
+#define IPC_FDQ_MAX    64u
 
 struct ipc_kind {
 	enum ipc_type type;
@@ -187,7 +187,8 @@ clv_rc ipc_flush(struct ipc *i, struct clv_err *err)
 	return CLV_OK;
 }
 
-static clv_rc queue(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, size_t n_fds, struct clv_err *err)
+static clv_rc queue(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, size_t n_fds,
+                    struct clv_err *err)
 {
 	size_t len = protobuf_c_message_get_packed_size(m);
 
@@ -253,7 +254,9 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 
 	for (;;) {
 		struct iovec iov = {.iov_len = IPC_READ_CHUNK};
-		struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+		struct msghdr mh = {.msg_iov = &iov,
+		                    .msg_iovlen = 1,
+		                    .msg_control = control.bytes,
 		                    .msg_controllen = sizeof control.bytes};
 		uint8_t *room = NULL;
 		ssize_t n;
@@ -283,7 +286,8 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 }
 
 /* The next whole message, still in the buffer; *k NULL when there is none. */
-static clv_rc peek(struct ipc *i, const struct ipc_kind **k, struct clv_slice *body, size_t *n_fds, struct clv_err *err)
+static clv_rc peek(struct ipc *i, const struct ipc_kind **k, struct clv_slice *body, size_t *n_fds,
+                   struct clv_err *err)
 {
 	struct clv_slice s = buf_slice(&i->in);
 	uint32_t len = 0;
@@ -295,7 +299,8 @@ static clv_rc peek(struct ipc *i, const struct ipc_kind **k, struct clv_slice *b
 	if (slice_get_u32(&s, &len, err) || slice_get_u16(&s, &type, err) || slice_get_u16(&s, &fds, err))
 		return CLV_FAILED;
 	if (len > IPC_BODY_MAX || !kind_of(type) || fds > kind_of(type)->n_fds)
-		return err_set(err, CLV_E_PROTO, "%s sent type %u, %u bytes, %u descriptors", i->peer, type, len, fds);
+		return err_set(err, CLV_E_PROTO, "%s sent type %u, %u bytes, %u descriptors", i->peer, type,
+		               len, fds);
 	if (s.len < len || i->n_fdq < fds)
 		return CLV_OK;
 	*k = kind_of(type);

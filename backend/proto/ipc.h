@@ -10,9 +10,9 @@
 #include "claviger/buf.h"
 #include <protobuf-c/protobuf-c.h>
 
-#define IPC_BODY_MAX (2u * 1024u * 1024u)  /* one message */
+#define IPC_BODY_MAX  (2u * 1024u * 1024u)  /* one message */
 #define IPC_QUEUE_MAX (64u * 1024u * 1024u) /* unsent bytes; beyond it the sibling is taken for dead */
-#define IPC_FDS_MAX 4u                     /* descriptors with one message */
+#define IPC_FDS_MAX   4u                    /* descriptors with one message */
 
 /* X(symbol, number, body, descriptors) . Every edge between processes draws from this list. */
 #define IPC_LIST(X)                                    \
@@ -68,8 +68,8 @@ size_t ipc_unsent_bytes(const struct ipc *i);
 
 /* Queues a message and tries to write. The descriptors' ownership moves: they are closed once sent
  * (or on failure). n_fds must be what the row says. */
-CLV_MUST clv_rc ipc_send(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, const int *fds, size_t n_fds,
-                         struct clv_err *err);
+CLV_MUST clv_rc ipc_send(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, const int *fds,
+                         size_t n_fds, struct clv_err *err);
 CLV_MUST clv_rc ipc_flush(struct ipc *i, struct clv_err *err);
 /* Reads what is there. CLV_E_CLOSED when the other end is gone. */
 CLV_MUST clv_rc ipc_read(struct ipc *i, struct clv_err *err);
@@ -85,9 +85,11 @@ struct ipc_row {
 CLV_MUST clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ctx, struct clv_err *err);
 /* Blocking, for processes that do nothing else: waits at most timeout_ms (-1: for ever) for bytes,
  * reads and dispatches what came. */
-CLV_MUST clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err);
+CLV_MUST clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms,
+                         struct clv_err *err);
 /* As ipc_wait, but hands over one message at most; the rest stays for a later dispatch. */
-CLV_MUST clv_rc ipc_wait_one(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err);
+CLV_MUST clv_rc ipc_wait_one(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms,
+                             struct clv_err *err);
 
 /* A connected pair of stream sockets, close-on-exec. */
 CLV_MUST clv_rc ipc_pair(int fds[2], struct clv_err *err);

@@ -10,54 +10,69 @@
 #include "claviger/facts.h"
 
 /* X(symbol, number, body message (protobuf-c prefix), most bytes, sender, since version) */
-#define CLV_FRAME_LIST(X)                                                                       \
-	X(FRAME_LINK_PROOF, 0x10, link_proof_frame, 8192, FROM_NODE_UNPROVEN, 1)                \
-	X(FRAME_GREETING, 0x11, greeting, 16384, FROM_SERVER_UNPROVEN, 1)                       \
-	X(FRAME_REFUSAL, 0x13, refusal, 4096, FROM_SERVER_UNPROVEN, 1)                          \
-	X(FRAME_WELCOME, 0x14, welcome, 65536, FROM_SERVER, 1)                                  \
-	X(FRAME_HEARTBEAT, 0x15, heartbeat, 4096, FROM_NODE, 1)                                 \
-	X(FRAME_HEARTBEAT_REPLY, 0x16, heartbeat_reply, 4096, FROM_SERVER, 1)                   \
-	X(FRAME_PUBLISH, 0x17, publish, 16384, FROM_NODE, 1)                                    \
-	X(FRAME_RECEIPT, 0x18, signed_statement, 4096, FROM_SERVER, 1)                          \
-	X(FRAME_CONFIG, 0x19, config, 786432, FROM_SERVER, 1)                                   \
-	X(FRAME_CONFIG_REQUEST, 0x1a, config_request, 256, FROM_NODE, 1)                        \
-	X(FRAME_ROTATE, 0x1b, signed_statement, 4096, FROM_SERVER, 1)                           \
-	X(FRAME_OUTBOX, 0x1c, signed_statement, 524288, FROM_NODE, 1)                           \
+#define CLV_FRAME_LIST(X)                                                        \
+	X(FRAME_LINK_PROOF, 0x10, link_proof_frame, 8192, FROM_NODE_UNPROVEN, 1) \
+	X(FRAME_GREETING, 0x11, greeting, 16384, FROM_SERVER_UNPROVEN, 1)        \
+	X(FRAME_REFUSAL, 0x13, refusal, 4096, FROM_SERVER_UNPROVEN, 1)           \
+	X(FRAME_WELCOME, 0x14, welcome, 65536, FROM_SERVER, 1)                   \
+	X(FRAME_HEARTBEAT, 0x15, heartbeat, 4096, FROM_NODE, 1)                  \
+	X(FRAME_HEARTBEAT_REPLY, 0x16, heartbeat_reply, 4096, FROM_SERVER, 1)    \
+	X(FRAME_PUBLISH, 0x17, publish, 16384, FROM_NODE, 1)                     \
+	X(FRAME_RECEIPT, 0x18, signed_statement, 4096, FROM_SERVER, 1)           \
+	X(FRAME_CONFIG, 0x19, config, 786432, FROM_SERVER, 1)                    \
+	X(FRAME_CONFIG_REQUEST, 0x1a, config_request, 256, FROM_NODE, 1)         \
+	X(FRAME_ROTATE, 0x1b, signed_statement, 4096, FROM_SERVER, 1)            \
+	X(FRAME_OUTBOX, 0x1c, signed_statement, 524288, FROM_NODE, 1)            \
 	X(FRAME_ACK, 0x1d, signed_statement, 4096, FROM_SERVER, 1)
 
 /* X(symbol, number, request body, reply symbol, name, role, changes, help) */
-#define CLV_REQUEST_LIST(X)                                                                                               \
-	X(REQ_WHOAMI, 0x100, whoami_request, REP_WHOAMI, "whoami", CLV_ROLE_NONE, false, "who the server takes you for") \
-	X(REQ_OVERVIEW, 0x101, overview_request, REP_OVERVIEW, "overview", CLV_ROLE_VIEWER, false, "what needs a person, and counts") \
-	X(REQ_AGENTS, 0x102, list_request, REP_AGENTS, "get agents", CLV_ROLE_VIEWER, false, "the inventory, a window of it")  \
-	X(REQ_AGENT, 0x103, agent_request, REP_AGENT, "describe agent", CLV_ROLE_VIEWER, false, "one agent in full")           \
-	X(REQ_EVENTS, 0x104, list_request, REP_EVENTS, "get events", CLV_ROLE_VIEWER, false, "the Operations Manager log")     \
-	X(REQ_PENDING, 0x105, list_request, REP_PENDING, "get pending", CLV_ROLE_VIEWER, false, "who asks to be accepted")     \
-	X(REQ_AUDIT, 0x106, list_request, REP_AUDIT, "get audit", CLV_ROLE_VIEWER, false, "the audit trail")                   \
-	X(REQ_ROLES, 0x107, list_request, REP_ROLES, "get roles", CLV_ROLE_VIEWER, false, "who has which role")                \
-	X(REQ_REQUESTS, 0x108, list_request, REP_REQUESTS, "get requests", CLV_ROLE_VIEWER, false, "this table")               \
-	X(REQ_UNWATCH, 0x109, unwatch_request, REP_DONE, "unwatch", CLV_ROLE_VIEWER, false, "no more pushes for a list")       \
-	X(REQ_APPROVE, 0x120, approve_request, REP_DONE, "approve", CLV_ROLE_OPERATOR, true, "accept a node by its fingerprint") \
-	X(REQ_REJECT, 0x121, reject_request, REP_DONE, "reject", CLV_ROLE_OPERATOR, true, "decline a node")                    \
-	X(REQ_ROTATE, 0x122, rotate_request, REP_DONE, "rotate", CLV_ROLE_OPERATOR, true, "have an agent make a new key")      \
-	X(REQ_REMOVE, 0x123, remove_request, REP_DONE, "remove", CLV_ROLE_ADMINISTRATOR, true, "forget a node and its keys")   \
-	X(REQ_ROLE_GRANT, 0x124, role_grant_request, REP_DONE, "role grant", CLV_ROLE_ADMINISTRATOR, true, "give a role")      \
-	X(REQ_ROLE_REVOKE, 0x125, role_revoke_request, REP_DONE, "role revoke", CLV_ROLE_ADMINISTRATOR, true, "take a role")   \
-	X(REQ_STORE_BACKUP, 0x126, store_backup_request, REP_DONE, "store backup", CLV_ROLE_ADMINISTRATOR, true, "copy the database")
+#define CLV_REQUEST_LIST(X)                                                                                  \
+	X(REQ_WHOAMI, 0x100, whoami_request, REP_WHOAMI, "whoami", CLV_ROLE_NONE, false,                     \
+	  "who the server takes you for")                                                                    \
+	X(REQ_OVERVIEW, 0x101, overview_request, REP_OVERVIEW, "overview", CLV_ROLE_VIEWER, false,           \
+	  "what needs a person, and counts")                                                                 \
+	X(REQ_AGENTS, 0x102, list_request, REP_AGENTS, "get agents", CLV_ROLE_VIEWER, false,                 \
+	  "the inventory, a window of it")                                                                   \
+	X(REQ_AGENT, 0x103, agent_request, REP_AGENT, "describe agent", CLV_ROLE_VIEWER, false,              \
+	  "one agent in full")                                                                               \
+	X(REQ_EVENTS, 0x104, list_request, REP_EVENTS, "get events", CLV_ROLE_VIEWER, false,                 \
+	  "the Operations Manager log")                                                                      \
+	X(REQ_PENDING, 0x105, list_request, REP_PENDING, "get pending", CLV_ROLE_VIEWER, false,              \
+	  "who asks to be accepted")                                                                         \
+	X(REQ_AUDIT, 0x106, list_request, REP_AUDIT, "get audit", CLV_ROLE_VIEWER, false, "the audit trail") \
+	X(REQ_ROLES, 0x107, list_request, REP_ROLES, "get roles", CLV_ROLE_VIEWER, false,                    \
+	  "who has which role")                                                                              \
+	X(REQ_REQUESTS, 0x108, list_request, REP_REQUESTS, "get requests", CLV_ROLE_VIEWER, false,           \
+	  "this table")                                                                                      \
+	X(REQ_UNWATCH, 0x109, unwatch_request, REP_DONE, "unwatch", CLV_ROLE_VIEWER, false,                  \
+	  "no more pushes for a list")                                                                       \
+	X(REQ_APPROVE, 0x120, approve_request, REP_DONE, "approve", CLV_ROLE_OPERATOR, true,                 \
+	  "accept a node by its fingerprint")                                                                \
+	X(REQ_REJECT, 0x121, reject_request, REP_DONE, "reject", CLV_ROLE_OPERATOR, true, "decline a node")  \
+	X(REQ_ROTATE, 0x122, rotate_request, REP_DONE, "rotate", CLV_ROLE_OPERATOR, true,                    \
+	  "have an agent make a new key")                                                                    \
+	X(REQ_REMOVE, 0x123, remove_request, REP_DONE, "remove", CLV_ROLE_ADMINISTRATOR, true,               \
+	  "forget a node and its keys")                                                                      \
+	X(REQ_ROLE_GRANT, 0x124, role_grant_request, REP_DONE, "role grant", CLV_ROLE_ADMINISTRATOR, true,   \
+	  "give a role")                                                                                     \
+	X(REQ_ROLE_REVOKE, 0x125, role_revoke_request, REP_DONE, "role revoke", CLV_ROLE_ADMINISTRATOR,      \
+	  true, "take a role")                                                                               \
+	X(REQ_STORE_BACKUP, 0x126, store_backup_request, REP_DONE, "store backup", CLV_ROLE_ADMINISTRATOR,   \
+	  true, "copy the database")
 
 /* X(symbol, number, reply body) */
-#define CLV_REPLY_LIST(X)                         \
-	X(REP_REFUSED, 0x200, refused)            \
-	X(REP_DONE, 0x201, done)                  \
-	X(REP_WHOAMI, 0x202, whoami)              \
-	X(REP_OVERVIEW, 0x203, overview)          \
-	X(REP_AGENTS, 0x204, agent_list)          \
-	X(REP_AGENT, 0x205, agent_detail)         \
-	X(REP_EVENTS, 0x206, event_list)          \
-	X(REP_PENDING, 0x207, pending_list)       \
-	X(REP_AUDIT, 0x208, audit_list)           \
-	X(REP_ROLES, 0x209, role_list)            \
-	X(REP_REQUESTS, 0x20a, request_list)      \
+#define CLV_REPLY_LIST(X)                    \
+	X(REP_REFUSED, 0x200, refused)       \
+	X(REP_DONE, 0x201, done)             \
+	X(REP_WHOAMI, 0x202, whoami)         \
+	X(REP_OVERVIEW, 0x203, overview)     \
+	X(REP_AGENTS, 0x204, agent_list)     \
+	X(REP_AGENT, 0x205, agent_detail)    \
+	X(REP_EVENTS, 0x206, event_list)     \
+	X(REP_PENDING, 0x207, pending_list)  \
+	X(REP_AUDIT, 0x208, audit_list)      \
+	X(REP_ROLES, 0x209, role_list)       \
+	X(REP_REQUESTS, 0x20a, request_list) \
 	X(REP_SERVER_PROOF, 0x20b, server_proof)
 
 #define CLV_REQUEST_MAX (16u * 1024u) /* most bytes of a request body */

@@ -53,7 +53,8 @@ clv_rc config_write(const struct config_head *head, struct clv_slice securedata,
                     struct clv_err *err)
 {
 	if (buf_printf(xml, err, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Message managementGroup=\"") ||
-	    xml_escape(xml, head->group, err) || buf_printf(xml, err, "\" agent=\"") || xml_escape(xml, head->agent, err) ||
+	    xml_escape(xml, head->group, err) || buf_printf(xml, err, "\" agent=\"") ||
+	    xml_escape(xml, head->agent, err) ||
 	    buf_printf(xml, err, "\" version=\"%" PRIu64 "\" fencing=\"%" PRIu64 "\">\n<State>\n<SecureData>",
 	               head->version, head->fencing) ||
 	    put_base64(xml, securedata, err) || buf_printf(xml, err, "</SecureData>\n</State>\n</Message>\n"))
@@ -98,7 +99,8 @@ static clv_rc close_securedata(void *ctx, struct clv_slice text, struct clv_err 
 	return take_base64(text, c->securedata, err);
 }
 
-clv_rc config_read(struct clv_slice xml, struct config_head *head, struct clv_buf *securedata, struct clv_err *err)
+clv_rc config_read(struct clv_slice xml, struct config_head *head, struct clv_buf *securedata,
+                   struct clv_err *err)
 {
 	static const struct xml_element elements[] = {
 	    {"Message", "", 1, false, open_message, NULL},
@@ -144,7 +146,8 @@ static clv_rc open_runas(void *ctx, const struct xml_attr *a, struct clv_err *er
 
 	if (xml_attr_count(a) != 4 || !hex)
 		return err_set(err, CLV_E_PROTO, "RunAs has other attributes than its four");
-	if (take_name(xml_attr(a, "group"), h->group, err) || take_name(xml_attr(a, "agent"), h->agent, err) ||
+	if (take_name(xml_attr(a, "group"), h->group, err) ||
+	    take_name(xml_attr(a, "agent"), h->agent, err) ||
 	    xml_number(xml_attr(a, "version"), &h->version, err))
 		return CLV_FAILED;
 	return hex_decode(hex, strlen(hex), h->recipient, sizeof h->recipient, err);

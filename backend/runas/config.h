@@ -9,9 +9,9 @@
 
 #include "claviger/secret.h"
 
-#define CONFIG_XML_MAX (720u * 1024u) /* 512 KiB of SecureData in base64, and the rest */
+#define CONFIG_XML_MAX  (720u * 1024u) /* 512 KiB of SecureData in base64, and the rest */
 #define CONFIG_NAME_MAX 256u
-#define RUNAS_LIST_MAX CLV_SECRET_MAX
+#define RUNAS_LIST_MAX  CLV_SECRET_MAX
 
 struct config_head {
 	char group[CONFIG_NAME_MAX], agent[CONFIG_NAME_MAX];

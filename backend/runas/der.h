@@ -16,8 +16,8 @@ enum der_tag {
 	DER_GENTIME = 0x18,
 	DER_SEQUENCE = 0x30,
 	DER_SET = 0x31,
-	DER_C0 = 0xa0,  /* [0] constructed */
-	DER_P0 = 0x80,  /* [0] primitive */
+	DER_C0 = 0xa0, /* [0] constructed */
+	DER_P0 = 0x80, /* [0] primitive */
 };
 
 /* Takes one element of this tag from the front of *s; *content is inside it. false when it is

@@ -45,7 +45,8 @@ static bool use_oaep(CMS_RecipientInfo *ri)
 	EVP_PKEY_CTX *p = ri ? CMS_RecipientInfo_get0_pkey_ctx(ri) : NULL;
 
 	return p && EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_OAEP_PADDING) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_oaep_md(p, EVP_sha256()) > 0 && EVP_PKEY_CTX_set_rsa_mgf1_md(p, EVP_sha256()) > 0;
+	       EVP_PKEY_CTX_set_rsa_oaep_md(p, EVP_sha256()) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(p, EVP_sha256()) > 0;
 }
 
 static clv_rc envelop(CMS_ContentInfo *signed_list, X509 *recipient, struct clv_buf *out, struct clv_err *err)
@@ -89,7 +90,8 @@ clv_rc securedata_seal(const struct clv_secret *list, X509 *recipient, EVP_PKEY 
 	/* What we would not read we do not send. */
 	rc = securedata_check(made, recipient, NULL);
 	if (rc)
-		(void)err_set(err, CLV_E_INTERNAL, "SecureData that was just made does not match its template");
+		(void)err_set(err, CLV_E_INTERNAL,
+		              "SecureData that was just made does not match its template");
 out:
 	CMS_ContentInfo_free(s.cms);
 	return rc;
@@ -163,8 +165,8 @@ static bool verify_inner(struct clv_slice inner, X509 *signer)
 	return good;
 }
 
-clv_rc securedata_open(struct clv_slice der, EVP_PKEY *key, X509 *recipient, X509 *signer, struct clv_secret *list,
-                       struct clv_err *err)
+clv_rc securedata_open(struct clv_slice der, EVP_PKEY *key, X509 *recipient, X509 *signer,
+                       struct clv_secret *list, struct clv_err *err)
 {
 	struct template_inner in;
 	char *p = NULL;

@@ -15,8 +15,8 @@
 #define SECUREDATA_MAX (512u * 1024u)
 
 /* list: the RunAs XML. Appends DER to out. CLV_E_LIMIT beyond SECUREDATA_MAX. */
-CLV_MUST clv_rc securedata_seal(const struct clv_secret *list, X509 *recipient, EVP_PKEY *signer, X509 *signer_cert,
-                                struct clv_buf *out, struct clv_err *err);
+CLV_MUST clv_rc securedata_seal(const struct clv_secret *list, X509 *recipient, EVP_PKEY *signer,
+                                X509 *signer_cert, struct clv_buf *out, struct clv_err *err);
 /* The outer template alone; recipient NULL: any issuer and serial number. */
 CLV_MUST clv_rc securedata_check(struct clv_slice der, X509 *recipient, struct clv_err *err);
 /* signer: certificate (or stand-in) of the pinned group signing key; NULL: the inner template is

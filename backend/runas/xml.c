@@ -44,8 +44,8 @@ static void stop(struct reader *r, const char *why)
 	if (r->failed)
 		return;
 	if (why)
-		(void)err_set(r->err, CLV_E_PROTO, "XML line %lu column %lu: %s", XML_GetCurrentLineNumber(r->p),
-		              XML_GetCurrentColumnNumber(r->p), why);
+		(void)err_set(r->err, CLV_E_PROTO, "XML line %lu column %lu: %s",
+		              XML_GetCurrentLineNumber(r->p), XML_GetCurrentColumnNumber(r->p), why);
 	r->failed = true;
 	(void)XML_StopParser(r->p, XML_FALSE);
 }
@@ -122,7 +122,8 @@ static void on_text(void *user, const XML_Char *s, int len)
 		}
 }
 
-static void on_doctype(void *user, const XML_Char *name, const XML_Char *sysid, const XML_Char *pubid, int internal)
+static void on_doctype(void *user, const XML_Char *name, const XML_Char *sysid, const XML_Char *pubid,
+                       int internal)
 {
 	(void)name;
 	(void)sysid;
@@ -138,8 +139,8 @@ static void on_pi(void *user, const XML_Char *target, const XML_Char *data)
 	stop(user, "a processing instruction is refused");
 }
 
-clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const struct xml_limits *limits, void *ctx,
-                struct clv_err *err)
+clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const struct xml_limits *limits,
+                void *ctx, struct clv_err *err)
 {
 	static const XML_Memory_Handling_Suite mem = {arena_malloc, arena_realloc, arena_free};
 	struct reader r = {.elements = elements, .limits = limits, .ctx = ctx, .err = err};

@@ -28,8 +28,8 @@ struct xml_limits {
 };
 
 /* Elements end with name NULL. The root must appear. */
-CLV_MUST clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const struct xml_limits *limits,
-                         void *ctx, struct clv_err *err);
+CLV_MUST clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements,
+                         const struct xml_limits *limits, void *ctx, struct clv_err *err);
 /* The attribute's value, or NULL. */
 const char *xml_attr(const struct xml_attr *attrs, const char *name);
 size_t xml_attr_count(const struct xml_attr *attrs);

@@ -52,8 +52,9 @@ static clv_rc key_fact(struct db_row *r, int c, struct clv_key_fact *k, struct c
 	return CLV_OK;
 }
 
-#define KEY_COLUMNS                                                                                                  \
-	"k.generation, k.ordinal, k.state, k.sha1, k.sha256, k.bits, k.not_before, k.not_after, k.made, k.published," \
+#define KEY_COLUMNS                                                                                       \
+	"k.generation, k.ordinal, k.state, k.sha1, k.sha256, k.bits, k.not_before, k.not_after, k.made, " \
+	"k.published,"                                                                                    \
 	" k.stored, k.in_use, k.confirmed, k.retired, k.destroyed"
 
 struct agents_ctx {
@@ -101,11 +102,15 @@ clv_rc store_agents(struct db *d, store_agent_fn *fn, void *ctx, struct clv_err 
 	struct agents_ctx c = {fn, ctx};
 
 	return db_each(d, one_agent, &c, err,
-	               "SELECT a.name, a.role, a.approval, a.node_key, a.machine, a.pinned_at, a.pinned_by, a.generation,"
-	               " a.rotate_above, a.config_version, a.config_ordinal, a.config_confirmed, a.config_confirmed_ordinal,"
-	               " a.config_confirmed_at, a.last_seen, a.channel_configured, a.outbox, a.outbox_next, a.row_version, "
-	               KEY_COLUMNS " FROM agents a LEFT JOIN keys k ON k.agent=a.name AND k.generation=a.generation"
-	               " ORDER BY a.name", "");
+	               "SELECT a.name, a.role, a.approval, a.node_key, a.machine, a.pinned_at, a.pinned_by, "
+	               "a.generation,"
+	               " a.rotate_above, a.config_version, a.config_ordinal, a.config_confirmed, "
+	               "a.config_confirmed_ordinal,"
+	               " a.config_confirmed_at, a.last_seen, a.channel_configured, a.outbox, a.outbox_next, "
+	               "a.row_version, " KEY_COLUMNS
+	               " FROM agents a LEFT JOIN keys k ON k.agent=a.name AND k.generation=a.generation"
+	               " ORDER BY a.name",
+	               "");
 }
 
 clv_rc store_agent_put(struct db *d, struct store_agent *a, struct clv_err *err)
@@ -113,12 +118,17 @@ clv_rc store_agent_put(struct db *d, struct store_agent *a, struct clv_err *err)
 	int64_t version = 1;
 
 	/* What an earlier node of this name had is no longer its own. */
-	if (db_run(d, err, "UPDATE keys SET state=?2 WHERE agent=?1 AND state<?2", "ti", a->name, (int64_t)CLV_KEY_REVOKED) ||
+	if (db_run(d, err, "UPDATE keys SET state=?2 WHERE agent=?1 AND state<?2", "ti", a->name,
+	           (int64_t)CLV_KEY_REVOKED) ||
 	    db_run(d, err,
-	              "INSERT INTO agents(name, role, approval, node_key, machine, pinned_at, pinned_by) VALUES(?,?,?,?,?,?,?)"
-	              " ON CONFLICT(name) DO UPDATE SET role=excluded.role, approval=excluded.approval, node_key=excluded.node_key,"
-	              " machine=excluded.machine, pinned_at=excluded.pinned_at, pinned_by=excluded.pinned_by, rotate_above=0,"
-	           " generation=0, config_version=0, config_ordinal=0, config_confirmed=0, config_confirmed_ordinal=0,"
+	           "INSERT INTO agents(name, role, approval, node_key, machine, pinned_at, pinned_by) "
+	           "VALUES(?,?,?,?,?,?,?)"
+	           " ON CONFLICT(name) DO UPDATE SET role=excluded.role, approval=excluded.approval, "
+	           "node_key=excluded.node_key,"
+	           " machine=excluded.machine, pinned_at=excluded.pinned_at, pinned_by=excluded.pinned_by, "
+	           "rotate_above=0,"
+	           " generation=0, config_version=0, config_ordinal=0, config_confirmed=0, "
+	           "config_confirmed_ordinal=0,"
 	           " config_confirmed_at=0, channel_configured=NULL, row_version=row_version+1",
 	           "ttibbit", a->name, a->role, (int64_t)a->approval, slice_of(a->node_key, a->node_key_len),
 	           slice_of(a->machine, 32), a->pinned_at, a->pinned_by) ||
@@ -132,25 +142,29 @@ static clv_rc must_change(clv_rc rc, int64_t changed, const char *name, struct c
 {
 	if (rc)
 		return rc;
-	return changed ? CLV_OK : err_set(err, CLV_E_CONFLICT, "%s changed meanwhile or is gone; nothing was done", name);
+	return changed
+	           ? CLV_OK
+	           : err_set(err, CLV_E_CONFLICT, "%s changed meanwhile or is gone; nothing was done", name);
 }
 
 clv_rc store_agent_remove(struct db *d, const char *name, uint64_t row_version, struct clv_err *err)
 {
 	int64_t n = 0;
-	clv_rc rc = db_change(d, &n, err, "DELETE FROM agents WHERE name=? AND (?2=0 OR row_version=?2)", "ti", name,
-	                      (int64_t)row_version);
+	clv_rc rc = db_change(d, &n, err, "DELETE FROM agents WHERE name=? AND (?2=0 OR row_version=?2)",
+	                      "ti", name, (int64_t)row_version);
 
 	if (must_change(rc, n, name, err) || db_run(d, err, "DELETE FROM keys WHERE agent=?", "t", name))
 		return CLV_FAILED;
 	return db_run(d, err, "DELETE FROM outboxes WHERE agent=?", "t", name);
 }
 
-clv_rc store_agent_rotate(struct db *d, const char *name, uint64_t above, uint64_t row_version, struct clv_err *err)
+clv_rc store_agent_rotate(struct db *d, const char *name, uint64_t above, uint64_t row_version,
+                          struct clv_err *err)
 {
 	int64_t n = 0;
 	clv_rc rc = db_change(d, &n, err,
-	                      "UPDATE agents SET rotate_above=?2, row_version=row_version+1 WHERE name=?1 AND (?3=0 OR row_version=?3)",
+	                      "UPDATE agents SET rotate_above=?2, row_version=row_version+1 WHERE name=?1 "
+	                      "AND (?3=0 OR row_version=?3)",
 	                      "tii", name, (int64_t)above, (int64_t)row_version);
 
 	return must_change(rc, n, name, err);
@@ -163,7 +177,8 @@ clv_rc store_agent_seen(struct db *d, const char *name, int64_t when, struct clv
 
 clv_rc store_agent_channel(struct db *d, const char *name, struct clv_slice thumbprint, struct clv_err *err)
 {
-	return db_run(d, err, "UPDATE agents SET channel_configured=?2 WHERE name=?1", "tb", name, thumbprint);
+	return db_run(d, err, "UPDATE agents SET channel_configured=?2 WHERE name=?1", "tb", name,
+	              thumbprint);
 }
 
 clv_rc store_key_add(struct db *d, const struct store_key *k, uint32_t *ordinal, struct clv_err *err)
@@ -171,64 +186,74 @@ clv_rc store_key_add(struct db *d, const struct store_key *k, uint32_t *ordinal,
 	const struct clv_key_fact *f = &k->fact;
 	int64_t n = 0, changed = 0;
 	clv_rc rc = db_change(d, &changed, err,
-	                      "UPDATE agents SET generation=?2, rotate_above=CASE WHEN rotate_above<?2 THEN 0 ELSE rotate_above END,"
+	                      "UPDATE agents SET generation=?2, rotate_above=CASE WHEN rotate_above<?2 THEN "
+	                      "0 ELSE rotate_above END,"
 	                      " row_version=row_version+1 WHERE name=?1 AND generation<?2 AND approval=1",
 	                      "ti", k->agent, (int64_t)k->generation);
 
 	if (rc || db_number(d, 0, &n, err, "SELECT max(ordinal) FROM keys WHERE agent=?", "t", k->agent))
 		return CLV_FAILED;
 	if (!changed)
-		return err_set(err, CLV_E_CONFLICT, "generation %" PRIu64 " of %s is not newer than what is stored", k->generation, k->agent);
+		return err_set(err, CLV_E_CONFLICT,
+		               "generation %" PRIu64 " of %s is not newer than what is stored", k->generation,
+		               k->agent);
 	*ordinal = (uint32_t)n + 1;
 	return db_run(d, err,
-	              "INSERT INTO keys(agent, generation, ordinal, state, cert, publication, signature, sha1, sha256, bits,"
+	              "INSERT INTO keys(agent, generation, ordinal, state, cert, publication, signature, "
+	              "sha1, sha256, bits,"
 	              " not_before, not_after, published, stored) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-	              "tiiibbbbbiiiii", k->agent, (int64_t)k->generation, (int64_t)*ordinal, (int64_t)CLV_KEY_STORED, k->cert,
-	              k->publication, k->signature, slice_of(f->sha1, 20), slice_of(f->sha256, 32), (int64_t)f->rsa_bits,
-	              f->not_before, f->not_after, k->published, k->stored);
+	              "tiiibbbbbiiiii", k->agent, (int64_t)k->generation, (int64_t)*ordinal,
+	              (int64_t)CLV_KEY_STORED, k->cert, k->publication, k->signature, slice_of(f->sha1, 20),
+	              slice_of(f->sha256, 32), (int64_t)f->rsa_bits, f->not_before, f->not_after,
+	              k->published, k->stored);
 }
 
 clv_rc store_key_made(struct db *d, const char *agent, uint64_t generation, int64_t when, struct clv_err *err)
 {
-	return db_run(d, err, "UPDATE keys SET made=?3 WHERE agent=?1 AND generation=?2", "tii", agent, (int64_t)generation, when);
+	return db_run(d, err, "UPDATE keys SET made=?3 WHERE agent=?1 AND generation=?2", "tii", agent,
+	              (int64_t)generation, when);
 }
 
-clv_rc store_key_in_use(struct db *d, const char *agent, uint64_t generation, uint64_t version, uint32_t ordinal,
-                        int64_t when, struct clv_err *err)
+clv_rc store_key_in_use(struct db *d, const char *agent, uint64_t generation, uint64_t version,
+                        uint32_t ordinal, int64_t when, struct clv_err *err)
 {
 	if (db_run(d, err,
-	           "UPDATE keys SET state=CASE WHEN state<?4 THEN ?4 ELSE state END, in_use=CASE WHEN in_use=0 THEN ?3 ELSE in_use END"
+	           "UPDATE keys SET state=CASE WHEN state<?4 THEN ?4 ELSE state END, in_use=CASE WHEN "
+	           "in_use=0 THEN ?3 ELSE in_use END"
 	           " WHERE agent=?1 AND generation=?2",
 	           "tiii", agent, (int64_t)generation, when, (int64_t)CLV_KEY_IN_USE))
 		return CLV_FAILED;
 	return db_run(d, err,
-	              "UPDATE agents SET config_version=?2, config_ordinal=?3, row_version=row_version+1 WHERE name=?1 AND config_version<?2",
+	              "UPDATE agents SET config_version=?2, config_ordinal=?3, row_version=row_version+1 "
+	              "WHERE name=?1 AND config_version<?2",
 	              "tii", agent, (int64_t)version, (int64_t)ordinal);
 }
 
-clv_rc store_key_confirmed(struct db *d, const char *agent, uint64_t generation, uint64_t version, int64_t when,
-                           struct clv_err *err)
+clv_rc store_key_confirmed(struct db *d, const char *agent, uint64_t generation, uint64_t version,
+                           int64_t when, struct clv_err *err)
 {
 	if (db_run(d, err,
 	           "UPDATE keys SET state=?4, confirmed=CASE WHEN confirmed=0 THEN ?3 ELSE confirmed END"
 	           " WHERE agent=?1 AND generation=?2 AND state<=?4",
 	           "tiii", agent, (int64_t)generation, when, (int64_t)CLV_KEY_CONFIRMED) ||
 	    db_run(d, err,
-	           "UPDATE keys SET state=?4, retired=?3 WHERE agent=?1 AND generation<?2 AND state<?4", "tiii", agent,
-	           (int64_t)generation, when, (int64_t)CLV_KEY_RETIRED))
+	           "UPDATE keys SET state=?4, retired=?3 WHERE agent=?1 AND generation<?2 AND state<?4",
+	           "tiii", agent, (int64_t)generation, when, (int64_t)CLV_KEY_RETIRED))
 		return CLV_FAILED;
-	return db_run(d, err,
-	              "UPDATE agents SET config_confirmed=?2, config_confirmed_at=?3, row_version=row_version+1,"
-	              " config_confirmed_ordinal=CASE WHEN config_version=?2 THEN config_ordinal ELSE config_confirmed_ordinal END"
-	              " WHERE name=?1 AND config_confirmed<?2",
-	              "tii", agent, (int64_t)version, when);
+	return db_run(
+	    d, err,
+	    "UPDATE agents SET config_confirmed=?2, config_confirmed_at=?3, row_version=row_version+1,"
+	    " config_confirmed_ordinal=CASE WHEN config_version=?2 THEN config_ordinal ELSE "
+	    "config_confirmed_ordinal END"
+	    " WHERE name=?1 AND config_confirmed<?2",
+	    "tii", agent, (int64_t)version, when);
 }
 
 clv_rc store_keys_destroyed(struct db *d, const char *agent, uint64_t upto, int64_t when, struct clv_err *err)
 {
-	return db_run(d, err,
-	              "UPDATE keys SET state=?4, destroyed=?3 WHERE agent=?1 AND generation<=?2 AND state=?5", "tiiii", agent,
-	              (int64_t)upto, when, (int64_t)CLV_KEY_DESTROYED, (int64_t)CLV_KEY_RETIRED);
+	return db_run(
+	    d, err, "UPDATE keys SET state=?4, destroyed=?3 WHERE agent=?1 AND generation<=?2 AND state=?5",
+	    "tiiii", agent, (int64_t)upto, when, (int64_t)CLV_KEY_DESTROYED, (int64_t)CLV_KEY_RETIRED);
 }
 
 struct keys_ctx {
@@ -252,7 +277,9 @@ clv_rc store_keys(struct db *d, const char *agent, store_key_fn *fn, void *ctx, 
 	struct keys_ctx c = {fn, ctx};
 
 	return db_each(d, one_key, &c, err,
-	               "SELECT " KEY_COLUMNS ", k.cert FROM keys k WHERE k.agent=? ORDER BY k.generation DESC LIMIT 100", "t", agent);
+	               "SELECT " KEY_COLUMNS
+	               ", k.cert FROM keys k WHERE k.agent=? ORDER BY k.generation DESC LIMIT 100",
+	               "t", agent);
 }
 
 struct publication_ctx {
@@ -271,34 +298,39 @@ static clv_rc one_publication(struct db_row *r, void *ctx, bool *stop, struct cl
 	return buf_put(c->sig, db_b(r, 1), err);
 }
 
-clv_rc store_publication(struct db *d, const char *agent, uint64_t generation, struct clv_buf *body, struct clv_buf *sig,
-                         struct clv_err *err)
+clv_rc store_publication(struct db *d, const char *agent, uint64_t generation, struct clv_buf *body,
+                         struct clv_buf *sig, struct clv_err *err)
 {
 	struct publication_ctx c = {body, sig, false};
 
-	if (db_each(d, one_publication, &c, err, "SELECT publication, signature FROM keys WHERE agent=? AND generation=?", "ti",
-	            agent, (int64_t)generation))
+	if (db_each(d, one_publication, &c, err,
+	            "SELECT publication, signature FROM keys WHERE agent=? AND generation=?", "ti", agent,
+	            (int64_t)generation))
 		return CLV_FAILED;
 	return c.found ? CLV_OK : err_set(err, CLV_E_NOTFOUND, "no key of %s is stored", agent);
 }
 
-clv_rc store_outbox_begin(struct db *d, const char *agent, struct clv_slice outbox, uint64_t *next, struct clv_err *err)
+clv_rc store_outbox_begin(struct db *d, const char *agent, struct clv_slice outbox, uint64_t *next,
+                          struct clv_err *err)
 {
 	int64_t n = 1;
 
-	if (db_run(d, err, "INSERT OR IGNORE INTO outboxes(agent, outbox, next) VALUES(?,?,1)", "tb", agent, outbox) ||
-	    db_number(d, 1, &n, err, "SELECT next FROM outboxes WHERE agent=? AND outbox=?", "tb", agent, outbox))
+	if (db_run(d, err, "INSERT OR IGNORE INTO outboxes(agent, outbox, next) VALUES(?,?,1)", "tb", agent,
+	           outbox) ||
+	    db_number(d, 1, &n, err, "SELECT next FROM outboxes WHERE agent=? AND outbox=?", "tb", agent,
+	              outbox))
 		return CLV_FAILED;
 	*next = (uint64_t)n;
 	return CLV_OK;
 }
 
-clv_rc store_outbox_advance(struct db *d, const char *agent, struct clv_slice outbox, uint64_t from, uint64_t to,
-                            struct clv_err *err)
+clv_rc store_outbox_advance(struct db *d, const char *agent, struct clv_slice outbox, uint64_t from,
+                            uint64_t to, struct clv_err *err)
 {
 	int64_t n = 0;
-	clv_rc rc = db_change(d, &n, err, "UPDATE outboxes SET next=?4 WHERE agent=?1 AND outbox=?2 AND next=?3", "tbii", agent,
-	                      outbox, (int64_t)from, (int64_t)to);
+	clv_rc rc =
+	    db_change(d, &n, err, "UPDATE outboxes SET next=?4 WHERE agent=?1 AND outbox=?2 AND next=?3",
+	              "tbii", agent, outbox, (int64_t)from, (int64_t)to);
 
 	return must_change(rc, n, agent, err);
 }
@@ -320,7 +352,8 @@ static clv_rc one_pending(struct db_row *r, void *ctx, bool *stop, struct clv_er
 	copy_text(p.from, sizeof p.from, db_t(r, 6));
 	copy_text(p.came_by, sizeof p.came_by, db_t(r, 7));
 	copy_text(p.looks_like, sizeof p.looks_like, db_t(r, 8));
-	if (key.len > sizeof p.node_key || !copy_exact(p.machine, 32, db_b(r, 4)) || !copy_exact(p.fingerprint, 32, db_b(r, 5)))
+	if (key.len > sizeof p.node_key || !copy_exact(p.machine, 32, db_b(r, 4)) ||
+	    !copy_exact(p.fingerprint, 32, db_b(r, 5)))
 		return damaged(err, "request");
 	if (key.len)
 		memcpy(p.node_key, key.ptr, key.len);
@@ -336,17 +369,21 @@ clv_rc store_pendings(struct db *d, store_pending_fn *fn, void *ctx, struct clv_
 	struct pending_ctx c = {fn, ctx};
 
 	return db_each(d, one_pending, &c, err,
-	               "SELECT id, name, role, node_key, machine, fingerprint, origin, came_by, looks_like, conflict, vouched, time"
-	               " FROM pending ORDER BY id", "");
+	               "SELECT id, name, role, node_key, machine, fingerprint, origin, came_by, looks_like, "
+	               "conflict, vouched, time"
+	               " FROM pending ORDER BY id",
+	               "");
 }
 
 clv_rc store_pending_add(struct db *d, const struct store_pending *p, uint64_t *id, struct clv_err *err)
 {
 	if (db_run(d, err,
-	           "INSERT INTO pending(name, role, node_key, machine, fingerprint, origin, came_by, looks_like, conflict, vouched, time)"
+	           "INSERT INTO pending(name, role, node_key, machine, fingerprint, origin, came_by, "
+	           "looks_like, conflict, vouched, time)"
 	           " VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-	           "ttbbbtttiii", p->name, p->role, slice_of(p->node_key, p->node_key_len), slice_of(p->machine, 32),
-	           slice_of(p->fingerprint, 32), p->from, p->came_by, p->looks_like, (int64_t)p->conflict, (int64_t)p->vouched, p->time))
+	           "ttbbbtttiii", p->name, p->role, slice_of(p->node_key, p->node_key_len),
+	           slice_of(p->machine, 32), slice_of(p->fingerprint, 32), p->from, p->came_by, p->looks_like,
+	           (int64_t)p->conflict, (int64_t)p->vouched, p->time))
 		return CLV_FAILED;
 	*id = (uint64_t)db_last_id(d);
 	return CLV_OK;

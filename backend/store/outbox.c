@@ -106,7 +106,8 @@ clv_rc outbox_oldest(struct db *d, size_t n, outbox_fn *fn, void *ctx, struct cl
 {
 	struct oldest o = {fn, ctx};
 
-	return db_each(d, one_item, &o, err, "SELECT seq, body FROM item ORDER BY seq LIMIT ?", "i", (int64_t)n);
+	return db_each(d, one_item, &o, err, "SELECT seq, body FROM item ORDER BY seq LIMIT ?", "i",
+	               (int64_t)n);
 }
 
 clv_rc outbox_acked(struct db *d, uint64_t upto, struct clv_err *err)
@@ -118,13 +119,15 @@ clv_rc outbox_acked(struct db *d, uint64_t upto, struct clv_err *err)
 
 clv_rc outbox_set(struct db *d, const char *key, uint64_t value, struct clv_err *err)
 {
-	return db_run(d, err, "INSERT OR REPLACE INTO value(key, number) VALUES(?,?)", "ti", key, (int64_t)value);
+	return db_run(d, err, "INSERT OR REPLACE INTO value(key, number) VALUES(?,?)", "ti", key,
+	              (int64_t)value);
 }
 
 clv_rc outbox_reset(struct db *d, struct clv_err *err)
 {
 	if (db_run(d, err, "DELETE FROM item", "") || db_run(d, err, "DELETE FROM value", "") ||
-	    db_run(d, err, "DELETE FROM outbox_id", "") || db_run(d, err, "DELETE FROM sqlite_sequence WHERE name='item'", ""))
+	    db_run(d, err, "DELETE FROM outbox_id", "") ||
+	    db_run(d, err, "DELETE FROM sqlite_sequence WHERE name='item'", ""))
 		return CLV_FAILED;
 	return new_id(d, err);
 }

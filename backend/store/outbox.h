@@ -8,15 +8,15 @@
 
 #include "base/db.h"
 
-#define OUTBOX_ID_LEN 16u
+#define OUTBOX_ID_LEN   16u
 #define OUTBOX_ITEM_MAX 16384u
 
 struct outbox_state {
-	uint8_t id[OUTBOX_ID_LEN]; /* random, made with the outbox */
-	uint64_t made, acked;      /* last sequence made, last acknowledged */
+	uint8_t id[OUTBOX_ID_LEN];  /* random, made with the outbox */
+	uint64_t made, acked;       /* last sequence made, last acknowledged */
 	uint64_t confirmed_version; /* configuration whose confirmation is in the outbox or beyond */
-	uint64_t generation;       /* highest generation ever asked for */
-	bool accepted;             /* the server said so once */
+	uint64_t generation;        /* highest generation ever asked for */
+	bool accepted;              /* the server said so once */
 };
 
 CLV_MUST clv_rc outbox_open(const char *path, struct db **out, struct clv_err *err);

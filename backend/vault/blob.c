@@ -31,9 +31,11 @@ static clv_rc hkdf(uint8_t *bytes, size_t cap, size_t *len, void *ctx, struct cl
 	OSSL_PARAM p[5];
 	int good;
 
-	p[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t)"SHA512", 0);
-	p[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)b->key.ptr, b->key.len);
-	p[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)(uintptr_t)b->d->salt.ptr, b->d->salt.len);
+	p[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)(uintptr_t) "SHA512", 0);
+	p[1] =
+	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)b->key.ptr, b->key.len);
+	p[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)(uintptr_t)b->d->salt.ptr,
+	                                         b->d->salt.len);
 	p[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)b->d->entropy.ptr,
 	                                         b->d->entropy.len);
 	p[4] = OSSL_PARAM_construct_end();
@@ -143,10 +145,12 @@ static clv_rc gcm_open(uint8_t *bytes, size_t cap, size_t *len, void *ctx, struc
 	const struct crypt *c = o->c;
 	EVP_CIPHER_CTX *e = EVP_CIPHER_CTX_new();
 	int n = 0, m = 0;
-	bool good = e && c->in.len <= cap && EVP_DecryptInit_ex(e, EVP_aes_256_gcm(), NULL, o->key.ptr, c->nonce.ptr) == 1 &&
+	bool good = e && c->in.len <= cap &&
+	            EVP_DecryptInit_ex(e, EVP_aes_256_gcm(), NULL, o->key.ptr, c->nonce.ptr) == 1 &&
 	            EVP_DecryptUpdate(e, NULL, &n, c->context.ptr, (int)c->context.len) == 1 &&
 	            EVP_DecryptUpdate(e, bytes, &n, c->in.ptr, (int)c->in.len) == 1 &&
-	            EVP_CIPHER_CTX_ctrl(e, EVP_CTRL_GCM_SET_TAG, (int)c->tag.len, (void *)(uintptr_t)c->tag.ptr) == 1 &&
+	            EVP_CIPHER_CTX_ctrl(e, EVP_CTRL_GCM_SET_TAG, (int)c->tag.len,
+	                                (void *)(uintptr_t)c->tag.ptr) == 1 &&
 	            EVP_DecryptFinal_ex(e, bytes + n, &m) == 1;
 
 	EVP_CIPHER_CTX_free(e);
@@ -177,8 +181,8 @@ clv_rc blob_open(const struct clv_secret *key, struct clv_slice entropy, struct 
 	struct open_with w = {&c, item};
 	clv_rc rc = CLV_FAILED;
 
-	if (sealed.len < BLOB_OVERHEAD || slice_get(&s, BLOB_SALT, &salt, NULL) || slice_get(&s, BLOB_NONCE, &c.nonce, NULL) ||
-	    slice_get(&s, s.len - BLOB_TAG, &c.in, NULL))
+	if (sealed.len < BLOB_OVERHEAD || slice_get(&s, BLOB_SALT, &salt, NULL) ||
+	    slice_get(&s, BLOB_NONCE, &c.nonce, NULL) || slice_get(&s, s.len - BLOB_TAG, &c.in, NULL))
 		return err_set(err, CLV_E_AUTH, "does not open");
 	c.tag = s;
 	if (derive_key(key, salt, entropy, &derived, err))

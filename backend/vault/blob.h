@@ -8,9 +8,9 @@
 
 #include "claviger/secret.h"
 
-#define BLOB_SALT 16u
-#define BLOB_NONCE 12u
-#define BLOB_TAG 16u
+#define BLOB_SALT     16u
+#define BLOB_NONCE    12u
+#define BLOB_TAG      16u
 #define BLOB_OVERHEAD (BLOB_SALT + BLOB_NONCE + BLOB_TAG)
 
 CLV_MUST clv_rc blob_seal(const struct clv_secret *key, struct clv_slice entropy, struct clv_slice context,

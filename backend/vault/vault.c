@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MASTER_LEN 64u
-#define DAY_MS (24ll * 3600 * 1000)
+#define MASTER_LEN  64u
+#define DAY_MS      (24ll * 3600 * 1000)
 #define MASTERS_MAX 64u
 
 struct master {
@@ -27,15 +27,18 @@ struct vault {
 };
 
 static const char *const steps[] = {
-    "CREATE TABLE master(id INTEGER PRIMARY KEY, made INTEGER NOT NULL, ends INTEGER NOT NULL, wrapped BLOB NOT NULL);"
-    "CREATE TABLE item(purpose TEXT NOT NULL, name TEXT NOT NULL, master INTEGER NOT NULL REFERENCES master(id),"
+    "CREATE TABLE master(id INTEGER PRIMARY KEY, made INTEGER NOT NULL, ends INTEGER NOT NULL, wrapped BLOB "
+    "NOT NULL);"
+    "CREATE TABLE item(purpose TEXT NOT NULL, name TEXT NOT NULL, master INTEGER NOT NULL REFERENCES "
+    "master(id),"
     " blob BLOB NOT NULL, PRIMARY KEY(purpose, name)) WITHOUT ROWID;",
 };
 
 /* What a master key's blob is bound to. */
 static void master_context(const struct master *m, char out[128])
 {
-	(void)snprintf(out, 128, "claviger/1 master %" PRId64 " %" PRId64 " %" PRId64, m->id, m->made, m->ends);
+	(void)snprintf(out, 128, "claviger/1 master %" PRId64 " %" PRId64 " %" PRId64, m->id, m->made,
+	               m->ends);
 }
 
 struct load {
@@ -57,20 +60,25 @@ static clv_rc load_master(struct db_row *r, void *ctx, bool *stop, struct clv_er
 	m->ends = db_i(r, 2);
 	/* S33: dates that make no sense refuse the key (the blob binds them, so they were made so). */
 	if (m->made <= 0 || m->ends <= m->made || m->ends - m->made > 10 * VAULT_MASTER_DAYS * DAY_MS)
-		return err_set(err, CLV_E_CORRUPT, "master key %" PRId64 " has dates that make no sense", m->id);
+		return err_set(err, CLV_E_CORRUPT, "master key %" PRId64 " has dates that make no sense",
+		               m->id);
 	m->key = secret_new(MASTER_LEN, err);
 	if (!m->key)
 		return CLV_FAILED;
 	l->v->n++;
 	master_context(m, context);
-	if (blob_open(l->machine, SLICE_LIT("claviger/1 machine"), slice_str(context), db_b(r, 3), m->key, err))
-		return err_wrap(err, "the vault's master key %" PRId64 " under this machine's secret (moved from another machine, or "
-		                     "the secret was replaced: put the right machine secret back)",
+	if (blob_open(l->machine, SLICE_LIT("claviger/1 machine"), slice_str(context), db_b(r, 3), m->key,
+	              err))
+		return err_wrap(err,
+		                "the vault's master key %" PRId64
+		                " under this machine's secret (moved from another machine, or "
+		                "the secret was replaced: put the right machine secret back)",
 		                m->id);
 	return CLV_OK;
 }
 
-static clv_rc new_master(struct vault *v, const struct clv_secret *machine, int64_t now_ms, struct clv_err *err)
+static clv_rc new_master(struct vault *v, const struct clv_secret *machine, int64_t now_ms,
+                         struct clv_err *err)
 {
 	struct master m = {.made = now_ms, .ends = now_ms + VAULT_MASTER_DAYS * DAY_MS};
 	struct clv_sealed wrapped;
@@ -86,8 +94,8 @@ static clv_rc new_master(struct vault *v, const struct clv_secret *machine, int6
 		goto out;
 	master_context(&m, context);
 	if (blob_seal(machine, SLICE_LIT("claviger/1 machine"), slice_str(context), m.key, &wrapped, err) ||
-	    db_run(v->db, err, "INSERT INTO master(id, made, ends, wrapped) VALUES(?,?,?,?)", "iiib", m.id, m.made, m.ends,
-	           buf_slice(&wrapped.bytes)))
+	    db_run(v->db, err, "INSERT INTO master(id, made, ends, wrapped) VALUES(?,?,?,?)", "iiib", m.id,
+	           m.made, m.ends, buf_slice(&wrapped.bytes)))
 		goto out;
 	v->masters[v->n++] = m;
 	m.key = NULL;
@@ -104,8 +112,10 @@ clv_rc vault_open(const char *path, const struct clv_secret *machine, int64_t no
 	struct vault *v = clv_calloc(1, sizeof *v);
 	struct load l = {v, machine};
 
-	if (db_open(path, DB_VAULT, &v->db, err) || db_schema(v->db, steps, sizeof steps / sizeof steps[0], err) ||
-	    db_each(v->db, load_master, &l, err, "SELECT id, made, ends, wrapped FROM master ORDER BY id", ""))
+	if (db_open(path, DB_VAULT, &v->db, err) ||
+	    db_schema(v->db, steps, sizeof steps / sizeof steps[0], err) ||
+	    db_each(v->db, load_master, &l, err, "SELECT id, made, ends, wrapped FROM master ORDER BY id",
+	            ""))
 		goto fail;
 	/* New items are sealed under the newest key; an expired one stays for reading. */
 	if ((v->n == 0 || v->masters[v->n - 1].ends <= now_ms) && new_master(v, machine, now_ms, err))
@@ -127,7 +137,8 @@ void vault_close(struct vault *v)
 	clv_free(v);
 }
 
-static clv_rc item_context(struct clv_buf *b, const char *purpose, const char *name, int64_t master, struct clv_err *err)
+static clv_rc item_context(struct clv_buf *b, const char *purpose, const char *name, int64_t master,
+                           struct clv_err *err)
 {
 	if (buf_put(b, SLICE_LIT("claviger/1 item"), err) || buf_put_u64(b, (uint64_t)master, err) ||
 	    buf_put_lp(b, slice_str(purpose), err) || buf_put_lp(b, slice_str(name), err))
@@ -148,8 +159,8 @@ clv_rc vault_put(struct vault *v, const char *purpose, const char *name, struct 
 	if (item_context(&context, purpose, name, m->id, err) ||
 	    blob_seal(m->key, entropy, buf_slice(&context), item, &sealed, err))
 		goto out;
-	rc = db_run(v->db, err, "INSERT OR REPLACE INTO item(purpose, name, master, blob) VALUES(?,?,?,?)", "ttib", purpose,
-	            name, m->id, buf_slice(&sealed.bytes));
+	rc = db_run(v->db, err, "INSERT OR REPLACE INTO item(purpose, name, master, blob) VALUES(?,?,?,?)",
+	            "ttib", purpose, name, m->id, buf_slice(&sealed.bytes));
 out:
 	buf_release(&sealed.bytes);
 	buf_release(&context);
@@ -190,7 +201,8 @@ clv_rc vault_get(struct vault *v, const char *purpose, const char *name, struct 
 {
 	struct get g = {v, purpose, name, entropy, item, false};
 
-	if (db_each(v->db, open_item, &g, err, "SELECT master, blob FROM item WHERE purpose=? AND name=?", "tt", purpose, name))
+	if (db_each(v->db, open_item, &g, err, "SELECT master, blob FROM item WHERE purpose=? AND name=?",
+	            "tt", purpose, name))
 		return err_wrap(err, "the vault's %s '%s'", purpose, name);
 	if (!g.found)
 		return err_set(err, CLV_E_NOTFOUND, "the vault has no %s '%s'", purpose, name);
@@ -206,7 +218,9 @@ bool vault_has(struct vault *v, const char *purpose, const char *name)
 {
 	int64_t n = 0;
 
-	return !db_number(v->db, 0, &n, NULL, "SELECT count(*) FROM item WHERE purpose=? AND name=?", "tt", purpose, name) && n > 0;
+	return !db_number(v->db, 0, &n, NULL, "SELECT count(*) FROM item WHERE purpose=? AND name=?", "tt",
+	                  purpose, name) &&
+	       n > 0;
 }
 
 struct names {
@@ -226,7 +240,8 @@ clv_rc vault_names(struct vault *v, const char *purpose, vault_name_fn *fn, void
 {
 	struct names n = {fn, ctx};
 
-	return db_each(v->db, one_name, &n, err, "SELECT name FROM item WHERE purpose=? ORDER BY name", "t", purpose);
+	return db_each(v->db, one_name, &n, err, "SELECT name FROM item WHERE purpose=? ORDER BY name", "t",
+	               purpose);
 }
 
 clv_rc vault_put_bytes(struct vault *v, const char *purpose, const char *name, struct clv_slice bytes,
@@ -246,7 +261,8 @@ static clv_rc copy_out(struct clv_slice bytes, void *ctx, struct clv_err *err)
 	return buf_put(ctx, bytes, err);
 }
 
-clv_rc vault_get_bytes(struct vault *v, const char *purpose, const char *name, struct clv_buf *out, struct clv_err *err)
+clv_rc vault_get_bytes(struct vault *v, const char *purpose, const char *name, struct clv_buf *out,
+                       struct clv_err *err)
 {
 	struct clv_secret *s = secret_new(VAULT_ITEM_MAX, err);
 	clv_rc rc = CLV_FAILED;

@@ -11,15 +11,15 @@
 #include "claviger/secret.h"
 
 #define VAULT_MASTER_DAYS 90
-#define VAULT_ITEM_MAX (48u * 1024u)
+#define VAULT_ITEM_MAX    (48u * 1024u)
 
 struct vault;
 
 /* Opens or makes the file. machine: the machine secret (32 bytes or more), borrowed for the call. A
  * wrong machine secret, a damaged file, a master key whose dates make no sense: CLV_E_AUTH or
  * CLV_E_CORRUPT with what to do. */
-CLV_MUST clv_rc vault_open(const char *path, const struct clv_secret *machine, int64_t now_ms, struct vault **out,
-                           struct clv_err *err);
+CLV_MUST clv_rc vault_open(const char *path, const struct clv_secret *machine, int64_t now_ms,
+                           struct vault **out, struct clv_err *err);
 void vault_close(struct vault *v);
 
 /* entropy may be empty. Replaces an item of that purpose and name. */
@@ -32,11 +32,12 @@ CLV_MUST clv_rc vault_delete(struct vault *v, const char *purpose, const char *n
 bool vault_has(struct vault *v, const char *purpose, const char *name);
 /* Names of a purpose in order; fn must not call the vault. */
 typedef clv_rc vault_name_fn(const char *name, void *ctx, struct clv_err *err);
-CLV_MUST clv_rc vault_names(struct vault *v, const char *purpose, vault_name_fn *fn, void *ctx, struct clv_err *err);
+CLV_MUST clv_rc vault_names(struct vault *v, const char *purpose, vault_name_fn *fn, void *ctx,
+                            struct clv_err *err);
 
 /* Small public values whose integrity matters (pinned key, machine id): the same blobs. */
-CLV_MUST clv_rc vault_put_bytes(struct vault *v, const char *purpose, const char *name, struct clv_slice bytes,
-                                struct clv_err *err);
+CLV_MUST clv_rc vault_put_bytes(struct vault *v, const char *purpose, const char *name,
+                                struct clv_slice bytes, struct clv_err *err);
 CLV_MUST clv_rc vault_get_bytes(struct vault *v, const char *purpose, const char *name, struct clv_buf *out,
                                 struct clv_err *err);
 /* One transaction around several puts. */

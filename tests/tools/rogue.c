@@ -5,13 +5,12 @@
  *
  *   rogue FOLDER PORT SERVER OWN-NAME enroll               asks to be accepted; prints the fingerprint
  *   rogue FOLDER PORT SERVER OWN-NAME publish AGENT N      publishes generation N for AGENT
- *   rogue FOLDER PORT SERVER OWN-NAME replay N             publishes N, the same bytes again, then N - 1, then
- *                                                          another key as N
- *   rogue FOLDER PORT SERVER OWN-NAME unpossessed N        a publication whose proof of possession is by another key
- *   rogue FOLDER PORT SERVER OWN-NAME clone                proves itself from another machine
- *   rogue FOLDER PORT SERVER OWN-NAME proof AGENT          a link proof in another name
- *   rogue FOLDER PORT SERVER OWN-NAME early TYPE           a frame of that type before any proof
- * FOLDER has ca.pem, channel.pem, channel.key and gets node.key, agent.key. Prints what came back.
+ *   rogue FOLDER PORT SERVER OWN-NAME replay N             publishes N, the same bytes again, then N - 1,
+ * then another key as N rogue FOLDER PORT SERVER OWN-NAME unpossessed N        a publication whose proof of
+ * possession is by another key rogue FOLDER PORT SERVER OWN-NAME clone                proves itself from
+ * another machine rogue FOLDER PORT SERVER OWN-NAME proof AGENT          a link proof in another name rogue
+ * FOLDER PORT SERVER OWN-NAME early TYPE           a frame of that type before any proof FOLDER has ca.pem,
+ * channel.pem, channel.key and gets node.key, agent.key. Prints what came back.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -30,7 +29,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GROUP "OMMG1"
+#define GROUP   "OMMG1"
 #define WAIT_MS 4000
 
 struct rogue {
@@ -109,8 +108,10 @@ static void pump(struct rogue *r)
 static void open_channel(struct rogue *r, uint16_t port)
 {
 	struct chan_creds_pem pem = {.peer_kind_accept = VERIFY_NODE};
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct chan_opts o = {.initiator = true, .peer_name = r->server, .peer_kind = VERIFY_NODE, .role = "agent"};
+	struct sockaddr_in sa = {
+	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct chan_opts o = {
+	    .initiator = true, .peer_name = r->server, .peer_kind = VERIFY_NODE, .role = "agent"};
 	struct clv_buf ca, cert, key;
 	struct clv_err err = {0};
 
@@ -148,7 +149,8 @@ static ProtobufCMessage *wait_frame(struct rogue *r, uint16_t want, const Protob
 
 		if (chan_next(r->chan, &have, &type, &body, &err))
 			return NULL;
-		if (have && type == FRAME_REFUSAL && !proto_decode(&clv__refusal__descriptor, body, &m, &err)) {
+		if (have && type == FRAME_REFUSAL &&
+		    !proto_decode(&clv__refusal__descriptor, body, &m, &err)) {
 			printf("refused %u: %s\n", ((Clv__Refusal *)m)->code, ((Clv__Refusal *)m)->text);
 			proto_free(m);
 			return NULL;
@@ -175,8 +177,8 @@ static void send_frame(struct rogue *r, uint16_t type, const ProtobufCMessage *m
 	pump(r);
 }
 
-static Clv__SignedStatement sign(enum statement_kind kind, const ProtobufCMessage *m, EVP_PKEY *key, struct clv_buf *body,
-                                 struct clv_buf *sig)
+static Clv__SignedStatement sign(enum statement_kind kind, const ProtobufCMessage *m, EVP_PKEY *key,
+                                 struct clv_buf *body, struct clv_buf *sig)
 {
 	Clv__SignedStatement s = CLV__SIGNED_STATEMENT__INIT;
 	struct clv_err err = {0};
@@ -203,9 +205,10 @@ static void prove(struct rogue *r, const char *as, bool enroll)
 
 	if (!g)
 		die("no greeting", NULL);
-	if (buf_put(&r->group_key, PROTO_SLICE(g->group_key), NULL) || sha256(buf_slice(&r->group_key), hash, NULL))
+	if (buf_put(&r->group_key, PROTO_SLICE(g->group_key), NULL) ||
+	    sha256(buf_slice(&r->group_key), hash, NULL))
 		die("group key", NULL);
-	p.role = e.role = (char *)(uintptr_t)"agent";
+	p.role = e.role = (char *)(uintptr_t) "agent";
 	p.from = e.name = (char *)(uintptr_t)as;
 	p.to = (char *)(uintptr_t)r->server;
 	p.t = PROTO_BYTES(slice_of(d->t, sizeof d->t));
@@ -215,7 +218,7 @@ static void prove(struct rogue *r, const char *as, bool enroll)
 	ps = sign(STATEMENT_LINK_PROOF, &p.base, r->node, &b1, &s1);
 	f.proof = &ps;
 	f.node_key = PROTO_BYTES(buf_slice(&r->spki));
-	f.version = (char *)(uintptr_t)"rogue";
+	f.version = (char *)(uintptr_t) "rogue";
 	e.node_key = f.node_key;
 	e.group_key_hash = PROTO_BYTES(slice_of(hash, 32));
 	e.time = clock_wall_ms();
@@ -243,7 +246,8 @@ struct made {
 	Clv__SignedStatement st;
 };
 
-static void make(struct rogue *r, const char *agent, uint64_t generation, EVP_PKEY *key, EVP_PKEY *possessor, struct made *m)
+static void make(struct rogue *r, const char *agent, uint64_t generation, EVP_PKEY *key, EVP_PKEY *possessor,
+                 struct made *m)
 {
 	Clv__Possession p = CLV__POSSESSION__INIT;
 	Clv__Publication pub = CLV__PUBLICATION__INIT;
@@ -251,7 +255,8 @@ static void make(struct rogue *r, const char *agent, uint64_t generation, EVP_PK
 	struct clv_err err = {0};
 
 	buf_init(&m->cert, 8192);
-	if (agentcert_make(key, agent, 365, clock_wall_ms(), &m->cert, &err) || sha256(buf_slice(&m->cert), hash, &err))
+	if (agentcert_make(key, agent, 365, clock_wall_ms(), &m->cert, &err) ||
+	    sha256(buf_slice(&m->cert), hash, &err))
 		die("certificate", &err);
 	p.agent = pub.agent = (char *)(uintptr_t)agent;
 	p.generation = pub.generation = generation;
@@ -277,7 +282,8 @@ static void publish(struct rogue *r, struct made *m)
 		printf("no receipt\n");
 		return;
 	}
-	if (statement_open(STATEMENT_RECEIPT, GROUP, buf_slice(&r->group_key), PROTO_SLICE(s->body), PROTO_SLICE(s->signature), &rm, &err))
+	if (statement_open(STATEMENT_RECEIPT, GROUP, buf_slice(&r->group_key), PROTO_SLICE(s->body),
+	                   PROTO_SLICE(s->signature), &rm, &err))
 		die("receipt", &err);
 	printf("receipt %u %s\n", ((Clv__Receipt *)rm)->result, ((Clv__Receipt *)rm)->reason);
 	proto_free(rm);

@@ -165,17 +165,29 @@ static void hostile_configurations_are_refused(void **state)
 	    "<Message/>",
 	    "<!DOCTYPE a><Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"/>",
 	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State/></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"01\" fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"-1\" fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\" x=\"\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State><SecureData>AAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State><SecureData>AA==\n</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State><SecureData>AB==</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State>x<SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State><SecureData>AAAA</SecureData><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><?pi x?><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"&x;\" agent=\"b\" version=\"1\" fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"18446744073709551616\" fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"01\" "
+	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"-1\" "
+	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\" "
+	    "x=\"\"><State><SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
+	    "fencing=\"1\"><State><SecureData>AAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
+	    "fencing=\"1\"><State><SecureData>AA==\n</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
+	    "fencing=\"1\"><State><SecureData>AB==</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
+	    "fencing=\"1\"><State>x<SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
+	    "fencing=\"1\"><State><SecureData>AAAA</SecureData><SecureData>AAAA</SecureData></State></"
+	    "Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><?pi "
+	    "x?><State><SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"&x;\" agent=\"b\" version=\"1\" "
+	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
+	    "<Message managementGroup=\"a\" agent=\"b\" version=\"18446744073709551616\" "
+	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
 	};
 	struct config_head h;
 	struct clv_buf der;

@@ -17,8 +17,8 @@ struct clv_slice {
 
 struct clv_buf {
 	uint8_t *ptr;
-	size_t len;   /* bytes written */
-	size_t off;   /* bytes already consumed from the front */
+	size_t len; /* bytes written */
+	size_t off; /* bytes already consumed from the front */
 	size_t cap;
 	size_t limit; /* len - off never passes this; set by buf_init */
 };
@@ -26,8 +26,8 @@ struct clv_buf {
 #define SLICE_LIT(s) ((struct clv_slice){(const uint8_t *)(s), sizeof(s) - 1})
 
 struct clv_slice slice_of(const void *ptr, size_t len);
-struct clv_slice slice_str(const char *s); /* without the final 0; NULL gives an empty one */
-bool slice_eq(struct clv_slice a, struct clv_slice b);      /* not constant time */
+struct clv_slice slice_str(const char *s);             /* without the final 0; NULL gives an empty one */
+bool slice_eq(struct clv_slice a, struct clv_slice b); /* not constant time */
 bool slice_eq_str(struct clv_slice a, const char *s);
 /* Constant time in the content (not in the length). For MACs, fingerprints, codes. */
 bool slice_eq_ct(struct clv_slice a, struct clv_slice b);
@@ -68,7 +68,8 @@ CLV_MUST clv_rc slice_get_lp(struct clv_slice *s, size_t max, struct clv_slice *
 /* Hexadecimal. hex_encode writes 2*len digits and a 0 into out (upper case when upper);
  * hex_decode takes exactly 2*len digits of either case, nothing else. */
 void hex_encode(struct clv_slice s, bool upper, char *out);
-CLV_MUST clv_rc hex_decode(const char *hex, size_t hex_len, uint8_t *out, size_t out_len, struct clv_err *err);
+CLV_MUST clv_rc hex_decode(const char *hex, size_t hex_len, uint8_t *out, size_t out_len,
+                           struct clv_err *err);
 
 /* Heap, never NULL: failure calls clv_fatal. */
 void *clv_calloc(size_t n, size_t size);

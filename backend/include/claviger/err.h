@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CLV_MUST __attribute__((warn_unused_result))
+#define CLV_MUST         __attribute__((warn_unused_result))
 #define CLV_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 typedef enum clv_rc { CLV_OK = 0, CLV_FAILED = -1 } clv_rc;
@@ -29,29 +29,29 @@ enum clv_class {
 };
 
 /* X(code, class, text). One list: enum, class and text. */
-#define CLV_ERR_LIST(X)                                                              \
-	X(CLV_E_NONE, CLV_CLASS_NONE, "no error")                                    \
-	X(CLV_E_IO, CLV_CLASS_IO, "input or output failed")                          \
-	X(CLV_E_NOMEM, CLV_CLASS_IO, "out of memory")                                \
-	X(CLV_E_NOTFOUND, CLV_CLASS_IO, "not found")                                 \
-	X(CLV_E_EXISTS, CLV_CLASS_IO, "exists already")                              \
-	X(CLV_E_FULL, CLV_CLASS_IO, "no room left")                                  \
-	X(CLV_E_CORRUPT, CLV_CLASS_IO, "stored data is damaged")                     \
-	X(CLV_E_TIMEOUT, CLV_CLASS_IO, "took too long")                              \
-	X(CLV_E_CLOSED, CLV_CLASS_CLOSED, "the other end closed")                    \
-	X(CLV_E_AGAIN, CLV_CLASS_BLOCKED, "would block")                             \
-	X(CLV_E_AUTH, CLV_CLASS_AUTH, "not authenticated")                           \
-	X(CLV_E_APPROVAL, CLV_CLASS_AUTH, "not approved")                            \
-	X(CLV_E_DENIED, CLV_CLASS_AUTH, "not allowed")                               \
-	X(CLV_E_SIGNATURE, CLV_CLASS_AUTH, "signature does not verify")              \
-	X(CLV_E_PROTO, CLV_CLASS_PROTO, "malformed message")                         \
-	X(CLV_E_VERSION, CLV_CLASS_PROTO, "no common version")                       \
-	X(CLV_E_LIMIT, CLV_CLASS_LIMIT, "limit passed")                              \
-	X(CLV_E_USAGE, CLV_CLASS_USAGE, "wrong usage")                               \
-	X(CLV_E_CONFIG, CLV_CLASS_USAGE, "wrong configuration")                      \
-	X(CLV_E_CONFLICT, CLV_CLASS_USAGE, "changed meanwhile")                      \
-	X(CLV_E_CRYPTO, CLV_CLASS_INTERNAL, "cryptographic operation failed")        \
-	X(CLV_E_SANDBOX, CLV_CLASS_INTERNAL, "sandbox could not be set up")          \
+#define CLV_ERR_LIST(X)                                                       \
+	X(CLV_E_NONE, CLV_CLASS_NONE, "no error")                             \
+	X(CLV_E_IO, CLV_CLASS_IO, "input or output failed")                   \
+	X(CLV_E_NOMEM, CLV_CLASS_IO, "out of memory")                         \
+	X(CLV_E_NOTFOUND, CLV_CLASS_IO, "not found")                          \
+	X(CLV_E_EXISTS, CLV_CLASS_IO, "exists already")                       \
+	X(CLV_E_FULL, CLV_CLASS_IO, "no room left")                           \
+	X(CLV_E_CORRUPT, CLV_CLASS_IO, "stored data is damaged")              \
+	X(CLV_E_TIMEOUT, CLV_CLASS_IO, "took too long")                       \
+	X(CLV_E_CLOSED, CLV_CLASS_CLOSED, "the other end closed")             \
+	X(CLV_E_AGAIN, CLV_CLASS_BLOCKED, "would block")                      \
+	X(CLV_E_AUTH, CLV_CLASS_AUTH, "not authenticated")                    \
+	X(CLV_E_APPROVAL, CLV_CLASS_AUTH, "not approved")                     \
+	X(CLV_E_DENIED, CLV_CLASS_AUTH, "not allowed")                        \
+	X(CLV_E_SIGNATURE, CLV_CLASS_AUTH, "signature does not verify")       \
+	X(CLV_E_PROTO, CLV_CLASS_PROTO, "malformed message")                  \
+	X(CLV_E_VERSION, CLV_CLASS_PROTO, "no common version")                \
+	X(CLV_E_LIMIT, CLV_CLASS_LIMIT, "limit passed")                       \
+	X(CLV_E_USAGE, CLV_CLASS_USAGE, "wrong usage")                        \
+	X(CLV_E_CONFIG, CLV_CLASS_USAGE, "wrong configuration")               \
+	X(CLV_E_CONFLICT, CLV_CLASS_USAGE, "changed meanwhile")               \
+	X(CLV_E_CRYPTO, CLV_CLASS_INTERNAL, "cryptographic operation failed") \
+	X(CLV_E_SANDBOX, CLV_CLASS_INTERNAL, "sandbox could not be set up")   \
 	X(CLV_E_INTERNAL, CLV_CLASS_INTERNAL, "internal error")
 
 #define X(code, class, text) code,
@@ -71,16 +71,18 @@ struct clv_err {
 
 /* Sets *err (may be NULL) once, where the cause is known, and returns CLV_FAILED. errno is
  * kept in err->sys when with_errno, and its text is appended. The caller's errno survives. */
-clv_rc clv_err_set_(struct clv_err *err, enum clv_code code, bool with_errno, const char *file,
-                    int line, const char *fmt, ...) CLV_PRINTF(6, 7);
+clv_rc clv_err_set_(struct clv_err *err, enum clv_code code, bool with_errno, const char *file, int line,
+                    const char *fmt, ...) CLV_PRINTF(6, 7);
 /* Tells the compiler what clv_err_set_ always returns, so that it follows out parameters. */
 static inline clv_rc clv_failed_(clv_rc rc)
 {
 	(void)rc;
 	return CLV_FAILED;
 }
-#define err_set(err, code, ...) clv_failed_(clv_err_set_((err), (code), false, __FILE__, __LINE__, __VA_ARGS__))
-#define err_sys(err, code, ...) clv_failed_(clv_err_set_((err), (code), true, __FILE__, __LINE__, __VA_ARGS__))
+#define err_set(err, code, ...) \
+	clv_failed_(clv_err_set_((err), (code), false, __FILE__, __LINE__, __VA_ARGS__))
+#define err_sys(err, code, ...) \
+	clv_failed_(clv_err_set_((err), (code), true, __FILE__, __LINE__, __VA_ARGS__))
 
 /* Adds "prefix: " before the text on the way up, cutting at the end if needed. Returns
  * CLV_FAILED so that `return err_wrap(err, "while ...")` reads well. */

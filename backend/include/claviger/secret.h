@@ -17,7 +17,7 @@ struct clv_secret; /* opaque */
 /* A new empty secret that can hold up to cap bytes (1..CLV_SECRET_MAX). NULL with *err set when
  * memory cannot be locked (RLIMIT_MEMLOCK): never falls back to ordinary memory. */
 CLV_MUST struct clv_secret *secret_new(size_t cap, struct clv_err *err);
-void secret_free(struct clv_secret *s); /* wipes, unmaps; NULL is fine */
+void secret_free(struct clv_secret *s);  /* wipes, unmaps; NULL is fine */
 void secret_clear(struct clv_secret *s); /* wipes; len becomes 0 */
 size_t secret_len(const struct clv_secret *s);
 size_t secret_cap(const struct clv_secret *s);

@@ -18,9 +18,9 @@ struct clv_text; /* opaque, immutable */
 struct clv_text *text_new(struct clv_slice foreign); /* never NULL */
 struct clv_text *text_new_str(const char *foreign);  /* NULL gives empty */
 void text_free(struct clv_text *t);
-const char *text_str(const struct clv_text *t);  /* valid UTF-8, 0-terminated, safe to write to a terminal */
-size_t text_len(const struct clv_text *t);       /* bytes */
-uint32_t text_cells(const struct clv_text *t);   /* columns */
+const char *text_str(const struct clv_text *t); /* valid UTF-8, 0-terminated, safe to write to a terminal */
+size_t text_len(const struct clv_text *t);      /* bytes */
+uint32_t text_cells(const struct clv_text *t);  /* columns */
 
 /* Cut to at most `cells` columns, never inside a cluster: at the end with "…", or in the middle
  * ("web-pro…07"). The result is owned by the caller. */
