@@ -288,7 +288,7 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 		return;
 	}
 	s = server_session(c->srv, f->conn);
-	if (!s)
+	if (!s || s->refused)
 		return;
 	s->heard = clock_wall_ms();
 	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != f->type)

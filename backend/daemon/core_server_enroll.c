@@ -57,42 +57,6 @@ static bool is_known(const struct server *s, const struct store_pending *p)
 	return false;
 }
 
-static clv_rc run_add(struct db *d, void *ctx, struct clv_err *err)
-{
-	struct store_pending *p = ctx;
-
-	return store_pending_add(d, p, &p->id, err);
-}
-
-static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
-{
-	struct store_pending *p = ctx;
-	struct server *s = c->srv;
-
-	if (rc) {
-		if (err->code != CLV_E_EXISTS)
-			log_err(LOG_ERROR, err, "keeping a request to be accepted");
-	} else if (s->n_pendings < PENDING_MAX) {
-		s->pendings[s->n_pendings] = clv_calloc(1, sizeof(struct pending));
-		s->pendings[s->n_pendings++]->row = *p;
-		server_changed(c);
-	}
-	clv_free(p);
-}
-
-static void add(struct core *c, const struct store_pending *p)
-{
-	if (is_known(c->srv, p))
-		return;
-	if (c->srv->n_pendings >= PENDING_MAX) {
-		core_event(c, 20001,
-		           "%s from %s asks to be accepted, but %u wait already: decline some first.",
-		           p->name, p->from, PENDING_MAX);
-		return;
-	}
-	core_db_put(c, run_add, done_add, clv_memdup(p, sizeof *p));
-}
-
 static void put_text(char *out, size_t cap, const char *fmt, ...) CLV_PRINTF(3, 4);
 static void put_text(char *out, size_t cap, const char *fmt, ...)
 {
@@ -101,6 +65,73 @@ static void put_text(char *out, size_t cap, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(out, cap, fmt, ap);
 	va_end(ap);
+}
+
+/* A request and the link that brought it: refused only when the request is there to be accepted. */
+struct add_job {
+	struct store_pending p;
+	uint64_t conn;
+	enum refusal_code code;
+	char text[512];
+};
+
+static clv_rc run_add(struct db *d, void *ctx, struct clv_err *err)
+{
+	struct add_job *j = ctx;
+
+	return store_pending_add(d, &j->p, &j->p.id, err);
+}
+
+static void answer(struct core *c, struct add_job *j)
+{
+	struct session *s = server_session(c->srv, j->conn);
+
+	if (s)
+		server_refuse(c, s, j->code, "%s", j->text);
+	clv_free(j);
+}
+
+static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct add_job *j = ctx;
+	struct server *s = c->srv;
+
+	if (rc) {
+		if (err->code != CLV_E_EXISTS)
+			log_err(LOG_ERROR, err, "keeping a request to be accepted");
+	} else if (s->n_pendings < PENDING_MAX) {
+		s->pendings[s->n_pendings] = clv_calloc(1, sizeof(struct pending));
+		s->pendings[s->n_pendings++]->row = j->p;
+		server_changed(c);
+	}
+	answer(c, j);
+}
+
+static void add(struct core *c, const struct store_pending *p, struct session *s,
+                enum refusal_code code, const char *fmt, ...) CLV_PRINTF(5, 6);
+static void add(struct core *c, const struct store_pending *p, struct session *s,
+                enum refusal_code code, const char *fmt, ...)
+{
+	struct add_job *j = clv_calloc(1, sizeof *j);
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(j->text, sizeof j->text, fmt, ap);
+	va_end(ap);
+	j->p = *p;
+	j->conn = s->conn;
+	j->code = code;
+	s->refused = true; /* nothing more is taken from it */
+	if (is_known(c->srv, p)) {
+		answer(c, j);
+	} else if (c->srv->n_pendings >= PENDING_MAX) {
+		core_event(c, 20001,
+		           "%s from %s asks to be accepted, but %u wait already: decline some first.",
+		           p->name, p->from, PENDING_MAX);
+		answer(c, j);
+	} else {
+		core_db_put(c, run_add, done_add, j);
+	}
 }
 
 void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what)
@@ -121,11 +152,7 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 	core_event(c, 20002,
 	           "%s at %s sent %s for '%.200s', which it did not prove: quarantined, nothing was stored.",
 	           own, s->open->address, what, text_str(safe));
-	add(c, &p);
-	if (s->node)
-		s->node->session = NULL;
-	s->node = NULL;
-	server_refuse(c, s, REFUSAL_PROOF, "a channel of %s speaks for no other name", own);
+	add(c, &p, s, REFUSAL_PROOF, "a channel of %s speaks for no other name", own);
 	text_free(safe);
 }
 
@@ -319,9 +346,8 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 		    p.name, p.from, p.looks_like);
 	else if (!told)
 		core_event(c, 20000, "%s proved its name but is not approved yet.", p.name);
-	add(c, &p);
-	server_refuse(c, s, p.conflict ? REFUSAL_CONFLICT : REFUSAL_NOT_APPROVED,
-	              p.conflict ? "another node is known as %s in %s; an operator decides"
-	                         : "%s is not approved yet in %s; an operator decides",
-	              p.name, c->start->group);
+	add(c, &p, s, p.conflict ? REFUSAL_CONFLICT : REFUSAL_NOT_APPROVED,
+	    p.conflict ? "another node is known as %s in %s; an operator decides"
+	               : "%s is not approved yet in %s; an operator decides",
+	    p.name, c->start->group);
 }
