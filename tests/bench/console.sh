@@ -31,7 +31,8 @@ g_start rms1
 wait_for 60 g_server_up || bad "the server does not answer: $(tail -3 "$G/rms1/log")"
 printf 'console, %s agents\n' "$rows"
 "$BIN/tests/bench/console" "$BIN/claviger" "$CLAVIGER_SERVER" || bad "the probe ended with $?"
-clv get agents -o csv 2>/dev/null >"$G/rows.csv"
+clv get agents -o csv >"$G/rows.csv" || bad "get agents ended with $?"
+wc -l "$G/rows.csv"
 for other in less fzf htop; do
 	program=$(command -v "$other") || continue
 	printf 'beside it: %s\n' "$other"
