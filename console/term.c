@@ -163,6 +163,23 @@ static clv_rc open_output(struct clv_err *err)
 	                               : err_sys(err, CLV_E_IO, "cannot open the terminal for writing");
 }
 
+static void close_output(void)
+{
+	buf_release(&term.queue);
+	close(term.out);
+	fclose(term.curses_out);
+}
+
+/* Asked first: newterm keeps memory for a terminal that it does not know. */
+static bool is_known(const char *name)
+{
+	int why = 0;
+	if (setupterm(name, term.memory, &why) != OK)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
 /* Keys come one by one and as they are; ^C ^Z ^S are keys; flow control is off. */
 static void set_raw(void)
 {
@@ -290,8 +307,9 @@ clv_rc term_open(struct clv_err *err)
 		return err_sys(err, CLV_E_IO, "stdin is no terminal");
 	if (open_output(err) != CLV_OK)
 		return CLV_FAILED;
-	term.screen = new_screen(name);
+	term.screen = is_known(name) ? new_screen(name) : NULL;
 	if (term.screen == NULL) {
+		close_output();
 		struct clv_text *t = text_new_str(name);
 		err_set(err, CLV_E_USAGE,
 		        "the terminal %s is not known here: set TERM to one that is, or install its terminfo",
@@ -323,9 +341,7 @@ void term_close(void)
 	drain();
 	delscreen(term.screen);
 	term.screen = NULL;
-	buf_release(&term.queue);
-	close(term.out);
-	fclose(term.curses_out);
+	close_output();
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
 }
 
