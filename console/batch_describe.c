@@ -51,7 +51,7 @@ static void set_foreign(json_t *o, const char *name, const char *s)
 static json_t *key_json(const struct clv_key_fact *k)
 {
 	json_t *o = json_object();
-	json_object_set_new(o, "generation", json_integer(k->ordinal));
+	json_object_set_new(o, "generation", json_integer((json_int_t)k->generation));
 	json_object_set_new(o, "state", json_string(clv_key_state_word(k->state)));
 	set_hex(o, "key_id", k->key_id, 16, true);
 	set_hex(o, "sha1", k->sha1, 20, true);
@@ -90,7 +90,7 @@ static json_t *detail_json(struct clv_agent_detail *d)
 	set_foreign(o, "pinned_by", d->pinned_by);
 	json_object_set_new(o, "machine_matches", json_boolean(d->machine_matches));
 	json_object_set_new(o, "config_confirmed",
-	                    d->config_confirmed_at != 0 ? json_integer(d->config_confirmed_ordinal)
+	                    d->config_confirmed_at != 0 ? json_integer((json_int_t)d->config_confirmed)
 	                                                : json_null());
 	set_time(o, "config_confirmed_at", d->config_confirmed_at);
 	for (size_t i = 0; i < d->n_keys; i++)

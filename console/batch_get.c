@@ -29,7 +29,7 @@ static char *safe_cell(const struct cell *c)
 	if (c->kind == CELL_NULL)
 		return NULL;
 	if (c->kind == CELL_NUMBER)
-		return clv_asprintf("%llu", (unsigned long long)c->number);
+		return clv_asprintf("%llu", (unsigned long long)(c->shown ? c->shown : c->number));
 	if (c->kind == CELL_BOOL)
 		return clv_strdup(c->number != 0 ? "true" : "false");
 	struct clv_text *t = text_new_str(c->foreign != NULL ? c->foreign : c->own);

@@ -40,6 +40,12 @@ void cell_number(struct cell *c, uint64_t n, bool have)
 	c->number = n;
 }
 
+void cell_counted(struct cell *c, uint64_t n, uint64_t shown, bool have)
+{
+	cell_number(c, n, have);
+	c->shown = shown;
+}
+
 void cell_word(struct cell *c, const char *word, bool have)
 {
 	if (!have)
@@ -49,25 +55,26 @@ void cell_word(struct cell *c, const char *word, bool have)
 }
 
 /* C(list member, column, shown in table, statement with `f` the fact and `c` the cell) */
-#define AGENTS(C)                                                                              \
-	C(agents, name, true, cell_foreign(c, f->name))                                        \
-	C(agents, approval, true, cell_word(c, clv_approval_word(f->approval), true))          \
-	C(agents, contact, true, cell_word(c, clv_contact_word(f->contact), true))             \
-	C(agents, key_id, true, cell_hex(c, f->key.key_id, 16, f->has_key))                    \
-	C(agents, sha1, false, cell_hex(c, f->key.sha1, 20, f->has_key))                       \
-	C(agents, sha256, false, cell_hex(c, f->key.sha256, 32, f->has_key))                   \
-	C(agents, not_before, false, cell_time(c, f->has_key ? f->key.not_before : 0))         \
-	C(agents, not_after, true, cell_time(c, f->has_key ? f->key.not_after : 0))            \
-	C(agents, generation, true, cell_number(c, f->key.ordinal, f->has_key))                \
-	C(agents, key_state, true, cell_word(c, clv_key_state_word(f->key.state), f->has_key)) \
-	C(agents, gateway, false, cell_foreign(c, f->gateway))                                 \
-	C(agents, server, false, cell_foreign(c, f->server))                                   \
-	C(agents, mechanism, true,                                                             \
-	  cell_word(c, clv_mechanism_word(f->mechanism), f->mechanism != CLV_MECHANISM_NONE))  \
-	C(agents, protocol, false, cell_foreign(c, f->protocol))                               \
-	C(agents, cipher, false, cell_foreign(c, f->cipher))                                   \
-	C(agents, last_seen, true, cell_time(c, f->last_seen))                                 \
-	C(agents, config_version, false, cell_number(c, f->config_ordinal, f->config_version != 0))
+#define AGENTS(C)                                                                                   \
+	C(agents, name, true, cell_foreign(c, f->name))                                             \
+	C(agents, approval, true, cell_word(c, clv_approval_word(f->approval), true))               \
+	C(agents, contact, true, cell_word(c, clv_contact_word(f->contact), true))                  \
+	C(agents, key_id, true, cell_hex(c, f->key.key_id, 16, f->has_key))                         \
+	C(agents, sha1, false, cell_hex(c, f->key.sha1, 20, f->has_key))                            \
+	C(agents, sha256, false, cell_hex(c, f->key.sha256, 32, f->has_key))                        \
+	C(agents, not_before, false, cell_time(c, f->has_key ? f->key.not_before : 0))              \
+	C(agents, not_after, true, cell_time(c, f->has_key ? f->key.not_after : 0))                 \
+	C(agents, generation, true, cell_counted(c, f->key.generation, f->key.ordinal, f->has_key)) \
+	C(agents, key_state, true, cell_word(c, clv_key_state_word(f->key.state), f->has_key))      \
+	C(agents, gateway, false, cell_foreign(c, f->gateway))                                      \
+	C(agents, server, false, cell_foreign(c, f->server))                                        \
+	C(agents, mechanism, true,                                                                  \
+	  cell_word(c, clv_mechanism_word(f->mechanism), f->mechanism != CLV_MECHANISM_NONE))       \
+	C(agents, protocol, false, cell_foreign(c, f->protocol))                                    \
+	C(agents, cipher, false, cell_foreign(c, f->cipher))                                        \
+	C(agents, last_seen, true, cell_time(c, f->last_seen))                                      \
+	C(agents, config_version, false,                                                            \
+	  cell_counted(c, f->config_version, f->config_ordinal, f->config_version != 0))
 
 #define EVENTS(C)                                                            \
 	C(events, time, true, cell_time(c, f->time))                         \

@@ -13,6 +13,7 @@ struct cell {
 	const char *foreign; /* TEXT: borrowed from the fact, or NULL */
 	char own[80];        /* TEXT of ours where foreign is NULL */
 	uint64_t number;     /* NUMBER, BOOL */
+	uint64_t shown;      /* not 0: what a table says instead (screens count generations from 1) */
 };
 
 struct row_column {
@@ -31,6 +32,7 @@ void cell_time(struct cell *c, int64_t ms);
 void cell_hex(struct cell *c, const uint8_t *p, size_t len, bool have);
 void cell_foreign(struct cell *c, const char *s);
 void cell_number(struct cell *c, uint64_t n, bool have);
+void cell_counted(struct cell *c, uint64_t n, uint64_t shown, bool have);
 void cell_word(struct cell *c, const char *word, bool have);
 
 #endif
