@@ -107,10 +107,10 @@ static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 	answer(c, j);
 }
 
-static void add(struct core *c, const struct store_pending *p, struct session *s,
-                enum refusal_code code, const char *fmt, ...) CLV_PRINTF(5, 6);
-static void add(struct core *c, const struct store_pending *p, struct session *s,
-                enum refusal_code code, const char *fmt, ...)
+static void add(struct core *c, const struct store_pending *p, struct session *s, enum refusal_code code,
+                const char *fmt, ...) CLV_PRINTF(5, 6);
+static void add(struct core *c, const struct store_pending *p, struct session *s, enum refusal_code code,
+                const char *fmt, ...)
 {
 	struct add_job *j = clv_calloc(1, sizeof *j);
 	va_list ap;

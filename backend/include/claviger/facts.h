@@ -15,21 +15,23 @@
 	X(CLV_APPROVAL_APPROVED, "approved") X(CLV_APPROVAL_REJECTED, "rejected")
 #define CLV_CONTACT_LIST(X) \
 	X(CLV_CONTACT_DOWN, "down") X(CLV_CONTACT_SILENT, "silent") X(CLV_CONTACT_UP, "up")
-#define CLV_MECHANISM_LIST(X)                                                             \
-	X(CLV_MECHANISM_NONE, "none")                                                     \
-	X(CLV_MECHANISM_CERTIFICATE, "certificate") X(CLV_MECHANISM_KERBEROS, "kerberos") \
-	    X(CLV_MECHANISM_LOCAL, "local")
+#define CLV_MECHANISM_LIST(X)                       \
+	X(CLV_MECHANISM_NONE, "none")               \
+	X(CLV_MECHANISM_CERTIFICATE, "certificate") \
+	X(CLV_MECHANISM_KERBEROS, "kerberos") X(CLV_MECHANISM_LOCAL, "local")
 /* Design 3, states of a key. */
-#define CLV_KEY_STATE_LIST(X)                                                                           \
-	X(CLV_KEY_NONE, "none")                                                                         \
-	X(CLV_KEY_MADE, "made") X(CLV_KEY_PUBLISHED, "published") X(CLV_KEY_STORED, "stored")           \
-	    X(CLV_KEY_IN_USE, "in use") X(CLV_KEY_CONFIRMED, "confirmed") X(CLV_KEY_RETIRED, "retired") \
-	        X(CLV_KEY_DESTROYED, "destroyed") X(CLV_KEY_REFUSED, "refused")                         \
-	            X(CLV_KEY_REVOKED, "revoked")
-#define CLV_ROLE_LIST(X)                                              \
-	X(CLV_ROLE_NONE, "none")                                      \
-	X(CLV_ROLE_VIEWER, "viewer") X(CLV_ROLE_OPERATOR, "operator") \
-	    X(CLV_ROLE_CREDENTIAL_MANAGER, "credential manager") X(CLV_ROLE_ADMINISTRATOR, "administrator")
+#define CLV_KEY_STATE_LIST(X)                                                                       \
+	X(CLV_KEY_NONE, "none")                                                                     \
+	X(CLV_KEY_MADE, "made")                                                                     \
+	X(CLV_KEY_PUBLISHED, "published")                                                           \
+	X(CLV_KEY_STORED, "stored")                                                                 \
+	X(CLV_KEY_IN_USE, "in use") X(CLV_KEY_CONFIRMED, "confirmed") X(CLV_KEY_RETIRED, "retired") \
+	    X(CLV_KEY_DESTROYED, "destroyed") X(CLV_KEY_REFUSED, "refused") X(CLV_KEY_REVOKED, "revoked")
+#define CLV_ROLE_LIST(X)                 \
+	X(CLV_ROLE_NONE, "none")         \
+	X(CLV_ROLE_VIEWER, "viewer")     \
+	X(CLV_ROLE_OPERATOR, "operator") \
+	X(CLV_ROLE_CREDENTIAL_MANAGER, "credential manager") X(CLV_ROLE_ADMINISTRATOR, "administrator")
 #define CLV_LEVEL_LIST(X) \
 	X(CLV_LEVEL_INFORMATION, "Information") X(CLV_LEVEL_WARNING, "Warning") X(CLV_LEVEL_ERROR, "Error")
 
