@@ -20,13 +20,15 @@
 	X(CLV_MECHANISM_CERTIFICATE, "certificate") \
 	X(CLV_MECHANISM_KERBEROS, "kerberos") X(CLV_MECHANISM_LOCAL, "local")
 /* Design 3, states of a key. */
-#define CLV_KEY_STATE_LIST(X)                                                                       \
-	X(CLV_KEY_NONE, "none")                                                                     \
-	X(CLV_KEY_MADE, "made")                                                                     \
-	X(CLV_KEY_PUBLISHED, "published")                                                           \
-	X(CLV_KEY_STORED, "stored")                                                                 \
-	X(CLV_KEY_IN_USE, "in use") X(CLV_KEY_CONFIRMED, "confirmed") X(CLV_KEY_RETIRED, "retired") \
-	    X(CLV_KEY_DESTROYED, "destroyed") X(CLV_KEY_REFUSED, "refused") X(CLV_KEY_REVOKED, "revoked")
+#define CLV_KEY_STATE_LIST(X)             \
+	X(CLV_KEY_NONE, "none")           \
+	X(CLV_KEY_MADE, "made")           \
+	X(CLV_KEY_PUBLISHED, "published") \
+	X(CLV_KEY_STORED, "stored")       \
+	X(CLV_KEY_IN_USE, "in use")       \
+	X(CLV_KEY_CONFIRMED, "confirmed") \
+	X(CLV_KEY_RETIRED, "retired")     \
+	X(CLV_KEY_DESTROYED, "destroyed") X(CLV_KEY_REFUSED, "refused") X(CLV_KEY_REVOKED, "revoked")
 #define CLV_ROLE_LIST(X)                 \
 	X(CLV_ROLE_NONE, "none")         \
 	X(CLV_ROLE_VIEWER, "viewer")     \
