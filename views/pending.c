@@ -148,7 +148,7 @@ static void pending_status(const struct view *v, struct view_status *st, const s
 	size_t conflicts = 0;
 	char n[FMT_MAX], marked[64] = "";
 	list_status(v, st, ctx);
-	if (!v->have || l->filter[0] != '\0')
+	if (!v->have || l->filter[0] != '\0' || l->rows.matched == 0)
 		return;
 	for (size_t i = 0; i < l->rows.n; i++)
 		conflicts += l->rows.u.pending[i].conflict;

@@ -38,7 +38,7 @@ key /app\r
 wait 3 marked, 1 hidden
 key R
 wait Rotate the keys of 2 agents in OMMG1?
-has Not taken: 1 marked row that the filter hides.
+wait Not taken: 1 marked row that the filter hides.
 settle
 key 2\r
 wait 2 agents were asked to rotate
