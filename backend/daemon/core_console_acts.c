@@ -233,7 +233,7 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 		return;
 	}
 	if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
-		(void)err_set(&err, CLV_E_AUTH,
+		(void)err_set(&err, CLV_E_NOTFOUND,
 		              "Not done: these are not the digits of %s. Type the first 12 that clavigerd "
 		              "enroll printed on that host.",
 		              p->row.name);

@@ -136,7 +136,7 @@ static struct server *new_server(void)
 	s->pendings = clv_calloc(PENDING_MAX, sizeof *s->pendings);
 	buf_init(&s->list_body, 65536);
 	buf_init(&s->list_sig, STATEMENT_SIG_MAX);
-	s->retain_at = clock_mono_ms() + 60000;
+	s->retain_at = clock_mono_ms() + 5000;
 	return s;
 }
 
