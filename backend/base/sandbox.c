@@ -187,6 +187,8 @@ clv_rc sandbox_prepare(struct clv_err *err)
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	(void)umask(077);
+	/* Started by descriptor, so the kernel does not know our name. */
+	(void)prctl(PR_SET_NAME, program_invocation_short_name, 0, 0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || sigaction(SIGPIPE, &ignore, NULL))
 		return err_sys(err, CLV_E_SANDBOX, "preparing the process");
 	if (close_range(4, ~0u, 0))

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,24 +113,30 @@ static char *const *child_environment(void)
 #endif
 }
 
+/* The executable is opened before the privileges go, so that it may lie where the other users cannot
+ * look (a clone in root's home). */
 static void exec_child(const struct parent *p, const char *name, const char *arg, int in3, int out1, int log,
                        uid_t uid, gid_t gid)
 {
 	char *path = clv_asprintf("%s/%s", p->libexec, name);
 	char *argv[3] = {path, (char *)(uintptr_t)arg, NULL};
+	int exe = open(path, O_RDONLY | O_CLOEXEC);
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
-	if (dup2(p->null_fd, 0) < 0 || dup2(out1 >= 0 ? out1 : p->null_fd, 1) < 0 || dup2(log, 2) < 0)
+	/* Out of the way of 0 to 3, which are about to be given their meaning. */
+	exe = fcntl(exe, F_DUPFD_CLOEXEC, 10);
+	if (exe < 0 || dup2(p->null_fd, 0) < 0 || dup2(out1 >= 0 ? out1 : p->null_fd, 1) < 0 ||
+	    dup2(log, 2) < 0)
 		_exit(126);
 	if (in3 == 3)
 		(void)fcntl(3, F_SETFD, 0);
 	else if (in3 >= 0 && dup2(in3, 3) < 0)
 		_exit(126);
 	become(uid, gid);
-	(void)execve(path, argv, child_environment());
+	(void)syscall(SYS_execveat, exe, "", argv, child_environment(), AT_EMPTY_PATH);
 	_exit(127);
 }
 
