@@ -8,6 +8,8 @@
 #include "keys/agentcert.h"
 #include <string.h>
 
+#define DETAIL_BYTES (400u * 1024u) /* of event texts in one answer */
+
 static char *text_or_empty(char *s)
 {
 	return s ? s : (char *)(uintptr_t) "";
@@ -65,7 +67,7 @@ struct detail {
 	char *pems[100];
 	size_t n_keys;
 	Clv__Event *events[50];
-	size_t n_events;
+	size_t n_events, bytes;
 };
 
 static clv_rc take_key(const struct clv_key_fact *k, struct clv_slice cert, void *ctx, struct clv_err *err)
@@ -92,8 +94,10 @@ static clv_rc take_own_event(const struct clv_event_fact *e, void *ctx, bool *st
 
 	(void)stop;
 	(void)err;
-	if (d->n_events < sizeof d->events / sizeof d->events[0])
+	if (d->n_events < sizeof d->events / sizeof d->events[0] && d->bytes < DETAIL_BYTES) {
+		d->bytes += strlen(e->text);
 		d->events[d->n_events++] = console_dup_event(e);
+	}
 	return CLV_OK;
 }
 

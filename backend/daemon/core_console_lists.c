@@ -141,6 +141,8 @@ static void list_agents(struct core *c, const struct console_request *q, const C
 }
 
 /* --- pending --- */
+#define PENDING_ANSWER 500u /* rows in one answer: names may be long, a frame is not */
+
 static void short_hex(const uint8_t *p, char out[20])
 {
 	char hex[9];
@@ -247,6 +249,8 @@ static void list_pending(struct core *c, const struct console_request *q, const 
 	out.offset = m->offset < n ? m->offset : n;
 	out.time = clock_wall_ms();
 	out.n_rows = n - out.offset < m->limit ? n - out.offset : m->limit;
+	if (out.n_rows > PENDING_ANSWER)
+		out.n_rows = PENDING_ANSWER;
 	out.rows = (Clv__Pending **)(rows + out.offset);
 	console_answer(c, q, REP_PENDING, &out.base, &out.time);
 out:

@@ -8,6 +8,9 @@
 #include "model/filter.h"
 #include <string.h>
 
+#define SCAN_BYTES (600u * 1024u) /* an answer stays below a frame; the console asks for what follows */
+#define ROW_BYTES  512u           /* what a row has beside its long texts, at most */
+
 struct scan {
 	struct console_request q;
 	bool audit, oldest_first, pushed;
@@ -16,7 +19,7 @@ struct scan {
 	struct filter *filter;
 	bool all;
 	void **rows;
-	size_t n;
+	size_t n, bytes;
 };
 
 Clv__Event *console_dup_event(const struct clv_event_fact *e)
@@ -47,13 +50,13 @@ void console_free_event(Clv__Event *r)
 /* Takes the row when it is inside the window. Without a filter the scan ends with the window. */
 static bool in_window(struct scan *s, bool *stop)
 {
-	bool inside;
+	bool inside, room = s->n < s->limit && s->bytes < SCAN_BYTES;
 
 	s->matched++;
-	inside = s->all ? true : s->matched > s->offset && s->n < s->limit;
-	if (s->all && s->n + 1 >= s->limit)
+	inside = s->all ? true : s->matched > s->offset;
+	if (s->all && (s->n + 1 >= s->limit || !room))
 		*stop = true;
-	return inside && s->n < s->limit;
+	return inside && room;
 }
 
 static clv_rc take_event(const struct clv_event_fact *e, void *ctx, bool *stop, struct clv_err *err)
@@ -61,8 +64,10 @@ static clv_rc take_event(const struct clv_event_fact *e, void *ctx, bool *stop, 
 	struct scan *s = ctx;
 
 	(void)err;
-	if ((s->all || filter_event(s->filter, e)) && in_window(s, stop))
+	if ((s->all || filter_event(s->filter, e)) && in_window(s, stop)) {
+		s->bytes += strlen(e->text) + ROW_BYTES;
 		s->rows[s->n++] = console_dup_event(e);
+	}
 	return CLV_OK;
 }
 
@@ -86,6 +91,7 @@ static clv_rc take_audit(const struct clv_audit_fact *a, void *ctx, bool *stop, 
 	r->detail = clv_strdup(a->detail);
 	r->hash.data = clv_memdup(a->hash, 32);
 	r->hash.len = 32;
+	s->bytes += strlen(a->who) + strlen(a->object) + strlen(a->detail) + ROW_BYTES;
 	s->rows[s->n++] = r;
 	return CLV_OK;
 }

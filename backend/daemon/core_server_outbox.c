@@ -9,6 +9,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define EVENT_TEXT_MAX 4096u
+#define EVENT_WORD_MAX 64u
+
 struct batch_job {
 	uint64_t conn;
 	char name[STORE_NAME_MAX];
@@ -159,6 +162,21 @@ static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 	clv_free(j);
 }
 
+/* Authenticated does not mean honest: what a screen or a frame could not hold is not stored. */
+static bool has_sense(const Clv__OutboxBatch *b)
+{
+	for (size_t i = 0; i < b->n_items; i++) {
+		const Clv__OutboxEvent *e = b->items[i]->event;
+
+		if (e && (strlen(e->text) > EVENT_TEXT_MAX || strlen(e->source) > EVENT_WORD_MAX ||
+		          strlen(e->category) > EVENT_WORD_MAX || b->items[i]->time < 0))
+			return false;
+		if (!e && b->items[i]->kind == OUTBOX_EVENT)
+			return false;
+	}
+	return true;
+}
+
 void outbox_on_batch(struct core *c, struct session *s, const Clv__SignedStatement *m)
 {
 	struct node *n = s->node;
@@ -178,7 +196,7 @@ void outbox_on_batch(struct core *c, struct session *s, const Clv__SignedStateme
 	}
 	b = (const Clv__OutboxBatch *)bm;
 	if (strcmp(b->agent, n->name) != 0 || b->outbox.len != 16 || b->first == 0 || b->n_items == 0 ||
-	    s->batch || len >= STORE_NAME_MAX || b->first > INT64_MAX / 2) {
+	    s->batch || len >= STORE_NAME_MAX || b->first > INT64_MAX / 2 || !has_sense(b)) {
 		bool foreign = strcmp(b->agent, n->name) != 0;
 
 		if (foreign)
