@@ -52,7 +52,7 @@ wait gen 1  2
 END
 check "rotate the visible marked ones" drive agents <"$G/rotate"
 for a in app01 app02 db01; do
-	gens=$(clv describe agent "$a" -o json | jq '[.keys[].generation]|max')
+	gens=$(clv describe agent "$a" -o json | jq '.keys|length')
 	if [ "$a" = db01 ]; then equal "the hidden one was not touched" "$gens" 1; else equal "$a has a second key" "$gens" 2; fi
 done
 
@@ -97,7 +97,7 @@ check "the server is gone, the screen says so" g_sign stale
 "$BIN/clavigerd" run -c "$D/rms1/clavigerd.conf" </dev/null >>"$D/rms1/log" 2>&1 &
 sed -i "s/^$server rms1/$! rms1/" "$D/pids"
 if wait "$console"; then ok "back on the same screen, filter and mark; nothing was replayed"; else bad "lost server: $(tail -30 "$G/lost.out")"; fi
-gens() { clv describe agent app01 -o json | jq '[.keys[].generation]|max'; }
+gens() { clv describe agent app01 -o json | jq '.keys|length'; }
 equal "no key was rotated by it" "$(gens)" 2
 
 "$BIN/tests/tools/list_watch" "$CLAVIGER_SERVER" 20 >"$G/watch" 2>&1 &
