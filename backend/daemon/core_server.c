@@ -56,6 +56,40 @@ void server_refuse(struct core *c, struct session *s, enum refusal_code code, co
 	free_session(c, s);
 }
 
+struct sending {
+	uint64_t conn;
+	uint16_t frame;
+};
+
+static void on_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
+{
+	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
+	struct sending *s = ctx;
+	Clv__SignedStatement out = CLV__SIGNED_STATEMENT__INIT;
+
+	(void)type;
+	if (!m) {
+		log_err(LOG_WARN, err, "signing for a node");
+		core_conn_close(c, false, s->conn, "this server cannot sign now");
+	} else {
+		out.body = k->body;
+		out.signature = k->signature;
+		core_frame(c, false, s->conn, s->frame, &out.base);
+	}
+	clv_free(s);
+}
+
+void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kind, uint16_t frame,
+                          const ProtobufCMessage *statement)
+{
+	struct sending *s = clv_calloc(1, sizeof *s);
+
+	s->conn = conn;
+	s->frame = frame;
+	kh_sign(c, kind, statement, on_signed, s);
+}
+
 struct greeting {
 	uint64_t conn;
 };

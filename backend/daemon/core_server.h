@@ -88,6 +88,10 @@ void server_fill(const struct core *c, const struct node *n, struct clv_agent_fa
 void server_changed(struct core *c);
 void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...)
     CLV_PRINTF(4, 5);
+/* What the group's key has to sign goes to a node; where it cannot be signed the link is closed, and the
+ * node comes again. */
+void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kind, uint16_t frame,
+                          const ProtobufCMessage *statement);
 struct session *server_session(const struct server *s, uint64_t conn);
 void server_list_sign(struct core *c);
 /* core_server_load.c */

@@ -160,10 +160,8 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now,
                           struct store_agent *out, struct clv_err *err)
 {
-	struct store_agent a = {.approval = CLV_APPROVAL_APPROVED,
-	                        .node_key_len = p->node_key_len,
-	                        .pinned_at = now,
-	                        .outbox_next = 1};
+	struct store_agent a = {
+	    .approval = CLV_APPROVAL_APPROVED, .node_key_len = p->node_key_len, .pinned_at = now};
 
 	if (!p->node_key_len)
 		return err_set(err, CLV_E_USAGE,

@@ -14,44 +14,18 @@
 #define AHEAD_MS (24ll * 3600 * 1000) /* generations more than a day ahead of our clock are refused */
 
 /* --- receipts --- */
-struct receipt {
-	uint64_t conn;
-};
-
-static void on_receipt_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
-                              const struct clv_err *err)
-{
-	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
-	struct receipt *r = ctx;
-	Clv__SignedStatement out = CLV__SIGNED_STATEMENT__INIT;
-
-	(void)type;
-	if (!m) {
-		/* The agent comes again and publishes again. */
-		log_err(LOG_WARN, err, "signing a receipt");
-		core_conn_close(c, false, r->conn, "this server cannot sign now");
-	} else {
-		out.body = k->body;
-		out.signature = k->signature;
-		core_frame(c, false, r->conn, FRAME_RECEIPT, &out.base);
-	}
-	clv_free(r);
-}
-
 static void send_receipt(struct core *c, const struct session *s, const char *agent, uint64_t generation,
                          struct clv_slice hash, const char *refused)
 {
 	Clv__Receipt m = CLV__RECEIPT__INIT;
-	struct receipt *r = clv_calloc(1, sizeof *r);
 
-	r->conn = s->conn;
 	m.agent = (char *)(uintptr_t)agent;
 	m.generation = generation;
 	m.key_hash = PROTO_BYTES(hash);
 	m.result = refused ? 2 : 1;
 	m.reason = (char *)(uintptr_t)(refused ? refused : "");
 	m.fencing = c->srv->fencing;
-	kh_sign(c, STATEMENT_RECEIPT, &m.base, on_receipt_signed, r);
+	server_sign_and_send(c, s->conn, STATEMENT_RECEIPT, FRAME_RECEIPT, &m.base);
 }
 
 /* --- checking --- */
@@ -375,38 +349,16 @@ void keys_seal(struct core *c, struct session *s)
 }
 
 /* --- rotation --- */
-static void on_rotate_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
-                             const struct clv_err *err)
-{
-	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
-	struct receipt *r = ctx;
-	Clv__SignedStatement out = CLV__SIGNED_STATEMENT__INIT;
-
-	(void)type;
-	if (!m) {
-		log_err(LOG_WARN, err, "signing a rotation order");
-		core_conn_close(c, false, r->conn, "this server cannot sign now");
-	} else {
-		out.body = k->body;
-		out.signature = k->signature;
-		core_frame(c, false, r->conn, FRAME_ROTATE, &out.base);
-	}
-	clv_free(r);
-}
-
 void keys_send_rotate(struct core *c, struct session *s)
 {
 	struct node *n = s->node;
 	Clv__RotateOrder m = CLV__ROTATE_ORDER__INIT;
-	struct receipt *r;
 
 	if (!n->rotate_above || n->rotate_above < n->generation)
 		return;
-	r = clv_calloc(1, sizeof *r);
-	r->conn = s->conn;
 	m.agent = n->name;
 	m.above = n->rotate_above;
 	m.time = clock_wall_ms();
 	m.fencing = c->srv->fencing;
-	kh_sign(c, STATEMENT_ROTATE, &m.base, on_rotate_signed, r);
+	server_sign_and_send(c, s->conn, STATEMENT_ROTATE, FRAME_ROTATE, &m.base);
 }

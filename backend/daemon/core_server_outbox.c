@@ -114,25 +114,6 @@ static void apply_item(struct core *c, struct node *n, const Clv__OutboxItem *i,
 	}
 }
 
-static void on_ack_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
-                          const struct clv_err *err)
-{
-	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
-	Clv__SignedStatement out = CLV__SIGNED_STATEMENT__INIT;
-	uint64_t *conn = ctx;
-
-	(void)type;
-	if (!m) {
-		log_err(LOG_WARN, err, "signing an acknowledgement");
-		core_conn_close(c, false, *conn, "this server cannot acknowledge now");
-	} else {
-		out.body = k->body;
-		out.signature = k->signature;
-		core_frame(c, false, *conn, FRAME_ACK, &out.base);
-	}
-	clv_free(conn);
-}
-
 static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
 {
 	struct batch_job *j = ctx;
@@ -155,7 +136,7 @@ static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 		ack.outbox = b->outbox;
 		ack.upto = j->upto;
 		ack.fencing = c->srv->fencing;
-		kh_sign(c, STATEMENT_ACK, &ack.base, on_ack_signed, clv_memdup(&j->conn, sizeof j->conn));
+		server_sign_and_send(c, j->conn, STATEMENT_ACK, FRAME_ACK, &ack.base);
 		server_changed(c);
 	}
 	proto_free(j->batch);

@@ -86,11 +86,9 @@ static clv_rc one_agent(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	a.config_confirmed_at = db_i(r, 13);
 	a.last_seen = db_i(r, 14);
 	a.has_configured = copy_exact(a.channel_configured, 32, db_b(r, 15));
-	a.has_outbox = copy_exact(a.outbox, 16, db_b(r, 16));
-	a.outbox_next = (uint64_t)db_i(r, 17);
-	a.row_version = (uint64_t)db_i(r, 18);
-	if (db_i(r, 19)) {
-		if (key_fact(r, 19, &a.key, err))
+	a.row_version = (uint64_t)db_i(r, 16);
+	if (db_i(r, 17)) {
+		if (key_fact(r, 17, &a.key, err))
 			return CLV_FAILED;
 		a.has_key = true;
 	}
@@ -106,7 +104,7 @@ clv_rc store_agents(struct db *d, store_agent_fn *fn, void *ctx, struct clv_err 
 	               "a.generation,"
 	               " a.rotate_above, a.config_version, a.config_ordinal, a.config_confirmed, "
 	               "a.config_confirmed_ordinal,"
-	               " a.config_confirmed_at, a.last_seen, a.channel_configured, a.outbox, a.outbox_next, "
+	               " a.config_confirmed_at, a.last_seen, a.channel_configured, "
 	               "a.row_version, " KEY_COLUMNS
 	               " FROM agents a LEFT JOIN keys k ON k.agent=a.name AND k.generation=a.generation"
 	               " ORDER BY a.name",

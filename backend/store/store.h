@@ -31,9 +31,6 @@ struct store_agent {
 	int64_t config_confirmed_at, last_seen;
 	uint8_t channel_configured[32];
 	bool has_configured;
-	uint8_t outbox[16];
-	bool has_outbox;
-	uint64_t outbox_next;
 	uint64_t row_version;
 	struct clv_key_fact key; /* newest that is not destroyed or refused; reason and pem NULL */
 	bool has_key;
