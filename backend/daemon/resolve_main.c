@@ -42,7 +42,12 @@ int main(int argc, char **argv)
 	int rc;
 
 	log_init("resolve", "", 2, LOG_INFO);
-	if (argc != 2 || sandbox_prepare(&err) || setrlimit(RLIMIT_CPU, &cpu))
+	if (argc != 2 || sandbox_prepare(&err))
+		return 2;
+#ifdef CLV_TEST_BUILD
+	sandbox_plant("resolve", paths); /* before the clock starts */
+#endif
+	if (setrlimit(RLIMIT_CPU, &cpu))
 		return 2;
 	(void)alarm(5);
 	/* Loads the NSS modules while mapping code is still allowed. */
@@ -52,9 +57,6 @@ int main(int argc, char **argv)
 	(void)gethostbyname("localhost");
 	list = NULL;
 	hints.ai_flags &= ~AI_NUMERICHOST;
-#ifdef CLV_TEST_BUILD
-	sandbox_plant("resolve", paths);
-#endif
 	if (sandbox_enter("resolve", paths, false, &err)) {
 		log_err(LOG_ERROR, &err, "resolve ends");
 		return 1;
