@@ -14,7 +14,7 @@
 struct scan {
 	struct console_request q;
 	bool audit, oldest_first, pushed;
-	uint64_t offset, total, matched, skip;
+	uint64_t offset, total, matched;
 	uint32_t limit;
 	struct filter *filter;
 	bool all;
