@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A locked, wiping heap for OpenSSL in the key holder (STYLE 26): else copies of keys and passwords
- * stay in the ordinary heap. All memory is mapped up front, so that it works behind a sandbox that
+ * A locked, wiping heap for OpenSSL in the key holder and the console (STYLE 26): else copies of keys and
+ * passwords stay in the ordinary heap. All memory is mapped up front, so that it works behind a sandbox that
  * forbids mmap. Blocks carry their neighbour's size and are joined again when freed; free ones
  * hang in lists by power of two.
  */
@@ -119,14 +119,14 @@ static void *arena_malloc(size_t n, const char *file, int line)
 	if (n == 0)
 		return NULL;
 	if (n > arena.mem.len)
-		clv_fatal("the key holder's locked memory is used up");
+		clv_fatal("the locked memory for keys and passwords is used up");
 	size = (n + sizeof(struct head) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (size < LEAST)
 		size = LEAST;
 	(void)pthread_mutex_lock(&arena.lock);
 	f = find(size);
 	if (f == NULL)
-		clv_fatal("the key holder's locked memory is used up");
+		clv_fatal("the locked memory for keys and passwords is used up");
 	list_take(f);
 	rest = size_of(&f->head) - size;
 	if (rest >= LEAST) {
@@ -215,9 +215,14 @@ clv_rc secret_openssl_arena(size_t size, struct clv_err *err)
 	set_size(&all->head, arena.mem.len, false);
 	list_add(all);
 	if (CRYPTO_set_mem_functions(arena_malloc, arena_realloc, arena_free) != 1) {
-		lockmem_unmap(&arena.mem);
+		lockmem_unmap(&arena.mem, arena.mem.len);
 		memset(arena.bins, 0, sizeof(arena.bins));
 		return err_set(err, CLV_E_INTERNAL, "OpenSSL was used before its heap was set");
 	}
 	return CLV_OK;
+}
+
+bool secret_openssl_arena_active(void)
+{
+	return arena.mem.ptr != NULL;
 }

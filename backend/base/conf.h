@@ -3,7 +3,8 @@
  * Configuration: [section] and `name = value` lines, # comments, no continuation, UTF-8, a line up
  * to 4096 bytes, a file up to 1 MiB. Options are rows of a table: name, type, range, default,
  * help, reloadable (STYLE 32). Unknown, double, out of range: one line `file:line: what; what was
- * expected`, and stop. Reads no other file. `[person NAME]`-like sections: rows with `named`.
+ * expected`, and stop. Reads no other file. A row whose section ends with * ("profile *") is of sections
+ * with a name of their own: [profile SQL Monitoring].
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -52,6 +53,10 @@ size_t conf_list(const struct conf *c, const char *section, const char *name,
 bool conf_is_set(const struct conf *c, const char *section, const char *name);
 /* Line of the option in the file, 0 when defaulted. For later messages. */
 int conf_line(const struct conf *c, const char *section, const char *name);
+/* Named sections of one kind ("profile *"), in the file's order: nth < conf_count. The borrowed conf answers
+ * for that section's rows. */
+size_t conf_count(const struct conf *c, const char *section);
+const struct conf *conf_nth(const struct conf *c, const char *section, size_t nth, const char **title);
 const char *conf_name(const struct conf *c);
 
 #endif

@@ -28,6 +28,8 @@ struct db {
 		sqlite3_stmt *st;
 	} cache[DB_CACHE];
 	size_t n_cache;
+	int changes;  /* rows changed before this transaction began */
+	int64_t mark; /* of the last commit that was tried; DB_STORE */
 };
 
 static enum clv_code code_of(int rc)
@@ -40,6 +42,8 @@ static enum clv_code code_of(int rc)
 		return CLV_E_CORRUPT;
 	case SQLITE_CONSTRAINT:
 		return CLV_E_EXISTS;
+	case SQLITE_BUSY: /* another process has it */
+		return CLV_E_CONFLICT;
 	default:
 		return CLV_E_IO;
 	}
@@ -106,6 +110,12 @@ clv_rc db_open(const char *path, enum db_kind kind, struct db **out, struct clv_
 	(void)sqlite3_extended_result_codes(d->h, 1);
 	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (configure(d, kind, err))
+		goto fail;
+	if (kind == DB_STORE && (exec(d,
+	                              "CREATE TABLE IF NOT EXISTS commits(one INTEGER PRIMARY KEY "
+	                              "CHECK(one=1), mark INTEGER NOT NULL)",
+	                              err) ||
+	                         db_number(d, 0, &d->mark, err, "SELECT mark FROM commits", "")))
 		goto fail;
 	*out = d;
 	return CLV_OK;
@@ -292,12 +302,42 @@ struct clv_slice db_b(const struct db_row *r, int col)
 
 clv_rc db_begin(struct db *d, struct clv_err *err)
 {
+	d->changes = sqlite3_total_changes(d->h);
 	return exec(d, "BEGIN IMMEDIATE", err);
 }
 
 clv_rc db_commit(struct db *d, struct clv_err *err)
 {
 	return exec(d, "COMMIT", err);
+}
+
+clv_rc db_commit_told(struct db *d, bool *unknown, struct clv_err *err)
+{
+	struct clv_err why = {0};
+	int64_t have = 0;
+
+	*unknown = false;
+	if (sqlite3_total_changes(d->h) == d->changes)
+		return db_commit(d, err); /* nothing was written: there is nothing to be unsure of */
+	d->mark++;
+	if (db_run(d, err, "INSERT OR REPLACE INTO commits(one, mark) VALUES(1, ?)", "i", d->mark))
+		return CLV_FAILED;
+	if (!db_commit(d, err))
+		return CLV_OK;
+	db_rollback(d);
+	if (db_number(d, 0, &have, &why, "SELECT mark FROM commits", "")) {
+		*unknown = true;
+		return CLV_FAILED;
+	}
+	if (have != d->mark)
+		return CLV_FAILED;
+	err_clear(err); /* what failed came after the point where it was done */
+	return CLV_OK;
+}
+
+bool db_in_transaction(const struct db *d)
+{
+	return !sqlite3_get_autocommit(d->h);
 }
 
 void db_rollback(struct db *d)

@@ -39,6 +39,13 @@ struct clv_slice db_b(const struct db_row *r, int col); /* valid during fn */
 
 CLV_MUST clv_rc db_begin(struct db *d, struct clv_err *err); /* IMMEDIATE */
 CLV_MUST clv_rc db_commit(struct db *d, struct clv_err *err);
+/* Of a DB_STORE: a commit whose outcome is known. The disk may fail after the point where a commit is done;
+ * then this looks at a mark that was part of it, and it is done. CLV_FAILED: nothing of it is in the
+ * database, and it was rolled back; with *unknown: not even that can be read, and what is in memory must not
+ * be believed any more. */
+CLV_MUST clv_rc db_commit_told(struct db *d, bool *unknown, struct clv_err *err);
+/* false after db_begin: SQLite undid it by itself, as it does when the disk fails. */
+bool db_in_transaction(const struct db *d);
 void db_rollback(struct db *d);
 CLV_MUST clv_rc db_savepoint(struct db *d, struct clv_err *err);
 CLV_MUST clv_rc db_release(struct db *d, struct clv_err *err);

@@ -19,7 +19,8 @@ struct lockmem {
 /* At least len bytes, all zero. Fails when they cannot be locked. Maps: not after a sandbox that
  * forbids mmap. */
 CLV_MUST clv_rc lockmem_map(struct lockmem *m, size_t len, struct clv_err *err);
-/* Wipes and unmaps. */
-void lockmem_unmap(struct lockmem *m);
+/* Wipes the first touched bytes (the others were never written) and unmaps, or keeps the page for the next.
+ */
+void lockmem_unmap(struct lockmem *m, size_t touched);
 
 #endif

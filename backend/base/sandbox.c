@@ -257,10 +257,46 @@ static bool refused(const char *process, const struct sandbox_path *paths, int n
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
 }
 
+/* Behind the walls, as the process's own user: may this file be written to? */
+static void try_file(const char *process, const struct sandbox_path *paths, const char *path)
+{
+	struct clv_err err = {0};
+	const char *result;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)alarm(2);
+		if (sandbox_enter(process, paths, false, &err))
+			_exit(99);
+		_exit(open(path, O_WRONLY | O_APPEND | O_CLOEXEC) >= 0 ? 0 : errno == EACCES ? 1 : 2);
+	}
+	(void)waitpid(pid, &status, 0);
+	result = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? "killed"
+	         : WIFEXITED(status) && WEXITSTATUS(status) == 0   ? "opened"
+	         : WIFEXITED(status) && WEXITSTATUS(status) == 1   ? "refused"
+	                                                           : "wrong";
+	(void)dprintf(2, "write: %s: %s: %s\n", process, path, result);
+}
+
+/* CLAVIGER_TEST_OPEN: paths, with colons between. */
+static void plant_files(const char *process, const struct sandbox_path *paths, const char *list)
+{
+	char all[4096], *rest = all, *path;
+
+	(void)snprintf(all, sizeof all, "%s", list);
+	while ((path = strsep(&rest, ":")))
+		try_file(process, paths, path);
+	(void)dprintf(2, "write: %s: all tried\n", process);
+	_exit(0);
+}
+
 void sandbox_plant(const char *process, const struct sandbox_path *paths)
 {
 	int granted = 0, killed = 0, wrong = 0;
 
+	if (getenv("CLAVIGER_TEST_OPEN"))
+		plant_files(process, paths, getenv("CLAVIGER_TEST_OPEN"));
 	if (!getenv("CLAVIGER_TEST_PLANT"))
 		return;
 	for (int nr = 0; nr <= PLANT_LAST; nr++) {

@@ -27,7 +27,8 @@ CLV_MUST clv_rc sandbox_prepare(struct clv_err *err);
 #ifdef CLV_TEST_BUILD
 /* With CLAVIGER_TEST_PLANT set: in a forked child for each system call number from 0 to 547, inside
  * the walls, plants the call; prints "<process>: N granted, M refused, K not refused" and exits (1 if
- * K > 0). Called by each process instead of its work. */
+ * K > 0). Called by each process instead of its work. With CLAVIGER_TEST_OPEN (paths, colons between) it
+ * tries instead to open each for writing, and prints "write: <process>: <path>: opened|refused|killed". */
 void sandbox_plant(const char *process, const struct sandbox_path *paths);
 #endif
 

@@ -12,17 +12,32 @@
 #define EVENT_LIST(X)                                                      \
 	X(1210, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
 	X(2003, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(2004, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
+	X(7000, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
+	X(7001, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
 	X(7004, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
 	X(7005, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
 	X(7006, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7009, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
+	X(7010, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
+	X(7011, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
 	X(7013, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7014, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
+	X(7019, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7020, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
+	X(7021, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
 	X(7022, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
 	X(7023, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(7024, "HealthService", CLV_LEVEL_INFORMATION, "Health Service")  \
+	X(1107, "HealthService", CLV_LEVEL_WARNING, "Health Service")      \
+	X(1108, "HealthService", CLV_LEVEL_ERROR, "Health Service")        \
 	X(20000, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Connection")  \
 	X(20001, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20002, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20020, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Connection")  \
 	X(20022, "OpsMgr Connector", CLV_LEVEL_WARNING, "Connection")      \
+	X(20024, "OpsMgr Connector", CLV_LEVEL_WARNING, "Certificate")     \
+	X(20027, "OpsMgr Connector", CLV_LEVEL_WARNING, "Connection")      \
 	X(20053, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Certificate") \
 	X(20070, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20071, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \

@@ -266,6 +266,44 @@ bool filter_is_all(const struct filter *f)
 	return f->n_terms == 0;
 }
 
+bool filter_names_only(const struct filter *f)
+{
+	for (size_t i = 0; i < f->n_terms; i++)
+		if (f->terms[i].field != NULL || f->terms[i].hex != NULL)
+			return false;
+	return f->kind == FILTER_AGENTS;
+}
+
+/* --- narrowing --- */
+
+/* Whatever t takes, was took too. */
+static bool implies(const struct term *t, const struct term *was)
+{
+	if (t->negated != was->negated || t->field != was->field || t->op != was->op || t->has_re ||
+	    was->has_re || t->v.now != 0 || was->v.now != 0)
+		return false;
+	if (strcmp(t->text, was->text) == 0 && t->text_len == was->text_len)
+		return t->field == NULL || t->field->type != VAL_TIME;
+	/* Digits of a thumbprint may also be what a plain word looks for: then a longer word may find more.
+	 */
+	return t->field == NULL && t->op == OP_HAS && !t->negated && t->hex == NULL && was->hex == NULL &&
+	       strcasestr(t->text, was->text) != NULL;
+}
+
+bool filter_narrows(const struct filter *last, const struct filter *next)
+{
+	assert(last->magic == FILTER_MAGIC && next->magic == FILTER_MAGIC && last->kind == next->kind);
+	for (size_t i = 0; i < last->n_terms; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < next->n_terms && !found; k++)
+			found = implies(&next->terms[k], &last->terms[i]);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* --- matching --- */
 
 static bool regex_hits(const struct term *t, const char *subject)
@@ -380,6 +418,26 @@ bool filter_event(const struct filter *f, const struct clv_event_fact *e)
 bool filter_pending(const struct filter *f, const struct clv_pending_fact *p)
 {
 	return matches(f, FILTER_PENDING, p);
+}
+
+bool filter_account(const struct filter *f, const struct clv_account_fact *a)
+{
+	return matches(f, FILTER_ACCOUNTS, a);
+}
+
+bool filter_profile(const struct filter *f, const struct clv_profile_fact *p)
+{
+	return matches(f, FILTER_PROFILES, p);
+}
+
+bool filter_group(const struct filter *f, const struct clv_group_fact *g)
+{
+	return matches(f, FILTER_GROUPS, g);
+}
+
+bool filter_thing(const struct filter *f, const struct clv_thing_fact *t)
+{
+	return matches(f, FILTER_EXPIRY, t);
 }
 
 bool filter_audit(const struct filter *f, const struct clv_audit_fact *a)

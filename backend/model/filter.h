@@ -15,7 +15,17 @@
 #define FILTER_REGEX_MAX   128u /* bytes of a pattern */
 #define FILTER_SUBJECT_MAX 256u /* bytes of a value that a pattern looks at */
 
-enum filter_kind { FILTER_AGENTS, FILTER_EVENTS, FILTER_PENDING, FILTER_AUDIT, FILTER_KIND_MAX };
+enum filter_kind {
+	FILTER_AGENTS,
+	FILTER_EVENTS,
+	FILTER_PENDING,
+	FILTER_AUDIT,
+	FILTER_ACCOUNTS,
+	FILTER_PROFILES,
+	FILTER_GROUPS,
+	FILTER_EXPIRY,
+	FILTER_KIND_MAX
+};
 
 struct filter; /* parsed, immutable */
 
@@ -30,6 +40,10 @@ bool filter_agent(const struct filter *f, const struct clv_agent_fact *a);
 bool filter_event(const struct filter *f, const struct clv_event_fact *e);
 bool filter_pending(const struct filter *f, const struct clv_pending_fact *p);
 bool filter_audit(const struct filter *f, const struct clv_audit_fact *a);
+bool filter_account(const struct filter *f, const struct clv_account_fact *a);
+bool filter_profile(const struct filter *f, const struct clv_profile_fact *p);
+bool filter_group(const struct filter *f, const struct clv_group_fact *g);
+bool filter_thing(const struct filter *f, const struct clv_thing_fact *t);
 /* Every row matches: nothing to look at. */
 bool filter_is_all(const struct filter *f);
 
@@ -38,5 +52,26 @@ bool filter_is_all(const struct filter *f);
 typedef int sort_cmp(const void *a, const void *b);
 /* NULL or "": the list's own order (agents by name, events and audit by number, pending by id). */
 CLV_MUST clv_rc sort_parse(const char *column, enum filter_kind kind, sort_cmp **out, struct clv_err *err);
+
+struct field;
+
+/* The same order by whole numbers, for many rows (model/select.h); agents come in the order of their names,
+ * and equal rows stay as they came. A text counts with its first 64 bytes. */
+#define SORT_TEXT_PARTS 8u
+struct sort_keys {
+	const struct field *field;
+	unsigned parts; /* numbers a row has, the first one weighs most; 0: the list's own order */
+	bool ties;      /* rows with equal numbers may differ: cmp tells */
+	sort_cmp *cmp;
+};
+CLV_MUST clv_rc sort_keys_parse(const char *column, enum filter_kind kind, struct sort_keys *out,
+                                struct clv_err *err);
+uint64_t sort_key(const struct sort_keys *k, const void *fact, unsigned part);
+
+/* Agents alone: it looks at nothing but the name, so a fact with only that will do. */
+bool filter_names_only(const struct filter *f);
+/* Every row that `next` takes was taken by `last` too, so that only those need be looked at while the
+ * operator types on. Says no when it cannot tell. Both of one kind. */
+bool filter_narrows(const struct filter *last, const struct filter *next);
 
 #endif

@@ -16,7 +16,11 @@ static const char *const contact_words[] = {CLV_CONTACT_LIST(X) NULL};
 static const char *const mechanism_words[] = {CLV_MECHANISM_LIST(X) NULL};
 static const char *const key_state_words[] = {CLV_KEY_STATE_LIST(X) NULL};
 static const char *const level_words[] = {CLV_LEVEL_LIST(X) NULL};
+static const char *const type_words[] = {CLV_ACCOUNT_TYPE_LIST(X) NULL};
+static const char *const state_words[] = {CLV_ACCOUNT_STATE_LIST(X) NULL};
+static const char *const recovery_words[] = {CLV_RECOVERY_PHASE_LIST(X) NULL};
 #undef X
+static const char *const distribution_words[] = {"more secure", "less secure", NULL};
 static const char *const bool_words[] = {"false", "true", NULL};
 
 static struct val v_text(const char *s)
@@ -92,6 +96,32 @@ static int pending_ident(const struct clv_pending_fact *a, const struct clv_pend
 	return num_cmp(a->id, b->id);
 }
 
+static int account_ident(const struct clv_account_fact *a, const struct clv_account_fact *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+static int profile_ident(const struct clv_profile_fact *a, const struct clv_profile_fact *b)
+{
+	int c = strcmp(a->name, b->name);
+
+	c = c != 0 ? c : strcmp(a->account, b->account);
+	return c != 0 ? c : strcmp(a->target, b->target);
+}
+
+static int group_ident(const struct clv_group_fact *a, const struct clv_group_fact *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+static int thing_ident(const struct clv_thing_fact *a, const struct clv_thing_fact *b)
+{
+	int c = strcmp(a->what, b->what);
+
+	c = c != 0 ? c : strcmp(a->whose, b->whose);
+	return c != 0 ? c : num_cmp(a->seq, b->seq);
+}
+
 static int audit_ident(const struct clv_audit_fact *a, const struct clv_audit_fact *b)
 {
 	return num_cmp(a->seq, b->seq);
@@ -150,6 +180,41 @@ static int audit_ident(const struct clv_audit_fact *a, const struct clv_audit_fa
 	X(audit, detail, VAL_TEXT, false, NULL, v_text(f->detail))   \
 	X(audit, hash, VAL_HEX, false, NULL, v_hex(f->hash, 32, false))
 
+#define ACCOUNT_FIELDS(X)                                                                     \
+	X(account, name, VAL_TEXT, false, NULL, v_text(f->name))                              \
+	X(account, type, VAL_WORD, false, type_words, V_WORD(type_words, f->type, false))     \
+	X(account, state, VAL_WORD, false, state_words, V_WORD(state_words, f->state, false)) \
+	X(account, distribution, VAL_WORD, false, distribution_words,                         \
+	  V_WORD(distribution_words, f->less_secure ? 1 : 0, false))                          \
+	X(account, targets, VAL_NUMBER, false, NULL, v_num(f->targets, false))                \
+	X(account, sent, VAL_NUMBER, false, NULL, v_num(f->sent, false))                      \
+	X(account, confirmed, VAL_NUMBER, false, NULL, v_num(f->confirmed, false))            \
+	X(account, missing, VAL_NUMBER, false, NULL, v_num(f->missing, false))                \
+	X(account, changed, VAL_TIME, false, NULL, v_time(f->changed))                        \
+	X(account, changed_by, VAL_TEXT, false, NULL, v_text(f->changed_by))                  \
+	X(account, user, VAL_TEXT, false, NULL, v_text(f->user))                              \
+	X(account, domain, VAL_TEXT, false, NULL, v_text(f->domain))                          \
+	X(account, kept_by, VAL_TEXT, false, NULL, v_text(f->kept_by))                        \
+	X(account, note, VAL_TEXT, false, NULL, v_text(f->note))                              \
+	X(account, ends, VAL_TIME, true, NULL, v_time(f->ends))                               \
+	X(account, entered, VAL_TIME, false, NULL, v_time(f->entered))                        \
+	X(account, entered_by, VAL_TEXT, false, NULL, v_text(f->entered_by))
+
+#define PROFILE_FIELDS(X)                                              \
+	X(profile, name, VAL_TEXT, false, NULL, v_text(f->name))       \
+	X(profile, account, VAL_TEXT, false, NULL, v_text(f->account)) \
+	X(profile, target, VAL_TEXT, false, NULL, v_text(f->target))
+
+#define GROUP_FIELDS(X)                                        \
+	X(group, name, VAL_TEXT, false, NULL, v_text(f->name)) \
+	X(group, hosts, VAL_NUMBER, false, NULL, v_num(f->hosts, false))
+
+#define THING_FIELDS(X)                                          \
+	X(thing, ends, VAL_TIME, true, NULL, v_time(f->ends))    \
+	X(thing, what, VAL_TEXT, false, NULL, v_text(f->what))   \
+	X(thing, whose, VAL_TEXT, false, NULL, v_text(f->whose)) \
+	X(thing, renews, VAL_TEXT, false, NULL, v_text(f->text))
+
 #define GETTER(kind, col, type, ahead, words, value)                                 \
 	static struct val get_##kind##_##col(const void *p)                          \
 	{                                                                            \
@@ -165,6 +230,25 @@ AGENT_FIELDS(GETTER)
 EVENT_FIELDS(GETTER)
 PENDING_FIELDS(GETTER)
 AUDIT_FIELDS(GETTER)
+ACCOUNT_FIELDS(GETTER)
+PROFILE_FIELDS(GETTER)
+GROUP_FIELDS(GETTER)
+THING_FIELDS(GETTER)
+
+/* What is to be entered first, and there what most hosts wait for (design 7). */
+static struct val get_account_recovery(const void *p)
+{
+	const struct clv_account_fact *f = p;
+	return V_WORD(recovery_words, f->recovery, false);
+}
+
+static int cmp_account_recovery(const void *a, const void *b)
+{
+	const struct clv_account_fact *x = a, *y = b;
+	int c = num_cmp(x->recovery, y->recovery);
+	c = c != 0 ? c : num_cmp(y->targets, x->targets);
+	return c != 0 ? c : account_ident(x, y);
+}
 
 #define ROW(kind, col, type, ahead, words, value) \
 	{#col, type, ahead, words, get_##kind##_##col, cmp_##kind##_##col},
@@ -176,11 +260,16 @@ static const struct field agent_fields[] = {AGENT_FIELDS(ROW) END};
 static const struct field event_fields[] = {EVENT_FIELDS(ROW) END};
 static const struct field pending_fields[] = {PENDING_FIELDS(ROW) END};
 static const struct field audit_fields[] = {AUDIT_FIELDS(ROW) END};
+static const struct field account_fields[] = {ACCOUNT_FIELDS(ROW){"recovery", VAL_WORD, false, recovery_words,
+                                                                  get_account_recovery, cmp_account_recovery},
+                                              END};
+static const struct field profile_fields[] = {PROFILE_FIELDS(ROW) END};
+static const struct field group_fields[] = {GROUP_FIELDS(ROW) END};
+static const struct field thing_fields[] = {THING_FIELDS(ROW) END};
 static const struct field *const tables[FILTER_KIND_MAX] = {
-    [FILTER_AGENTS] = agent_fields,
-    [FILTER_EVENTS] = event_fields,
-    [FILTER_PENDING] = pending_fields,
-    [FILTER_AUDIT] = audit_fields,
+    [FILTER_AGENTS] = agent_fields, [FILTER_EVENTS] = event_fields,     [FILTER_PENDING] = pending_fields,
+    [FILTER_AUDIT] = audit_fields,  [FILTER_ACCOUNTS] = account_fields, [FILTER_PROFILES] = profile_fields,
+    [FILTER_GROUPS] = group_fields, [FILTER_EXPIRY] = thing_fields,
 };
 
 static const struct {
@@ -191,7 +280,9 @@ static const struct {
     {FILTER_AGENTS, "ends", "not_after"},  {FILTER_AGENTS, "seen", "last_seen"},
     {FILTER_AGENTS, "via", "gateway"},     {FILTER_AGENTS, "since", "last_seen"},
     {FILTER_EVENTS, "since", "time"},      {FILTER_PENDING, "since", "time"},
-    {FILTER_AUDIT, "since", "time"},
+    {FILTER_AUDIT, "since", "time"},       {FILTER_PROFILES, "profile", "name"},
+    {FILTER_ACCOUNTS, "expires", "ends"},  {FILTER_EXPIRY, "expires", "ends"},
+    {FILTER_ACCOUNTS, "since", "changed"},
 };
 
 const struct field *field_first(enum filter_kind kind)
@@ -229,7 +320,62 @@ void field_names(enum filter_kind kind, char *out, size_t size)
 }
 
 static const char *const default_sort[FILTER_KIND_MAX] = {
-    [FILTER_AGENTS] = "name", [FILTER_EVENTS] = "seq", [FILTER_PENDING] = "id", [FILTER_AUDIT] = "seq"};
+    [FILTER_AGENTS] = "name", [FILTER_EVENTS] = "seq",    [FILTER_PENDING] = "id",
+    [FILTER_AUDIT] = "seq",   [FILTER_ACCOUNTS] = "name", [FILTER_PROFILES] = "name",
+    [FILTER_GROUPS] = "name", [FILTER_EXPIRY] = "ends"};
+
+clv_rc sort_keys_parse(const char *column, enum filter_kind kind, struct sort_keys *out, struct clv_err *err)
+{
+	sort_cmp *cmp = NULL;
+	const struct field *f;
+
+	if (sort_parse(column, kind, &cmp, err))
+		return CLV_FAILED;
+	if (column == NULL || column[0] == '\0')
+		column = default_sort[kind];
+	f = field_find(kind, column, strlen(column));
+	*out = (struct sort_keys){.field = f, .parts = 1, .ties = f->type == VAL_HEX, .cmp = cmp};
+	if (kind == FILTER_AGENTS && strcmp(f->name, default_sort[kind]) == 0)
+		out->parts = 0;
+	else if (f->type == VAL_TEXT)
+		out->parts = SORT_TEXT_PARTS;
+	return CLV_OK;
+}
+
+/* Eight bytes from `from` on, as a number; what is not there counts as 0. */
+static uint64_t eight(const uint8_t *p, size_t len, size_t from, bool fold)
+{
+	uint64_t v = 0;
+
+	for (size_t i = from; i < from + 8; i++) {
+		uint8_t b = i < len ? p[i] : 0;
+
+		if (fold && b >= 'A' && b <= 'Z')
+			b = (uint8_t)(b - 'A' + 'a');
+		v = v << 8 | b;
+	}
+	return v;
+}
+
+uint64_t sort_key(const struct sort_keys *k, const void *fact, unsigned part)
+{
+	struct val v = k->field->get(fact);
+
+	if (v.absent)
+		return UINT64_MAX;
+	switch (k->field->type) {
+	case VAL_TEXT:
+		return eight((const uint8_t *)v.text, strnlen(v.text, 8 * SORT_TEXT_PARTS), 8u * part, true);
+	case VAL_HEX:
+		return eight(v.hex, v.hex_len, 0, false);
+	case VAL_TIME:
+		return (uint64_t)v.time ^ (1ull << 63);
+	case VAL_NUMBER:
+	case VAL_WORD:
+		return v.num;
+	}
+	return UINT64_MAX;
+}
 
 clv_rc sort_parse(const char *column, enum filter_kind kind, sort_cmp **out, struct clv_err *err)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one door for protobuf bodies. Runs in every process that reads messages; it allocates no
- * more than four times what arrived and keeps nothing between calls.
+ * more than four times what arrived and 64 KiB, and keeps nothing between calls.
  */
 #include "proto/codec.h"
 
-#define DECODE_OVERHEAD 4096u
+#define DECODE_OVERHEAD 65536u /* many small parts in a small body: a struct is larger than its few bytes */
+#define PROTO_DUP_MAX   (2u * 1024u * 1024u)
 
 struct cap {
 	ProtobufCAllocator alloc;
@@ -79,4 +80,16 @@ clv_rc proto_encode(const ProtobufCMessage *m, struct clv_buf *b, struct clv_err
 		return err_wrap(err, "encoding %s", m->descriptor->short_name);
 	buf_commit(b, protobuf_c_message_pack(m, room));
 	return CLV_OK;
+}
+
+clv_rc proto_dup(const ProtobufCMessage *m, ProtobufCMessage **out, struct clv_err *err)
+{
+	struct clv_buf b;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&b, PROTO_DUP_MAX);
+	if (!proto_encode(m, &b, err))
+		rc = proto_decode(m->descriptor, buf_slice(&b), out, err);
+	buf_release(&b);
+	return rc;
 }

@@ -17,6 +17,8 @@ CLV_MUST clv_rc proto_decode(const ProtobufCMessageDescriptor *d, struct clv_sli
 void proto_free(ProtobufCMessage *m); /* NULL is fine */
 /* Appends the encoding. */
 CLV_MUST clv_rc proto_encode(const ProtobufCMessage *m, struct clv_buf *b, struct clv_err *err);
+/* A copy of a message of up to 2 MiB; freed by proto_free. */
+CLV_MUST clv_rc proto_dup(const ProtobufCMessage *m, ProtobufCMessage **out, struct clv_err *err);
 
 #define PROTO_BYTES(slice) \
 	((ProtobufCBinaryData){.len = (slice).len, .data = (uint8_t *)(uintptr_t)(slice).ptr})

@@ -46,6 +46,7 @@ struct ipc {
 	int fdq[IPC_FDQ_MAX];
 	size_t n_fdq;
 	bool ended; /* the other end closed; what it said last is still to be dispatched */
+	bool deaf;  /* the other end reads no more */
 };
 
 static const struct ipc_kind *kind_of(uint32_t type)
@@ -89,10 +90,8 @@ clv_rc ipc_new(int fd, const char *peer, struct ipc **out, struct clv_err *err)
 	return CLV_OK;
 }
 
-void ipc_free(struct ipc *i)
+static void drop_unsent(struct ipc *i)
 {
-	if (!i)
-		return;
 	while (i->marks) {
 		struct ipc_mark *m = i->marks;
 
@@ -100,6 +99,16 @@ void ipc_free(struct ipc *i)
 		close_all(m->fds, m->n);
 		clv_free(m);
 	}
+	i->last_mark = &i->marks;
+	buf_clear(&i->out);
+	i->sent = i->queued;
+}
+
+void ipc_free(struct ipc *i)
+{
+	if (!i)
+		return;
+	drop_unsent(i);
 	close_all(i->fdq, i->n_fdq);
 	fd_close(&i->fd);
 	buf_release(&i->in);
@@ -179,6 +188,12 @@ clv_rc ipc_flush(struct ipc *i, struct clv_err *err)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return CLV_OK;
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+			/* What it said before is still to be read, and reading is what tells of its end. */
+			i->deaf = true;
+			drop_unsent(i);
+			return CLV_OK;
+		}
 		if (n < 0)
 			return err_sys(err, CLV_E_CLOSED, "writing to %s", i->peer);
 		i->sent += (uint64_t)n;
@@ -209,6 +224,10 @@ clv_rc ipc_send(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, co
 	if (!k || k->body != m->descriptor || n_fds > k->n_fds) {
 		close_all(fds, n_fds);
 		return err_set(err, CLV_E_INTERNAL, "message %d to %s has another shape", (int)type, i->peer);
+	}
+	if (i->deaf) {
+		close_all(fds, n_fds);
+		return CLV_OK;
 	}
 	if (queue(i, type, m, n_fds, err)) {
 		close_all(fds, n_fds);
@@ -271,6 +290,9 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return CLV_OK;
+		/* Reset: it ended without having read all; what it said itself came before that. */
+		if (n < 0 && errno == ECONNRESET)
+			n = 0;
 		if (n < 0)
 			return err_sys(err, CLV_E_CLOSED, "reading from %s", i->peer);
 		if (n == 0 && !i->ended && buf_slice(&i->in).len) {

@@ -15,42 +15,60 @@
 #define IPC_FDS_MAX   4u                    /* descriptors with one message */
 
 /* X(symbol, number, body, descriptors) . Every edge between processes draws from this list. */
-#define IPC_LIST(X)                                    \
-	X(IPC_START, 1, start, 0)                      \
-	X(IPC_PEER, 2, peer, 1)                        \
-	X(IPC_CREDS, 3, creds, 4)                      \
-	X(IPC_LISTEN, 4, listen, 1)                    \
-	X(IPC_DIAL, 5, dial, 0)                        \
-	X(IPC_DIALED, 6, dialed, 1)                    \
-	X(IPC_DIAL_FAILED, 7, dial_failed, 0)          \
-	X(IPC_LOCAL_CONSOLE, 8, local_console, 1)      \
-	X(IPC_CHILD_DIED, 9, child_died, 0)            \
-	X(IPC_OUTCOME, 10, outcome, 0)                 \
-	X(IPC_READY, 11, ready, 0)                     \
-	X(IPC_VAULT, 12, vault, 1)                     \
-	X(IPC_CONN_OPEN, 20, conn_open, 0)             \
-	X(IPC_CONN_FRAME, 21, conn_frame, 0)           \
-	X(IPC_CONN_CLOSED, 22, conn_closed, 0)         \
-	X(IPC_CONN_PROVEN, 23, conn_proven, 0)         \
-	X(IPC_CONN_CLOSE, 24, conn_close, 0)           \
-	X(IPC_ADOPT, 25, adopt, 1)                     \
-	X(IPC_CREDS_RESULT, 26, creds_result, 0)       \
-	X(IPC_KH_FAILED, 40, kh_failed, 0)             \
-	X(IPC_KH_INFO_REQUEST, 41, kh_info_request, 0) \
-	X(IPC_KH_INFO, 42, kh_info, 0)                 \
-	X(IPC_KH_INIT, 43, kh_init, 0)                 \
-	X(IPC_KH_SIGN, 44, kh_sign, 0)                 \
-	X(IPC_KH_SIGNED, 45, kh_signed, 0)             \
-	X(IPC_KH_PIN_GROUP, 46, kh_pin_group, 0)       \
-	X(IPC_KH_MAKE_KEY, 47, kh_make_key, 0)         \
-	X(IPC_KH_MADE_KEY, 48, kh_made_key, 0)         \
-	X(IPC_KH_PUBLISH, 49, kh_publish, 0)           \
-	X(IPC_KH_DESTROY_KEY, 50, kh_destroy_key, 0)   \
-	X(IPC_KH_SEAL, 51, kh_seal, 0)                 \
-	X(IPC_KH_SEALED, 52, kh_sealed, 0)             \
-	X(IPC_KH_OPEN, 53, kh_open, 0)                 \
-	X(IPC_KH_OPENED, 54, kh_opened, 0)             \
-	X(IPC_KH_DONE, 55, kh_done, 0)
+#define IPC_LIST(X)                                        \
+	X(IPC_START, 1, start, 0)                          \
+	X(IPC_PEER, 2, peer, 1)                            \
+	X(IPC_CREDS, 3, creds, 4)                          \
+	X(IPC_LISTEN, 4, listen, 1)                        \
+	X(IPC_DIAL, 5, dial, 0)                            \
+	X(IPC_DIALED, 6, dialed, 1)                        \
+	X(IPC_DIAL_FAILED, 7, dial_failed, 0)              \
+	X(IPC_LOCAL_CONSOLE, 8, local_console, 1)          \
+	X(IPC_CHILD_DIED, 9, child_died, 0)                \
+	X(IPC_OUTCOME, 10, outcome, 0)                     \
+	X(IPC_READY, 11, ready, 0)                         \
+	X(IPC_VAULT, 12, vault, 1)                         \
+	X(IPC_CONN_OPEN, 20, conn_open, 0)                 \
+	X(IPC_CONN_FRAME, 21, conn_frame, 0)               \
+	X(IPC_CONN_CLOSED, 22, conn_closed, 0)             \
+	X(IPC_CONN_PROVEN, 23, conn_proven, 0)             \
+	X(IPC_CONN_CLOSE, 24, conn_close, 0)               \
+	X(IPC_ADOPT, 25, adopt, 1)                         \
+	X(IPC_CREDS_RESULT, 26, creds_result, 0)           \
+	X(IPC_KH_FAILED, 40, kh_failed, 0)                 \
+	X(IPC_KH_INFO_REQUEST, 41, kh_info_request, 0)     \
+	X(IPC_KH_INFO, 42, kh_info, 0)                     \
+	X(IPC_KH_INIT, 43, kh_init, 0)                     \
+	X(IPC_KH_SIGN, 44, kh_sign, 0)                     \
+	X(IPC_KH_SIGNED, 45, kh_signed, 0)                 \
+	X(IPC_KH_PIN_GROUP, 46, kh_pin_group, 0)           \
+	X(IPC_KH_MAKE_KEY, 47, kh_make_key, 0)             \
+	X(IPC_KH_MADE_KEY, 48, kh_made_key, 0)             \
+	X(IPC_KH_PUBLISH, 49, kh_publish, 0)               \
+	X(IPC_KH_DESTROY_KEY, 50, kh_destroy_key, 0)       \
+	X(IPC_KH_SEAL, 51, kh_seal, 0)                     \
+	X(IPC_KH_SEALED, 52, kh_sealed, 0)                 \
+	X(IPC_KH_OPEN, 53, kh_open, 0)                     \
+	X(IPC_KH_OPENED, 54, kh_opened, 0)                 \
+	X(IPC_KH_DONE, 55, kh_done, 0)                     \
+	X(IPC_KH_ROW, 56, kh_row, 0)                       \
+	X(IPC_KH_ROW_MADE, 57, kh_row_made, 0)             \
+	X(IPC_KH_ROW_KEPT, 58, kh_row_kept, 0)             \
+	X(IPC_KH_ROWS_CHECK, 59, kh_rows_check, 0)         \
+	X(IPC_KH_ROWS_CHECKED, 60, kh_rows_checked, 0)     \
+	X(IPC_KH_INTAKE_REQUEST, 61, kh_intake_request, 0) \
+	X(IPC_KH_INTAKE, 62, kh_intake, 0)                 \
+	X(IPC_KH_ENTER, 63, kh_enter, 0)                   \
+	X(IPC_KH_ENTERED, 64, kh_entered, 0)               \
+	X(IPC_KH_TRY, 65, kh_try, 0)                       \
+	X(IPC_KH_TRIED, 66, kh_tried, 0)                   \
+	X(IPC_KH_PINNED, 67, kh_pinned, 0)                 \
+	X(IPC_KH_KEY_ACT, 76, kh_key_act, 0)               \
+	X(IPC_KH_KEY_ACT_KEPT, 77, kh_key_act_kept, 0)     \
+	X(IPC_KH_AUDIT_HEAD, 78, kh_audit_head, 0)         \
+	X(IPC_CREDENTIAL, 80, credential, 1)               \
+	X(IPC_CHECK_RUN, 81, check_run, 1)                 \
+	X(IPC_CHECK_DONE, 82, check_done, 0)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };
@@ -66,8 +84,9 @@ const char *ipc_peer(const struct ipc *i);
 bool ipc_unsent(const struct ipc *i);
 size_t ipc_unsent_bytes(const struct ipc *i);
 
-/* Queues a message and tries to write. The descriptors' ownership moves: they are closed once sent
- * (or on failure). n_fds must be what the row says. */
+/* Queues a message and tries to write. To an end that reads no more nothing is sent and nothing fails: what
+ * it said before is still to be read, and ipc_read tells of its end. The descriptors' ownership moves: they
+ * are closed once sent (or on failure). n_fds must be what the row says. */
 CLV_MUST clv_rc ipc_send(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, const int *fds,
                          size_t n_fds, struct clv_err *err);
 CLV_MUST clv_rc ipc_flush(struct ipc *i, struct clv_err *err);

@@ -87,8 +87,9 @@ static clv_rc one_agent(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	a.last_seen = db_i(r, 14);
 	a.has_configured = copy_exact(a.channel_configured, 32, db_b(r, 15));
 	a.row_version = (uint64_t)db_i(r, 16);
-	if (db_i(r, 17)) {
-		if (key_fact(r, 17, &a.key, err))
+	(void)copy_exact(a.content, 32, db_b(r, 17));
+	if (db_i(r, 18)) {
+		if (key_fact(r, 18, &a.key, err))
 			return CLV_FAILED;
 		a.has_key = true;
 	}
@@ -105,7 +106,7 @@ clv_rc store_agents(struct db *d, store_agent_fn *fn, void *ctx, struct clv_err 
 	               " a.rotate_above, a.config_version, a.config_ordinal, a.config_confirmed, "
 	               "a.config_confirmed_ordinal,"
 	               " a.config_confirmed_at, a.last_seen, a.channel_configured, "
-	               "a.row_version, " KEY_COLUMNS
+	               "a.row_version, a.content, " KEY_COLUMNS
 	               " FROM agents a LEFT JOIN keys k ON k.agent=a.name AND k.generation=a.generation"
 	               " ORDER BY a.name",
 	               "");
@@ -127,7 +128,7 @@ clv_rc store_agent_put(struct db *d, struct store_agent *a, struct clv_err *err)
 	           "rotate_above=0,"
 	           " generation=0, config_version=0, config_ordinal=0, config_confirmed=0, "
 	           "config_confirmed_ordinal=0,"
-	           " config_confirmed_at=0, channel_configured=NULL, row_version=row_version+1",
+	           " config_confirmed_at=0, channel_configured=NULL, content=NULL, row_version=row_version+1",
 	           "ttibbit", a->name, a->role, (int64_t)a->approval, slice_of(a->node_key, a->node_key_len),
 	           slice_of(a->machine, 32), a->pinned_at, a->pinned_by) ||
 	    db_number(d, 1, &version, err, "SELECT row_version FROM agents WHERE name=?", "t", a->name))
@@ -278,6 +279,36 @@ clv_rc store_keys(struct db *d, const char *agent, store_key_fn *fn, void *ctx, 
 	               "SELECT " KEY_COLUMNS
 	               ", k.cert FROM keys k WHERE k.agent=? ORDER BY k.generation DESC LIMIT 100",
 	               "t", agent);
+}
+
+struct all_keys_ctx {
+	store_any_key_fn *fn;
+	void *ctx;
+};
+
+static clv_rc any_key(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
+{
+	struct all_keys_ctx *c = ctx;
+	struct clv_key_fact k;
+
+	(void)stop;
+	if (key_fact(r, 0, &k, err))
+		return CLV_FAILED;
+	return c->fn(db_t(r, 15), &k, c->ctx, err);
+}
+
+clv_rc store_keys_like(struct db *d, const uint8_t least[32], const uint8_t most[32], store_any_key_fn *fn,
+                       void *ctx, struct clv_err *err)
+{
+	struct all_keys_ctx c = {fn, ctx};
+
+	if (db_each(d, any_key, &c, err,
+	            "SELECT " KEY_COLUMNS ", k.agent FROM keys k WHERE k.sha256 BETWEEN ? AND ? LIMIT 1000",
+	            "bb", slice_of(least, 32), slice_of(most, 32)))
+		return CLV_FAILED;
+	return db_each(d, any_key, &c, err,
+	               "SELECT " KEY_COLUMNS ", k.agent FROM keys k WHERE k.sha1 BETWEEN ? AND ? LIMIT 1000",
+	               "bb", slice_of(least, 20), slice_of(most, 20));
 }
 
 struct publication_ctx {

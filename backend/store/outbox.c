@@ -123,6 +123,11 @@ clv_rc outbox_set(struct db *d, const char *key, uint64_t value, struct clv_err 
 	              (int64_t)value);
 }
 
+clv_rc outbox_get(struct db *d, const char *key, uint64_t *value, struct clv_err *err)
+{
+	return number(d, key, value, err);
+}
+
 clv_rc outbox_reset(struct db *d, struct clv_err *err)
 {
 	if (db_run(d, err, "DELETE FROM item", "") || db_run(d, err, "DELETE FROM value", "") ||

@@ -9,7 +9,7 @@
 #include "base/db.h"
 
 #define OUTBOX_ID_LEN   16u
-#define OUTBOX_ITEM_MAX 16384u
+#define OUTBOX_ITEM_MAX 204800u /* a confirmation names every account that is held */
 
 struct outbox_state {
 	uint8_t id[OUTBOX_ID_LEN];  /* random, made with the outbox */
@@ -27,6 +27,8 @@ typedef clv_rc outbox_fn(uint64_t seq, struct clv_slice item, void *ctx, struct 
 CLV_MUST clv_rc outbox_oldest(struct db *d, size_t n, outbox_fn *fn, void *ctx, struct clv_err *err);
 CLV_MUST clv_rc outbox_acked(struct db *d, uint64_t upto, struct clv_err *err);
 CLV_MUST clv_rc outbox_set(struct db *d, const char *key, uint64_t value, struct clv_err *err);
+/* 0 where it was never set. */
+CLV_MUST clv_rc outbox_get(struct db *d, const char *key, uint64_t *value, struct clv_err *err);
 /* A node that begins anew gets a new outbox; what was in the old one goes with it. */
 CLV_MUST clv_rc outbox_reset(struct db *d, struct clv_err *err);
 

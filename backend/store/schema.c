@@ -51,6 +51,26 @@ static const char *const steps[] = {
     "CREATE TABLE roles(principal TEXT NOT NULL, role INTEGER NOT NULL, since INTEGER NOT NULL, by TEXT NOT "
     "NULL,"
     " PRIMARY KEY(principal, role)) WITHOUT ROWID;",
+    /* Rows that decide, under MACs; passwords under the group key; what hosts hold. */
+    "DROP TABLE roles;"
+    "ALTER TABLE agents ADD COLUMN content BLOB;"
+    "CREATE TABLE rows(kind TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL, mac "
+    "BLOB NOT NULL,"
+    " PRIMARY KEY(kind, key)) WITHOUT ROWID;"
+    "CREATE TABLE passwords(account TEXT NOT NULL, version INTEGER NOT NULL, blob BLOB NOT NULL, time "
+    "INTEGER "
+    "NOT NULL,"
+    " PRIMARY KEY(account, version)) WITHOUT ROWID;"
+    "CREATE TABLE held(agent TEXT NOT NULL, account TEXT NOT NULL, has INTEGER NOT NULL DEFAULT 0, trial "
+    "INTEGER "
+    "NOT NULL DEFAULT 0,"
+    " tried INTEGER NOT NULL DEFAULT 0, result INTEGER NOT NULL DEFAULT 0, text TEXT NOT NULL DEFAULT '',"
+    " since INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(agent, account)) WITHOUT ROWID;",
+    /* Where the audit trail stood, signed. */
+    "CREATE TABLE heads(seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, body BLOB NOT NULL, signature BLOB NOT "
+    "NULL, time INTEGER NOT NULL);",
+    /* A key by its first digits, among a million. */
+    "CREATE INDEX keys_sha256 ON keys(sha256); CREATE INDEX keys_sha1 ON keys(sha1);",
 };
 
 clv_rc store_open(const char *path, struct db **out, struct clv_err *err)

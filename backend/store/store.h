@@ -32,6 +32,7 @@ struct store_agent {
 	uint8_t channel_configured[32];
 	bool has_configured;
 	uint64_t row_version;
+	uint8_t content[32];     /* of its newest configuration; zeroes: none known */
 	struct clv_key_fact key; /* newest that is not destroyed or refused; reason and pem NULL */
 	bool has_key;
 };
@@ -73,6 +74,13 @@ typedef clv_rc store_key_fn(const struct clv_key_fact *k, struct clv_slice cert,
                             struct clv_err *err);
 /* Newest first. */
 CLV_MUST clv_rc store_keys(struct db *d, const char *agent, store_key_fn *fn, void *ctx, struct clv_err *err);
+/* Of all agents, all generations. */
+typedef clv_rc store_any_key_fn(const char *agent, const struct clv_key_fact *k, void *ctx,
+                                struct clv_err *err);
+/* Keys of all generations whose SHA-256 lies between these, then those whose SHA-1 does by their first 20
+ * bytes; at most 1,000 of each. */
+CLV_MUST clv_rc store_keys_like(struct db *d, const uint8_t least[32], const uint8_t most[32],
+                                store_any_key_fn *fn, void *ctx, struct clv_err *err);
 /* The publication of a generation, to seal for it anew. */
 CLV_MUST clv_rc store_publication(struct db *d, const char *agent, uint64_t generation, struct clv_buf *body,
                                   struct clv_buf *sig, struct clv_err *err);
@@ -111,14 +119,56 @@ struct store_audit {
 CLV_MUST clv_rc store_audit_add(struct db *d, const struct store_audit *a, uint64_t *seq,
                                 struct clv_err *err);
 CLV_MUST clv_rc store_audit_last(struct db *d, uint64_t *seq, uint8_t hash[32], struct clv_err *err);
-/* Walks the chain from the last checkpoint: *bad = 0 when whole, else the first row that breaks it. */
-CLV_MUST clv_rc store_audit_verify(struct db *d, uint64_t *rows, uint64_t *bad, struct clv_err *err);
-CLV_MUST clv_rc store_role_put(struct db *d, const char *principal, enum clv_role role, const char *by,
-                               int64_t when, struct clv_err *err);
-CLV_MUST clv_rc store_role_remove(struct db *d, const char *principal, enum clv_role role,
-                                  struct clv_err *err);
-typedef clv_rc store_role_fn(const struct clv_role_fact *r, void *ctx, struct clv_err *err);
-CLV_MUST clv_rc store_roles(struct db *d, store_role_fn *fn, void *ctx, struct clv_err *err);
+/* The next row gets a number above this one: rows up to it were there and are gone. */
+CLV_MUST clv_rc store_audit_floor(struct db *d, uint64_t seq, struct clv_err *err);
+
+/* A walk along the chain from the last checkpoint, as many rows at a time as the caller likes. */
+#define STORE_AUDIT_FOUND_MAX 16u
+enum store_audit_wrong {
+	STORE_AUDIT_CHANGED,  /* a row that does not follow from the one before it */
+	STORE_AUDIT_INSERTED, /* the rows around it follow from each other */
+	STORE_AUDIT_TAKEN,    /* rows before it are gone and those after it have their numbers */
+	STORE_AUDIT_MISSING,  /* a hole in the numbers */
+	STORE_AUDIT_CUT,      /* rows at the end that somebody has seen are gone */
+	STORE_AUDIT_ANEW,     /* whole in itself, but not what somebody has seen */
+};
+struct store_audit_finding {
+	enum store_audit_wrong wrong;
+	uint64_t from, to;
+};
+struct store_audit_vouched {
+	uint64_t seq;
+	uint8_t hash[32];
+};
+struct store_audit_walk {
+	/* the caller's, before store_audit_begin: rows that others remember, by rising number */
+	const struct store_audit_vouched *vouched;
+	size_t n_vouched;
+	/* what came of it */
+	uint64_t first, last, rows, vouched_upto;
+	struct store_audit_finding found[STORE_AUDIT_FOUND_MAX];
+	size_t n_found; /* may be more than are kept */
+	bool ended;
+	/* on the way */
+	size_t at_vouched;
+	uint8_t hash[32], before_bad[32];
+	int64_t moved;
+	bool bad;
+};
+CLV_MUST clv_rc store_audit_begin(struct db *d, struct store_audit_walk *w, struct clv_err *err);
+CLV_MUST clv_rc store_audit_walk(struct db *d, struct store_audit_walk *w, size_t rows, struct clv_err *err);
+
+/* Where the chain stood, signed (statement "audit-head"); the last checkpoint of retention likewise. */
+struct store_head {
+	uint64_t seq;
+	struct clv_slice hash, body, signature;
+	int64_t time;
+};
+typedef clv_rc store_head_fn(const struct store_head *h, void *ctx, struct clv_err *err);
+CLV_MUST clv_rc store_heads(struct db *d, bool checkpoints, store_head_fn *fn, void *ctx,
+                            struct clv_err *err);
+CLV_MUST clv_rc store_head_put(struct db *d, const struct store_head *h, struct clv_err *err);
+CLV_MUST clv_rc store_heads_forget(struct db *d, struct clv_err *err);
 
 /* Rows newest first (or oldest first), from offset; fn says stop. The facts' strings are borrowed. */
 typedef clv_rc store_event_fn(const struct clv_event_fact *e, void *ctx, bool *stop, struct clv_err *err);
@@ -138,6 +188,52 @@ CLV_MUST clv_rc store_retain(struct db *d, int64_t events, int64_t audit, uint64
                              uint8_t cut_hash[32], struct clv_err *err);
 CLV_MUST clv_rc store_checkpoint_put(struct db *d, uint64_t seq, struct clv_slice hash, struct clv_slice body,
                                      struct clv_slice sig, int64_t when, struct clv_err *err);
+
+/* --- rows.c: rows that decide (share/proto/row.proto), passwords, what hosts hold --- */
+struct store_row {
+	const char *kind, *key;
+	uint64_t seq;
+	struct clv_slice body, mac; /* body empty: removed */
+};
+typedef clv_rc store_row_fn(const struct store_row *r, void *ctx, struct clv_err *err);
+CLV_MUST clv_rc store_rows(struct db *d, store_row_fn *fn, void *ctx, struct clv_err *err);
+/* CLV_E_CONFLICT unless the row has sequence `old` (0: is not there). */
+CLV_MUST clv_rc store_row_put(struct db *d, const struct store_row *r, uint64_t old, struct clv_err *err);
+/* A version that is there already is an error. */
+CLV_MUST clv_rc store_password_put(struct db *d, const char *account, uint64_t version, struct clv_slice blob,
+                                   int64_t when, struct clv_err *err);
+/* CLV_E_NOTFOUND. Appends to blob. */
+CLV_MUST clv_rc store_password_get(struct db *d, const char *account, uint64_t version, struct clv_buf *blob,
+                                   struct clv_err *err);
+typedef clv_rc store_password_fn(const char *account, uint64_t version, struct clv_slice blob, void *ctx,
+                                 struct clv_err *err);
+CLV_MUST clv_rc store_passwords(struct db *d, store_password_fn *fn, void *ctx, struct clv_err *err);
+/* Keeps two versions (0: none) and deletes the rest. */
+CLV_MUST clv_rc store_passwords_keep(struct db *d, const char *account, uint64_t a, uint64_t b,
+                                     struct clv_err *err);
+struct store_held {
+	const char *agent, *account;
+	uint64_t has, trial, tried; /* versions */
+	uint32_t result;            /* of the tried one: 0 none, 1 good, 2 failed, 3 nothing tests it */
+	const char *text;
+	int64_t since;
+};
+typedef clv_rc store_held_fn(const struct store_held *h, void *ctx, struct clv_err *err);
+CLV_MUST clv_rc store_helds(struct db *d, store_held_fn *fn, void *ctx, struct clv_err *err);
+/* What an agent told: first nothing is held, then what it named; and what trying one gave. */
+CLV_MUST clv_rc store_held_clear(struct db *d, const char *agent, struct clv_err *err);
+CLV_MUST clv_rc store_held_set(struct db *d, const char *agent, const char *account, uint64_t version,
+                               bool trial, int64_t when, struct clv_err *err);
+CLV_MUST clv_rc store_held_tried(struct db *d, const char *agent, const char *account, uint64_t version,
+                                 uint32_t result, const char *text, int64_t when, struct clv_err *err);
+/* account NULL: all of the agent's. */
+CLV_MUST clv_rc store_held_drop(struct db *d, const char *agent, const char *account, struct clv_err *err);
+/* The hash of what the newest configuration of an agent holds. */
+CLV_MUST clv_rc store_agent_content(struct db *d, const char *name, struct clv_slice hash,
+                                    struct clv_err *err);
+
+/* Of no agent it is known what its newest configuration holds: each is sealed anew. */
+CLV_MUST clv_rc store_agents_unsealed(struct db *d, struct clv_err *err);
 
 CLV_MUST clv_rc store_meta_put(struct db *d, const char *key, struct clv_slice value, struct clv_err *err);
 CLV_MUST clv_rc store_meta_get(struct db *d, const char *key, struct clv_buf *value,
