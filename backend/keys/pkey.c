@@ -25,16 +25,22 @@ clv_rc pkey_from_spki(struct clv_slice spki, EVP_PKEY **out, struct clv_err *err
 	return CLV_OK;
 }
 
-clv_rc pkey_from_spki_p256(struct clv_slice spki, EVP_PKEY **out, struct clv_err *err)
+bool pkey_is_p256(const EVP_PKEY *key)
 {
-	EVP_PKEY *key = NULL;
 	char curve[64] = "";
 	size_t n = 0;
 
+	return EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+	       EVP_PKEY_get_group_name(key, curve, sizeof curve, &n) == 1 && strcmp(curve, "prime256v1") == 0;
+}
+
+clv_rc pkey_from_spki_p256(struct clv_slice spki, EVP_PKEY **out, struct clv_err *err)
+{
+	EVP_PKEY *key = NULL;
+
 	if (pkey_from_spki(spki, &key, err))
 		return CLV_FAILED;
-	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
-	    EVP_PKEY_get_group_name(key, curve, sizeof curve, &n) != 1 || strcmp(curve, "prime256v1") != 0) {
+	if (!pkey_is_p256(key)) {
 		EVP_PKEY_free(key);
 		return err_set(err, CLV_E_PROTO, "a node or group key must be ECDSA P-256");
 	}

@@ -52,7 +52,7 @@ static clv_rc set_padding(EVP_PKEY_CTX *pctx, EVP_PKEY *key)
 	return CLV_OK;
 }
 
-static clv_rc digest_sign(EVP_PKEY *key, struct clv_slice what, struct clv_buf *sig, struct clv_err *err)
+clv_rc pkey_sign(EVP_PKEY *key, struct clv_slice what, struct clv_buf *sig, struct clv_err *err)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pctx = NULL;
@@ -74,7 +74,7 @@ out:
 	return rc;
 }
 
-static bool digest_verify(EVP_PKEY *key, struct clv_slice what, struct clv_slice sig)
+bool pkey_verify(EVP_PKEY *key, struct clv_slice what, struct clv_slice sig)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *pctx = NULL;
@@ -102,7 +102,7 @@ clv_rc statement_sign(uint32_t kind, const char *group, struct clv_slice body, E
 	buf_init(&pre, row->max + 512);
 	if (proto_decode(row->body, body, &m, err) || preimage(row, group, body, &pre, err))
 		goto out;
-	rc = digest_sign(key, buf_slice(&pre), sig, err);
+	rc = pkey_sign(key, buf_slice(&pre), sig, err);
 out:
 	proto_free(m);
 	buf_release(&pre);
@@ -135,7 +135,7 @@ clv_rc statement_open(uint32_t kind, const char *group, struct clv_slice spki, s
 		goto out;
 	if (preimage(row, group, body, &pre, err))
 		goto out;
-	if (!digest_verify(key, buf_slice(&pre), sig)) {
+	if (!pkey_verify(key, buf_slice(&pre), sig)) {
 		(void)err_set(err, CLV_E_SIGNATURE, "%s: the signature does not verify", row->name);
 		goto out;
 	}

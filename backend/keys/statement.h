@@ -12,7 +12,7 @@
 #include <openssl/evp.h>
 #include <protobuf-c/protobuf-c.h>
 
-enum statement_key { STATEMENT_BY_NODE, STATEMENT_BY_GROUP, STATEMENT_BY_AGENT_CERT };
+enum statement_key { STATEMENT_BY_NODE, STATEMENT_BY_GROUP, STATEMENT_BY_AGENT_CERT, STATEMENT_BY_RECOVERY };
 
 /* X(symbol, number, kind, message prefix, which key, most bytes of the body) */
 #define STATEMENT_LIST(X)                                                                   \
@@ -26,13 +26,22 @@ enum statement_key { STATEMENT_BY_NODE, STATEMENT_BY_GROUP, STATEMENT_BY_AGENT_C
 	X(STATEMENT_RECEIPT, 8, "receipt", receipt, STATEMENT_BY_GROUP, 2048)               \
 	X(STATEMENT_ACK, 9, "ack", outbox_ack, STATEMENT_BY_GROUP, 1024)                    \
 	X(STATEMENT_ROTATE, 10, "rotate", rotate_order, STATEMENT_BY_GROUP, 1024)           \
-	X(STATEMENT_AUDIT_HEAD, 11, "audit-head", audit_head, STATEMENT_BY_GROUP, 1024)
+	X(STATEMENT_AUDIT_HEAD, 11, "audit-head", audit_head, STATEMENT_BY_GROUP, 1024)     \
+	X(STATEMENT_INTAKE, 12, "intake", intake_statement, STATEMENT_BY_GROUP, 8192)       \
+	X(STATEMENT_REPORT, 13, "report", report, STATEMENT_BY_GROUP, 520000)               \
+	X(STATEMENT_SUCCESSION, 14, "succession", succession, STATEMENT_BY_RECOVERY, 1024)
 
 #define X(sym, num, ...) sym = num,
 enum statement_kind { STATEMENT_LIST(X) };
 #undef X
 
-enum outbox_kind { OUTBOX_EVENT = 1, OUTBOX_CONFIRM = 2, OUTBOX_DESTROYED = 3, OUTBOX_CHANNEL = 4 };
+enum outbox_kind {
+	OUTBOX_EVENT = 1,
+	OUTBOX_CONFIRM = 2,
+	OUTBOX_DESTROYED = 3,
+	OUTBOX_CHANNEL = 4,
+	OUTBOX_TRIED = 5
+};
 
 #define STATEMENT_SIG_MAX  512u /* bytes: ECDSA P-256 DER, or RSA up to 4096 bits */
 #define STATEMENT_SPKI_MAX 1024u
@@ -65,6 +74,11 @@ CLV_MUST clv_rc pkey_from_spki(struct clv_slice spki, EVP_PKEY **out, struct clv
 CLV_MUST clv_rc pkey_from_spki_p256(struct clv_slice spki, EVP_PKEY **out, struct clv_err *err);
 CLV_MUST clv_rc pkey_to_spki(EVP_PKEY *key, struct clv_buf *out, struct clv_err *err);
 CLV_MUST clv_rc pkey_make_p256(EVP_PKEY **out, struct clv_err *err);
+/* A signature over what itself, without a statement around it: ECDSA with SHA-256 for EC keys, RSASSA-PSS
+ * for RSA. Appends it to sig. Statements and the list inside SecureData are signed by it. */
+CLV_MUST clv_rc pkey_sign(EVP_PKEY *key, struct clv_slice what, struct clv_buf *sig, struct clv_err *err);
+bool pkey_verify(EVP_PKEY *key, struct clv_slice what, struct clv_slice sig);
+bool pkey_is_p256(const EVP_PKEY *key);
 /* The text of OpenSSL's newest error, for err texts; empties its queue. */
 const char *crypto_reason(void);
 

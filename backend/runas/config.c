@@ -1,82 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing and reading OpsMgrConnector.Config.xml and the RunAs list (see config.h).
+ * Writing and reading OpsMgrConnector.Config.xml (see config.h). Written in the server's key holder,
+ * read in the agent's processes. Nothing in it is secret but what SecureData seals.
  */
 #include "runas/config.h"
+#include "runas/base64.h"
 #include "runas/xml.h"
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
-static clv_rc put_base64(struct clv_buf *b, struct clv_slice s, struct clv_err *err)
+static clv_rc put_attr(struct clv_buf *b, const char *name, const char *value, struct clv_err *err)
 {
-	size_t n = (s.len + 2) / 3 * 4;
-	uint8_t *room = NULL;
-
-	if (buf_reserve(b, n + 1, &room, err))
+	if (buf_printf(b, err, " %s=\"", name) || xml_escape(b, value, err) || buf_put_u8(b, '"', err))
 		return CLV_FAILED;
-	buf_commit(b, (size_t)EVP_EncodeBlock(room, s.ptr, (int)s.len));
 	return CLV_OK;
 }
 
-/* Base64 without blanks, canonical: what it decodes to must encode to the same. */
-static clv_rc take_base64(struct clv_slice text, struct clv_buf *out, struct clv_err *err)
+/* Exactly 32 lower-case hex digits. */
+static bool is_id(const char *s)
 {
-	struct clv_buf again;
-	size_t pad = 0;
-	uint8_t *room = NULL;
-	clv_rc rc = CLV_FAILED;
-	int n;
+	return strlen(s) == RUNAS_ID_LEN && strspn(s, "0123456789abcdef") == RUNAS_ID_LEN;
+}
 
-	buf_init(&again, text.len + 8);
-	if (text.len == 0 || text.len % 4)
-		return err_set(err, CLV_E_PROTO, "SecureData is not base64");
-	while (pad < 2 && text.ptr[text.len - 1 - pad] == '=')
-		pad++;
-	if (buf_reserve(out, text.len / 4 * 3, &room, err))
+/* A target stands exactly where the kind needs one. */
+static clv_rc check_association(const struct config_association *a, enum clv_code code, struct clv_err *err)
+{
+	if (!a->profile[0] || !is_id(a->account))
+		return err_set(err, code, "an association lacks its profile or account");
+	if (a->kind >= CLV_TARGET_MAX || (a->kind == CLV_TARGET_ALL) != (a->target[0] == 0))
+		return err_set(err, code, "an association's target does not suit its kind");
+	return CLV_OK;
+}
+
+static clv_rc put_association(struct clv_buf *b, const struct config_association *a, struct clv_err *err)
+{
+	if (check_association(a, CLV_E_USAGE, err) || buf_put(b, SLICE_LIT("<Association"), err) ||
+	    put_attr(b, "profile", a->profile, err) || put_attr(b, "account", a->account, err) ||
+	    put_attr(b, "kind", clv_target_kind_word(a->kind), err) ||
+	    (a->target[0] && put_attr(b, "target", a->target, err)))
 		return CLV_FAILED;
-	n = EVP_DecodeBlock(room, text.ptr, (int)text.len);
-	if (n < (int)pad || put_base64(&again, slice_of(room, (size_t)n - pad), NULL) ||
-	    !slice_eq(buf_slice(&again), text)) {
-		(void)err_set(err, CLV_E_PROTO, "SecureData is not base64");
-		goto out;
+	return buf_put(b, SLICE_LIT("/>\n"), err);
+}
+
+clv_rc config_write(const struct config_head *head, const struct config_association *list, size_t n,
+                    struct clv_slice securedata, struct clv_buf *xml, struct clv_err *err)
+{
+	if (n > CONFIG_ASSOC_MAX) {
+		(void)err_set(err, CLV_E_LIMIT, "%zu associations, at most %u", n, CONFIG_ASSOC_MAX);
+		goto fail;
 	}
-	buf_commit(out, (size_t)n - pad);
-	rc = CLV_OK;
-out:
-	buf_release(&again);
-	return rc;
-}
-
-clv_rc config_write(const struct config_head *head, struct clv_slice securedata, struct clv_buf *xml,
-                    struct clv_err *err)
-{
-	if (buf_printf(xml, err, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Message managementGroup=\"") ||
-	    xml_escape(xml, head->group, err) || buf_printf(xml, err, "\" agent=\"") ||
-	    xml_escape(xml, head->agent, err) ||
-	    buf_printf(xml, err, "\" version=\"%" PRIu64 "\" fencing=\"%" PRIu64 "\">\n<State>\n<SecureData>",
-	               head->version, head->fencing) ||
-	    put_base64(xml, securedata, err) || buf_printf(xml, err, "</SecureData>\n</State>\n</Message>\n"))
-		return err_wrap(err, "writing the configuration of %s", head->agent);
+	if (buf_printf(xml, err, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Message") ||
+	    put_attr(xml, "managementGroup", head->group, err) || put_attr(xml, "agent", head->agent, err) ||
+	    buf_printf(xml, err, " version=\"%" PRIu64 "\" fencing=\"%" PRIu64 "\">\n<Profiles>\n",
+	               head->version, head->fencing))
+		goto fail;
+	for (size_t i = 0; i < n; i++)
+		if (put_association(xml, &list[i], err))
+			goto fail;
+	if (buf_printf(xml, err, "</Profiles>\n<State>\n<SecureData>") || base64_put(xml, securedata, err) ||
+	    buf_printf(xml, err, "</SecureData>\n</State>\n</Message>\n"))
+		goto fail;
 	return CLV_OK;
+fail:
+	return err_wrap(err, "writing the configuration of %s", head->agent);
 }
 
 struct config_ctx {
 	struct config_head head;
-	struct clv_buf *securedata;
-	bool have;
+	struct config_association *list;
+	size_t n, cap;
+	struct clv_buf securedata;
+	bool have_state, have;
 };
-
-static clv_rc take_name(const char *value, char out[CONFIG_NAME_MAX], struct clv_err *err)
-{
-	size_t n = value ? strlen(value) : 0;
-
-	if (n == 0 || n >= CONFIG_NAME_MAX)
-		return err_set(err, CLV_E_PROTO, "a name is missing or too long");
-	memcpy(out, value, n + 1);
-	return CLV_OK;
-}
 
 static clv_rc open_message(void *ctx, const struct xml_attr *a, struct clv_err *err)
 {
@@ -84,11 +79,52 @@ static clv_rc open_message(void *ctx, const struct xml_attr *a, struct clv_err *
 
 	if (xml_attr_count(a) != 4)
 		return err_set(err, CLV_E_PROTO, "Message has other attributes than its four");
-	if (take_name(xml_attr(a, "managementGroup"), c->head.group, err) ||
-	    take_name(xml_attr(a, "agent"), c->head.agent, err) ||
+	if (xml_take(xml_attr(a, "managementGroup"), c->head.group, sizeof c->head.group, err) ||
+	    xml_take(xml_attr(a, "agent"), c->head.agent, sizeof c->head.agent, err) ||
 	    xml_number(xml_attr(a, "version"), &c->head.version, err))
 		return CLV_FAILED;
 	return xml_number(xml_attr(a, "fencing"), &c->head.fencing, err);
+}
+
+static clv_rc open_profiles(void *ctx, const struct xml_attr *a, struct clv_err *err)
+{
+	const struct config_ctx *c = ctx;
+
+	if (xml_attr_count(a) || c->have_state)
+		return err_set(err, CLV_E_PROTO, "Profiles takes no attributes and stands before State");
+	return CLV_OK;
+}
+
+static clv_rc open_association(void *ctx, const struct xml_attr *attrs, struct clv_err *err)
+{
+	struct config_ctx *c = ctx;
+	struct config_association a = {.kind = CLV_TARGET_ALL};
+	const char *kind = xml_attr(attrs, "kind"), *target = xml_attr(attrs, "target");
+
+	if (xml_attr_count(attrs) != (target ? 4u : 3u))
+		return err_set(err, CLV_E_PROTO, "Association has other attributes than its own");
+	/* The parser takes other spellings too, for people; here the word alone stands. */
+	if (!kind || !clv_target_kind_parse(kind, &a.kind) || strcmp(clv_target_kind_word(a.kind), kind) != 0)
+		return err_set(err, CLV_E_PROTO, "an association of no known kind");
+	if (xml_take(xml_attr(attrs, "profile"), a.profile, sizeof a.profile, err) ||
+	    xml_take(xml_attr(attrs, "account"), a.account, sizeof a.account, err) ||
+	    (target && xml_take(target, a.target, sizeof a.target, err)) ||
+	    check_association(&a, CLV_E_PROTO, err))
+		return CLV_FAILED;
+	if (c->n == c->cap) {
+		c->cap = c->cap ? c->cap * 2 : 16;
+		c->list = clv_realloc(c->list, c->cap, sizeof *c->list);
+	}
+	c->list[c->n++] = a;
+	return CLV_OK;
+}
+
+static clv_rc open_state(void *ctx, const struct xml_attr *a, struct clv_err *err)
+{
+	struct config_ctx *c = ctx;
+
+	c->have_state = true;
+	return xml_attr_count(a) ? err_set(err, CLV_E_PROTO, "State takes no attributes") : CLV_OK;
 }
 
 static clv_rc close_securedata(void *ctx, struct clv_slice text, struct clv_err *err)
@@ -96,80 +132,40 @@ static clv_rc close_securedata(void *ctx, struct clv_slice text, struct clv_err 
 	struct config_ctx *c = ctx;
 
 	c->have = true;
-	return take_base64(text, c->securedata, err);
+	return base64_take(text, &c->securedata, err) ? err_wrap(err, "SecureData") : CLV_OK;
 }
 
-clv_rc config_read(struct clv_slice xml, struct config_head *head, struct clv_buf *securedata,
-                   struct clv_err *err)
+clv_rc config_read(struct clv_slice xml, struct config_head *head, struct config_association **list,
+                   size_t *n, struct clv_buf *securedata, struct clv_err *err)
 {
 	static const struct xml_element elements[] = {
 	    {"Message", "", 1, false, open_message, NULL},
-	    {"State", "Message", 1, false, NULL, NULL},
+	    {"Profiles", "Message", 1, false, open_profiles, NULL},
+	    {"Association", "Profiles", CONFIG_ASSOC_MAX, false, open_association, NULL},
+	    {"State", "Message", 1, false, open_state, NULL},
 	    {"SecureData", "State", 1, true, NULL, close_securedata},
 	    {NULL, NULL, 0, false, NULL, NULL},
 	};
-	static const struct xml_limits limits = {CONFIG_XML_MAX, CONFIG_XML_MAX};
-	struct config_ctx c = {.securedata = securedata};
-
-	if (xml_read(xml, elements, &limits, &c, err))
-		return CLV_FAILED;
-	if (!c.have)
-		return err_set(err, CLV_E_PROTO, "the configuration has no SecureData");
-	*head = c.head;
-	return CLV_OK;
-}
-
-clv_rc runas_write(const struct runas_head *head, struct clv_secret *list, struct clv_err *err)
-{
-	char hex[65];
-	struct clv_buf b;
+	static const struct xml_limits limits = {CONFIG_XML_MAX, CONFIG_XML_MAX, false};
+	struct config_ctx c = {.have = false};
 	clv_rc rc = CLV_FAILED;
 
-	/* No account yet stands in the list, so an ordinary buffer holds nothing that is secret. */
-	buf_init(&b, 4096);
-	hex_encode(slice_of(head->recipient, sizeof head->recipient), true, hex);
-	if (buf_printf(&b, err, "<RunAs group=\"") || xml_escape(&b, head->group, err) ||
-	    buf_printf(&b, err, "\" agent=\"") || xml_escape(&b, head->agent, err) ||
-	    buf_printf(&b, err, "\" recipient=\"%s\" version=\"%" PRIu64 "\"/>\n", hex, head->version))
+	buf_init(&c.securedata, CONFIG_XML_MAX);
+	if (xml_read(xml, elements, &limits, &c, err))
 		goto out;
-	secret_clear(list);
-	rc = secret_append(list, buf_slice(&b).ptr, buf_slice(&b).len, err);
+	if (!c.have) {
+		(void)err_set(err, CLV_E_PROTO, "the configuration has no SecureData");
+		goto out;
+	}
+	if (buf_put(securedata, buf_slice(&c.securedata), err))
+		goto out;
+	*head = c.head;
+	*list = c.list;
+	*n = c.n;
+	c.list = NULL;
+	rc = CLV_OK;
 out:
-	buf_release(&b);
+	clv_free(c.list);
+	buf_release(&c.securedata);
 	return rc;
-}
-
-static clv_rc open_runas(void *ctx, const struct xml_attr *a, struct clv_err *err)
-{
-	struct runas_head *h = ctx;
-	const char *hex = xml_attr(a, "recipient");
-
-	if (xml_attr_count(a) != 4 || !hex)
-		return err_set(err, CLV_E_PROTO, "RunAs has other attributes than its four");
-	if (take_name(xml_attr(a, "group"), h->group, err) ||
-	    take_name(xml_attr(a, "agent"), h->agent, err) ||
-	    xml_number(xml_attr(a, "version"), &h->version, err))
-		return CLV_FAILED;
-	return hex_decode(hex, strlen(hex), h->recipient, sizeof h->recipient, err);
-}
-
-static clv_rc read_list(struct clv_slice list, void *ctx, struct clv_err *err)
-{
-	static const struct xml_element elements[] = {
-	    {"RunAs", "", 1, false, open_runas, NULL},
-	    {NULL, NULL, 0, false, NULL, NULL},
-	};
-	static const struct xml_limits limits = {RUNAS_LIST_MAX, RUNAS_LIST_MAX};
-
-	return xml_read(list, elements, &limits, ctx, err);
-}
-
-clv_rc runas_read(const struct clv_secret *list, struct runas_head *head, struct clv_err *err)
-{
-	struct runas_head h = {.version = 0};
-
-	if (secret_use(list, read_list, &h, err))
-		return CLV_FAILED;
-	*head = h;
-	return CLV_OK;
 }

@@ -4,6 +4,7 @@
  * nothing.
  */
 #include "runas/der.h"
+#include <assert.h>
 
 bool der_take(struct clv_slice *s, uint8_t tag, struct clv_slice *content)
 {
@@ -42,4 +43,23 @@ bool der_expect(struct clv_slice *s, struct clv_slice literal)
 		return false;
 	*s = r;
 	return true;
+}
+
+size_t der_head(uint8_t out[DER_HEAD_MAX], uint8_t tag, size_t len)
+{
+	unsigned n = len < 0x80 ? 0 : len < 0x100 ? 1 : len < 0x10000 ? 2 : 3;
+
+	assert(len <= DER_LEN_MAX);
+	out[0] = tag;
+	out[1] = n ? (uint8_t)(0x80 | n) : (uint8_t)len;
+	for (unsigned i = 0; i < n; i++)
+		out[2 + i] = (uint8_t)(len >> 8 * (n - 1 - i));
+	return 2 + n;
+}
+
+size_t der_size(size_t len)
+{
+	uint8_t head[DER_HEAD_MAX];
+
+	return der_head(head, 0, len) + len;
 }

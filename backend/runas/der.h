@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Just enough DER to hold a message against one template: definite, shortest lengths only. No
- * values are interpreted here. Used by the key holder before any decryption (T9).
+ * Just enough DER to hold a message against one template, and to write one: definite, shortest lengths
+ * only. No values are interpreted here. Used by the key holder before any decryption (T9).
  */
 #ifndef RUNAS_DER_H
 #define RUNAS_DER_H
@@ -25,5 +25,13 @@ enum der_tag {
 bool der_take(struct clv_slice *s, uint8_t tag, struct clv_slice *content);
 /* Takes exactly these bytes from the front. */
 bool der_expect(struct clv_slice *s, struct clv_slice literal);
+
+#define DER_LEN_MAX  0xffffffu
+#define DER_HEAD_MAX 5u
+/* Tag and length of an element with len (at most DER_LEN_MAX) bytes inside; returns how many bytes they are.
+ */
+size_t der_head(uint8_t out[DER_HEAD_MAX], uint8_t tag, size_t len);
+/* Bytes of such an element with its head. */
+size_t der_size(size_t len);
 
 #endif

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing and opening SecureData by OpenSSL's CMS, behind our own template. Runs in the key holder,
- * where OpenSSL's heap is the locked, wiping arena. The plaintext leaves it as a secret only.
+ * Sealing and opening SecureData: the list, signed, inside an envelope (see securedata.h). Runs in key
+ * holders. The list, its digest and what is signed never leave secrets but for wiped stack.
  */
 #include "runas/securedata.h"
+#include "base/clock.h"
 #include "keys/statement.h"
+#include "runas/der.h"
+#include "runas/envelope.h"
 #include "runas/template.h"
-#include <openssl/cms.h>
 #include <openssl/err.h>
-#include <openssl/rsa.h>
 #include <string.h>
+
+#define KEY_ID_LEN  20u
+#define INNER_EXTRA 512u /* what the signature and its wrapping add to the list */
 
 /* One text for every cause (T9): what fails must not tell an attacker how far it came. */
 static clv_rc refused(struct clv_err *err)
@@ -18,174 +22,154 @@ static clv_rc refused(struct clv_err *err)
 	return err_set(err, CLV_E_AUTH, "SecureData refused: it is not a message of this group for this key");
 }
 
-struct sign_ctx {
+/* RFC 5280 4.2.1.2 (1), from the key itself, whatever the certificate may say. */
+static bool key_id_of(X509 *cert, uint8_t out[KEY_ID_LEN])
+{
+	unsigned n = 0;
+
+	return X509_pubkey_digest(cert, EVP_sha1(), out, &n) == 1 && n == KEY_ID_LEN;
+}
+
+/* What the signature is over: the attributes as a SET (RFC 5652 5.4). */
+struct signed_attrs {
+	uint8_t bytes[DER_HEAD_MAX + TEMPLATE_ATTRS + 16];
+	size_t len;
+};
+
+static bool as_set(struct clv_slice attrs, struct signed_attrs *out)
+{
+	size_t n = der_head(out->bytes, DER_SET, attrs.len);
+
+	if (attrs.len > sizeof out->bytes - n)
+		return false;
+	memcpy(out->bytes + n, attrs.ptr, attrs.len);
+	out->len = n + attrs.len;
+	return true;
+}
+
+struct signing {
 	EVP_PKEY *key;
 	X509 *cert;
-	CMS_ContentInfo *cms;
+	struct clv_secret *out;
 };
 
 static clv_rc sign_list(struct clv_slice list, void *ctx, struct clv_err *err)
 {
-	struct sign_ctx *s = ctx;
-	BIO *in = BIO_new_mem_buf(list.ptr, (int)list.len);
-	unsigned flags = CMS_BINARY | CMS_NOCERTS | CMS_NOSMIMECAP | CMS_USE_KEYID | CMS_PARTIAL;
-
-	s->cms = CMS_sign(NULL, NULL, NULL, in, flags);
-	if (!in || !s->cms || !CMS_add1_signer(s->cms, s->cert, s->key, EVP_sha256(), flags) ||
-	    !CMS_final(s->cms, in, NULL, flags)) {
-		BIO_free(in);
-		return err_set(err, CLV_E_CRYPTO, "signing the RunAs list: %s", crypto_reason());
-	}
-	BIO_free(in);
-	return CLV_OK;
-}
-
-static bool use_oaep(CMS_RecipientInfo *ri)
-{
-	EVP_PKEY_CTX *p = ri ? CMS_RecipientInfo_get0_pkey_ctx(ri) : NULL;
-
-	return p && EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_OAEP_PADDING) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_oaep_md(p, EVP_sha256()) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_mgf1_md(p, EVP_sha256()) > 0;
-}
-
-static clv_rc envelop(CMS_ContentInfo *signed_list, X509 *recipient, struct clv_buf *out, struct clv_err *err)
-{
-	unsigned flags = CMS_BINARY | CMS_PARTIAL;
-	BIO *mid = BIO_new(BIO_s_mem());
-	CMS_ContentInfo *env = NULL;
-	unsigned char *der = NULL;
+	struct signing *s = ctx;
+	uint8_t digest[KEY_HASH_LEN], attrs[TEMPLATE_ATTRS], id[KEY_ID_LEN];
+	struct template_inner in = {.content = list};
+	struct signed_attrs set;
+	struct clv_buf sig;
 	clv_rc rc = CLV_FAILED;
-	int n = 0;
 
-	if (mid && i2d_CMS_bio(mid, signed_list) == 1)
-		env = CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(), flags);
-	if (env && use_oaep(CMS_add1_recipient_cert(env, recipient, flags | CMS_KEY_PARAM)) &&
-	    CMS_final(env, mid, NULL, flags) == 1)
-		n = i2d_CMS_ContentInfo(env, &der);
-	if (n <= 0)
-		(void)err_set(err, CLV_E_CRYPTO, "encrypting for the agent's key: %s", crypto_reason());
-	else if ((size_t)n > SECUREDATA_MAX)
-		(void)err_set(err, CLV_E_LIMIT, "SecureData of %d bytes, at most %u", n, SECUREDATA_MAX);
-	else
-		rc = buf_put(out, slice_of(der, (size_t)n), err);
-	OPENSSL_free(der);
-	CMS_ContentInfo_free(env);
-	BIO_free(mid);
+	buf_init(&sig, STATEMENT_SIG_MAX);
+	if (!pkey_is_p256(s->key) || !key_id_of(s->cert, id)) {
+		(void)err_set(err, CLV_E_USAGE, "the list is signed by an ECDSA P-256 key");
+		goto out;
+	}
+	if (sha256(list, digest, err))
+		goto out;
+	template_attrs(clock_wall_ms(), digest, attrs);
+	in.attrs = slice_of(attrs, sizeof attrs);
+	in.key_id = slice_of(id, sizeof id);
+	if (!as_set(in.attrs, &set) || pkey_sign(s->key, slice_of(set.bytes, set.len), &sig, err))
+		goto out;
+	in.signature = buf_slice(&sig);
+	rc = template_inner_write(s->out, &in, err);
+out:
+	explicit_bzero(digest, sizeof digest);
+	explicit_bzero(attrs, sizeof attrs);
+	explicit_bzero(&set, sizeof set);
+	buf_release(&sig);
 	return rc;
 }
 
 clv_rc securedata_seal(const struct clv_secret *list, X509 *recipient, EVP_PKEY *signer, X509 *signer_cert,
                        struct clv_buf *out, struct clv_err *err)
 {
-	struct sign_ctx s = {signer, signer_cert, NULL};
-	size_t before = buf_slice(out).len;
+	struct signing s = {signer, signer_cert, NULL};
 	clv_rc rc = CLV_FAILED;
-	struct clv_slice made;
 
-	if (secret_use(list, sign_list, &s, err) || envelop(s.cms, recipient, out, err))
-		goto out;
-	made = buf_slice(out);
-	made = slice_of(made.ptr + before, made.len - before);
-	/* What we would not read we do not send. */
-	rc = securedata_check(made, recipient, NULL);
-	if (rc)
-		(void)err_set(err, CLV_E_INTERNAL,
-		              "SecureData that was just made does not match its template");
-out:
-	CMS_ContentInfo_free(s.cms);
-	return rc;
-}
-
-static bool names_recipient(struct clv_slice issuer_serial, X509 *recipient)
-{
-	unsigned char *name = NULL, *serial = NULL;
-	int n = i2d_X509_NAME(X509_get_issuer_name(recipient), &name);
-	int m = i2d_ASN1_INTEGER(X509_get0_serialNumber(recipient), &serial);
-	bool good = n > 0 && m > 0 && issuer_serial.len == (size_t)n + (size_t)m &&
-	            slice_eq(slice_of(issuer_serial.ptr, (size_t)n), slice_of(name, (size_t)n)) &&
-	            slice_eq(slice_of(issuer_serial.ptr + n, (size_t)m), slice_of(serial, (size_t)m));
-
-	OPENSSL_free(name);
-	OPENSSL_free(serial);
-	return good;
+	if (secret_len(list) == 0 || secret_len(list) > CLV_SECRET_MAX - INNER_EXTRA)
+		return err_set(err, CLV_E_LIMIT, "a RunAs list of %zu bytes", secret_len(list));
+	s.out = secret_new(secret_len(list) + INNER_EXTRA, err);
+	if (s.out && !secret_use(list, sign_list, &s, err))
+		rc = envelope_seal(s.out, recipient, SECUREDATA_MAX, out, err);
+	secret_free(s.out);
+	return rc ? err_wrap(err, "SecureData") : CLV_OK;
 }
 
 clv_rc securedata_check(struct clv_slice der, X509 *recipient, struct clv_err *err)
 {
-	struct template_outer o;
-
-	if (der.len > SECUREDATA_MAX || !template_outer(der, &o))
-		return refused(err);
-	if (recipient && (!names_recipient(o.issuer_serial, recipient) ||
-	                  o.key.len != (size_t)EVP_PKEY_get_size(X509_get0_pubkey(recipient))))
-		return refused(err);
-	return CLV_OK;
+	return der.len <= SECUREDATA_MAX && envelope_check(der, recipient) ? CLV_OK : refused(err);
 }
 
-static CMS_ContentInfo *read_der(struct clv_slice der)
-{
-	const unsigned char *p = der.ptr;
-	CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &p, (long)der.len);
+struct opening {
+	X509 *signer;
+	struct clv_secret *list;
+};
 
-	if (cms && p != der.ptr + der.len) {
-		CMS_ContentInfo_free(cms);
-		cms = NULL;
+/* A signature of the right form, and of nothing. */
+static const uint8_t nobodys[] = {0x30, 0x44, 0x02, 0x20, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+                                  0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+                                  0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
+                                  0x02, 0x20, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
+                                  0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
+                                  0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22};
+
+/* Is the inner message one of this signer? bytes that are of no inner template take the same steps, a hash
+ * over as much and a verification of nothing, so that the time does not tell the causes apart (T9). */
+static bool verify_inner(struct clv_slice bytes, X509 *signer, struct template_inner *in)
+{
+	bool shaped = template_inner(bytes, in), good = shaped;
+	uint8_t digest[KEY_HASH_LEN] = {0}, id[KEY_ID_LEN] = {0}, attrs[TEMPLATE_ATTRS] = {0};
+	struct signed_attrs set = {.len = 0};
+	EVP_PKEY *key = signer ? X509_get0_pubkey(signer) : NULL;
+
+	if (!shaped)
+		*in = (struct template_inner){.content = bytes,
+		                              .attrs = slice_of(attrs, sizeof attrs),
+		                              .signature = slice_of(nobodys, sizeof nobodys)};
+	good &=
+	    !sha256(in->content, digest, NULL) && slice_eq_ct(slice_of(digest, sizeof digest), in->digest);
+	good &= as_set(in->attrs, &set);
+	if (signer) {
+		good &= key && pkey_is_p256(key) && key_id_of(signer, id) &&
+		        slice_eq_ct(slice_of(id, sizeof id), in->key_id);
+		good &= pkey_verify(key, slice_of(set.bytes, set.len), in->signature);
 	}
-	return cms;
-}
-
-/* The decrypted bytes, in OpenSSL's (locked) memory. */
-static BIO *decrypt(struct clv_slice der, EVP_PKEY *key, X509 *recipient)
-{
-	CMS_ContentInfo *env = read_der(der);
-	BIO *out = BIO_new(BIO_s_mem());
-	bool good = env && out && CMS_decrypt(env, key, recipient, NULL, out, CMS_BINARY) == 1;
-
-	CMS_ContentInfo_free(env);
-	if (!good) {
-		BIO_free(out);
-		out = NULL;
-	}
-	return out;
-}
-
-static bool verify_inner(struct clv_slice inner, X509 *signer)
-{
-	unsigned flags = CMS_BINARY | CMS_NOINTERN | CMS_NO_SIGNER_CERT_VERIFY;
-	CMS_ContentInfo *sd = read_der(inner);
-	STACK_OF(X509) *certs = sk_X509_new_null();
-	BIO *sink = BIO_new(BIO_s_null());
-	bool good = sd && certs && sink && sk_X509_push(certs, signer) > 0 &&
-	            CMS_verify(sd, certs, NULL, NULL, sink, flags) == 1;
-
-	BIO_free(sink);
-	sk_X509_free(certs);
-	CMS_ContentInfo_free(sd);
+	explicit_bzero(digest, sizeof digest);
+	explicit_bzero(&set, sizeof set);
 	return good;
+}
+
+static clv_rc take_list(struct clv_slice inner, void *ctx, struct clv_err *err)
+{
+	struct opening *o = ctx;
+	struct template_inner in;
+
+	if (!verify_inner(inner, o->signer, &in) || in.content.len > secret_cap(o->list))
+		return refused(err);
+	secret_clear(o->list);
+	return secret_append(o->list, in.content.ptr, in.content.len, err);
 }
 
 clv_rc securedata_open(struct clv_slice der, EVP_PKEY *key, X509 *recipient, X509 *signer,
                        struct clv_secret *list, struct clv_err *err)
 {
-	struct template_inner in;
-	char *p = NULL;
-	BIO *plain = NULL;
+	struct opening o = {signer, list};
+	struct clv_secret *inner = NULL;
+	struct template_inner none;
 	clv_rc rc = CLV_FAILED;
-	long n;
 
 	if (securedata_check(der, recipient, err))
 		return CLV_FAILED;
-	plain = decrypt(der, key, recipient);
-	n = plain ? BIO_get_mem_data(plain, &p) : 0;
-	if (n <= 0 || !template_inner(slice_of(p, (size_t)n), &in) ||
-	    (signer && !verify_inner(slice_of(p, (size_t)n), signer)) || in.content.len > secret_cap(list)) {
+	if (!envelope_open(der, key, recipient, &inner, err))
+		rc = secret_use(inner, take_list, &o, err);
+	else if (err == NULL || err->cls == CLV_CLASS_AUTH) {
+		(void)verify_inner(der, signer, &none);
 		(void)refused(err);
-		goto out;
 	}
-	secret_clear(list);
-	rc = secret_append(list, in.content.ptr, in.content.len, err);
-out:
-	BIO_free(plain);
+	secret_free(inner);
 	return rc;
 }

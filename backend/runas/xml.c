@@ -7,6 +7,7 @@
 #include <expat.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <strings.h>
 
 #define XML_DEPTH 8u
 #define XML_ATTRS 16u
@@ -19,6 +20,7 @@ struct reader {
 	const struct xml_element *stack[XML_DEPTH];
 	size_t depth;
 	struct clv_buf text;
+	struct clv_secret *hidden; /* instead of text where the limits say so */
 	void *ctx;
 	struct clv_err *err;
 	bool failed;
@@ -60,6 +62,25 @@ static const struct xml_element *find(const struct reader *r, const char *name)
 	return NULL;
 }
 
+static void clear_text(struct reader *r)
+{
+	buf_clear(&r->text);
+	if (r->hidden)
+		secret_truncate(r->hidden, 0);
+}
+
+static clv_rc add_text(struct reader *r, const char *s, size_t len)
+{
+	return r->hidden ? secret_append(r->hidden, s, len, NULL) : buf_put(&r->text, slice_of(s, len), NULL);
+}
+
+static clv_rc close_hidden(struct clv_slice text, void *ctx, struct clv_err *err)
+{
+	struct reader *r = ctx;
+
+	return r->stack[r->depth]->close(r->ctx, text, err);
+}
+
 static void on_start(void *user, const XML_Char *name, const XML_Char **atts)
 {
 	struct reader *r = user;
@@ -85,7 +106,7 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **atts)
 		attrs[n++] = (struct xml_attr){atts[0], atts[1]};
 	}
 	r->stack[r->depth++] = e;
-	buf_clear(&r->text);
+	clear_text(r);
 	if (e->open ? e->open(r->ctx, attrs, r->err) != CLV_OK : n > 0)
 		stop(r, e->open ? NULL : "attributes where none may be");
 }
@@ -99,9 +120,10 @@ static void on_end(void *user, const XML_Char *name)
 	if (r->failed)
 		return;
 	e = r->stack[--r->depth];
-	if (e->close && e->close(r->ctx, buf_slice(&r->text), r->err))
+	if (e->close && (r->hidden ? secret_use(r->hidden, close_hidden, r, r->err)
+	                           : e->close(r->ctx, buf_slice(&r->text), r->err)))
 		stop(r, NULL);
-	buf_clear(&r->text);
+	clear_text(r);
 }
 
 static void on_text(void *user, const XML_Char *s, int len)
@@ -111,7 +133,7 @@ static void on_text(void *user, const XML_Char *s, int len)
 	if (r->failed || r->depth == 0)
 		return;
 	if (r->stack[r->depth - 1]->text) {
-		if (buf_put(&r->text, slice_of(s, (size_t)len), NULL))
+		if (add_text(r, s, (size_t)len))
 			stop(r, "a text beyond its limit");
 		return;
 	}
@@ -139,6 +161,28 @@ static void on_pi(void *user, const XML_Char *target, const XML_Char *data)
 	stop(user, "a processing instruction is refused");
 }
 
+/* The reader takes UTF-8 whatever is declared: so nothing else may be declared. */
+static void on_declaration(void *user, const XML_Char *version, const XML_Char *encoding, int standalone)
+{
+	(void)standalone;
+	if (!version || strcmp(version, "1.0") != 0 || (encoding && strcasecmp(encoding, "UTF-8") != 0))
+		stop(user, "not XML 1.0 in UTF-8");
+}
+
+static void on_cdata(void *user)
+{
+	stop(user, "a CDATA section is refused");
+}
+
+static void on_comment(void *user, const XML_Char *data)
+{
+	struct reader *r = user;
+
+	(void)data;
+	if (r->depth && r->stack[r->depth - 1]->text)
+		stop(r, "a comment inside a text");
+}
+
 clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const struct xml_limits *limits,
                 void *ctx, struct clv_err *err)
 {
@@ -148,7 +192,15 @@ clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const 
 
 	if (xml.len == 0 || xml.len > limits->bytes)
 		return err_set(err, CLV_E_LIMIT, "XML of %zu bytes, at most %zu", xml.len, limits->bytes);
+	/* expat would follow a byte order mark into UTF-16, which has no markup without these. */
+	if (memchr(xml.ptr, 0, xml.len))
+		return err_set(err, CLV_E_PROTO, "XML with a zero byte");
 	buf_init(&r.text, limits->text);
+	if (limits->secret) {
+		r.hidden = secret_new(limits->text, err);
+		if (!r.hidden)
+			return CLV_FAILED;
+	}
 	r.p = XML_ParserCreate_MM("UTF-8", &mem, NULL);
 	if (!r.p)
 		clv_fatal("an XML parser");
@@ -157,6 +209,9 @@ clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const 
 	XML_SetCharacterDataHandler(r.p, on_text);
 	XML_SetStartDoctypeDeclHandler(r.p, on_doctype);
 	XML_SetProcessingInstructionHandler(r.p, on_pi);
+	XML_SetXmlDeclHandler(r.p, on_declaration);
+	XML_SetStartCdataSectionHandler(r.p, on_cdata);
+	XML_SetCommentHandler(r.p, on_comment);
 	if (XML_Parse(r.p, (const char *)xml.ptr, (int)xml.len, XML_TRUE) != XML_STATUS_OK) {
 		stop(&r, XML_ErrorString(XML_GetErrorCode(r.p)));
 		goto out;
@@ -165,6 +220,7 @@ clv_rc xml_read(struct clv_slice xml, const struct xml_element *elements, const 
 out:
 	XML_ParserFree(r.p);
 	buf_release(&r.text);
+	secret_free(r.hidden);
 	return rc;
 }
 
@@ -185,19 +241,50 @@ size_t xml_attr_count(const struct xml_attr *attrs)
 	return n;
 }
 
+clv_rc xml_take(const char *value, char *out, size_t cap, struct clv_err *err)
+{
+	size_t n = value ? strlen(value) : 0;
+
+	if (n == 0 || n >= cap)
+		return err_set(err, CLV_E_PROTO, "an attribute is missing, empty or too long");
+	memcpy(out, value, n + 1);
+	return CLV_OK;
+}
+
+/* Bytes of the UTF-8 character at p that XML 1.0 can hold; 0: there is none. */
+static size_t character(const unsigned char *p)
+{
+	size_t n = p[0] < 0x80   ? 1
+	           : p[0] < 0xc2 ? 0
+	           : p[0] < 0xe0 ? 2
+	           : p[0] < 0xf0 ? 3
+	           : p[0] < 0xf5 ? 4
+	                         : 0;
+	uint32_t c = n == 1 ? p[0] : n ? p[0] & (0xffu >> (n + 1)) : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fu);
+	}
+	if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (n == 3 && c < 0x800) ||
+	    (n == 4 && c < 0x10000) || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || c == 0xfffe ||
+	    c == 0xffff)
+		return 0;
+	return n;
+}
+
 clv_rc xml_escape(struct clv_buf *b, const char *text, struct clv_err *err)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		clv_rc rc;
+	size_t n;
 
-		if (*p < 0x20 && *p != '\t' && *p != '\n' && *p != '\r')
-			return err_set(err, CLV_E_PROTO, "a control character that XML cannot hold");
-		if (*p < 0x20 || strchr("&<>\"'", *p))
-			rc = buf_printf(b, err, "&#%u;", *p);
-		else
-			rc = buf_put_u8(b, *p, err);
-		if (rc)
-			return rc;
+	for (const unsigned char *p = (const unsigned char *)text; *p; p += n) {
+		n = character(p);
+		if (n == 0)
+			return err_set(err, CLV_E_PROTO, "a character that XML cannot hold");
+		if (*p < 0x20 || strchr("&<>\"'", *p) ? buf_printf(b, err, "&#%u;", *p)
+		                                      : buf_put(b, slice_of(p, n), err))
+			return CLV_FAILED;
 	}
 	return CLV_OK;
 }

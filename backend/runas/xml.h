@@ -7,7 +7,7 @@
 #ifndef RUNAS_XML_H
 #define RUNAS_XML_H
 
-#include "claviger/buf.h"
+#include "claviger/secret.h"
 
 struct xml_attr {
 	const char *name;
@@ -25,6 +25,7 @@ struct xml_element {
 
 struct xml_limits {
 	size_t bytes, text;
+	bool secret; /* text is gathered in a secret; a handler sees it during its call only */
 };
 
 /* Elements end with name NULL. The root must appear. */
@@ -33,7 +34,9 @@ CLV_MUST clv_rc xml_read(struct clv_slice xml, const struct xml_element *element
 /* The attribute's value, or NULL. */
 const char *xml_attr(const struct xml_attr *attrs, const char *name);
 size_t xml_attr_count(const struct xml_attr *attrs);
-/* Appends text with & < > " ' and control characters escaped; what XML 1.0 cannot hold is refused. */
+/* Copies value (may be NULL) with its 0 into out; CLV_E_PROTO when it is missing, empty or does not fit. */
+CLV_MUST clv_rc xml_take(const char *value, char *out, size_t cap, struct clv_err *err);
+/* Appends text (UTF-8) with & < > " ' and control characters escaped; what XML 1.0 cannot hold is refused. */
 CLV_MUST clv_rc xml_escape(struct clv_buf *b, const char *text, struct clv_err *err);
 /* Decimal, no sign, no leading zero, fits 64 bits. */
 CLV_MUST clv_rc xml_number(const char *s, uint64_t *out, struct clv_err *err);

@@ -6,7 +6,7 @@
 #ifndef VAULT_BLOB_H
 #define VAULT_BLOB_H
 
-#include "claviger/secret.h"
+#include "base/crypt.h"
 
 #define BLOB_SALT     16u
 #define BLOB_NONCE    12u

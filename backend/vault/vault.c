@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The vault's file: master keys and items (see vault.h). Runs in the key holder. Nothing in the
- * file is readable without the machine secret, which lies outside the state folder.
+ * The vault's file and its items (see vault.h). Runs in the key holder. Nothing in the file is readable
+ * without what protects it, which lies outside the state folder or in somebody's head.
  */
 #include "vault/vault.h"
-#include "base/clock.h"
-#include "base/db.h"
-#include "vault/blob.h"
+#include "base/file.h"
+#include "vault/vault_parts.h"
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define MASTER_LEN  64u
-#define DAY_MS      (24ll * 3600 * 1000)
-#define MASTERS_MAX 64u
-
-struct master {
-	int64_t id, made, ends;
-	struct clv_secret *key;
-};
-
-struct vault {
-	struct db *db;
-	struct master masters[MASTERS_MAX];
-	size_t n;
-};
+#define ITEM_KEY_MAX (CRYPT_KEY + BLOB_OVERHEAD)
 
 static const char *const steps[] = {
     "CREATE TABLE master(id INTEGER PRIMARY KEY, made INTEGER NOT NULL, ends INTEGER NOT NULL, wrapped BLOB "
@@ -32,181 +19,380 @@ static const char *const steps[] = {
     "CREATE TABLE item(purpose TEXT NOT NULL, name TEXT NOT NULL, master INTEGER NOT NULL REFERENCES "
     "master(id),"
     " blob BLOB NOT NULL, PRIMARY KEY(purpose, name)) WITHOUT ROWID;",
+    /* Items have keys of their own; those from before lie under their master key itself. */
+    "CREATE TABLE protection(id INTEGER PRIMARY KEY CHECK(id=1), how INTEGER NOT NULL, iterations INTEGER "
+    "NOT NULL, salt BLOB NOT NULL);"
+    "ALTER TABLE item ADD COLUMN item_key BLOB;",
 };
 
-/* What a master key's blob is bound to. */
-static void master_context(const struct master *m, char out[128])
+/* S35: only its own user, or root, may have written it. */
+static clv_rc check_file(const char *path, struct clv_err *err)
 {
-	(void)snprintf(out, 128, "claviger/1 master %" PRId64 " %" PRId64 " %" PRId64, m->id, m->made,
-	               m->ends);
-}
+	struct stat st;
 
-struct load {
-	struct vault *v;
-	const struct clv_secret *machine;
-};
-
-static clv_rc load_master(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
-{
-	struct load *l = ctx;
-	struct master *m = &l->v->masters[l->v->n];
-	char context[128];
-
-	(void)stop;
-	if (l->v->n == MASTERS_MAX)
-		return err_set(err, CLV_E_LIMIT, "more than %u master keys", MASTERS_MAX);
-	m->id = db_i(r, 0);
-	m->made = db_i(r, 1);
-	m->ends = db_i(r, 2);
-	/* S33: dates that make no sense refuse the key (the blob binds them, so they were made so). */
-	if (m->made <= 0 || m->ends <= m->made || m->ends - m->made > 10 * VAULT_MASTER_DAYS * DAY_MS)
-		return err_set(err, CLV_E_CORRUPT, "master key %" PRId64 " has dates that make no sense",
-		               m->id);
-	m->key = secret_new(MASTER_LEN, err);
-	if (!m->key)
-		return CLV_FAILED;
-	l->v->n++;
-	master_context(m, context);
-	if (blob_open(l->machine, SLICE_LIT("claviger/1 machine"), slice_str(context), db_b(r, 3), m->key,
-	              err))
-		return err_wrap(err,
-		                "the vault's master key %" PRId64
-		                " under this machine's secret (moved from another machine, or "
-		                "the secret was replaced: put the right machine secret back)",
-		                m->id);
+	if (lstat(path, &st) != 0)
+		return CLV_OK; /* a new one is made, or opening says why not */
+	if (!S_ISREG(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != 0))
+		return err_set(err, CLV_E_DENIED, "%s is no file of this process's user", path);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(err, CLV_E_DENIED, "%s may be written by others (mode %03o): chmod 600", path,
+		               (unsigned)(st.st_mode & 07777));
 	return CLV_OK;
 }
 
-static clv_rc new_master(struct vault *v, const struct clv_secret *machine, int64_t now_ms,
-                         struct clv_err *err)
+/* One key holder at a time: the lock is kept until the file is closed (locking_mode=EXCLUSIVE). */
+static clv_rc open_locked(const char *path, struct db **db, struct clv_err *err)
 {
-	struct master m = {.made = now_ms, .ends = now_ms + VAULT_MASTER_DAYS * DAY_MS};
-	struct clv_sealed wrapped;
-	char context[128];
 	clv_rc rc = CLV_FAILED;
+	struct clv_err why = {0};
 
-	if (v->n == MASTERS_MAX)
-		return err_set(err, CLV_E_LIMIT, "more than %u master keys", MASTERS_MAX);
-	m.id = v->n ? v->masters[v->n - 1].id + 1 : 1;
-	buf_init(&wrapped.bytes, 1024);
-	m.key = secret_new(MASTER_LEN, err);
-	if (!m.key || secret_random(m.key, MASTER_LEN, err))
-		goto out;
-	master_context(&m, context);
-	if (blob_seal(machine, SLICE_LIT("claviger/1 machine"), slice_str(context), m.key, &wrapped, err) ||
-	    db_run(v->db, err, "INSERT INTO master(id, made, ends, wrapped) VALUES(?,?,?,?)", "iiib", m.id,
-	           m.made, m.ends, buf_slice(&wrapped.bytes)))
-		goto out;
-	v->masters[v->n++] = m;
-	m.key = NULL;
-	rc = CLV_OK;
-out:
-	secret_free(m.key);
-	buf_release(&wrapped.bytes);
+	if (check_file(path, err))
+		return CLV_FAILED;
+	if (!db_open(path, DB_VAULT, db, &why) && !db_run(*db, &why, "BEGIN EXCLUSIVE", ""))
+		rc = db_commit(*db, &why);
+	if (rc && why.code == CLV_E_CONFLICT)
+		(void)err_set(err, CLV_E_CONFLICT, "%s is open in another key holder: stop that one first",
+		              path);
+	else if (rc && err)
+		*err = why;
 	return rc;
+}
+
+static clv_rc open_with(const char *path, enum vault_protection how, bool exact,
+                        const struct clv_secret *secret, int64_t now_ms, struct vault **out,
+                        struct clv_err *err)
+{
+	struct vault *v = clv_calloc(1, sizeof *v);
+
+	if (open_locked(path, &v->db, err) || db_schema(v->db, steps, sizeof steps / sizeof steps[0], err) ||
+	    masters_load(v, how, exact, secret, now_ms, err)) {
+		vault_close(v);
+		return err_wrap(err, "opening the vault");
+	}
+	*out = v;
+	return CLV_OK;
 }
 
 clv_rc vault_open(const char *path, const struct clv_secret *machine, int64_t now_ms, struct vault **out,
                   struct clv_err *err)
 {
-	struct vault *v = clv_calloc(1, sizeof *v);
-	struct load l = {v, machine};
+	return open_with(path, VAULT_BY_FILE, false, machine, now_ms, out, err);
+}
 
-	if (db_open(path, DB_VAULT, &v->db, err) ||
-	    db_schema(v->db, steps, sizeof steps / sizeof steps[0], err) ||
-	    db_each(v->db, load_master, &l, err, "SELECT id, made, ends, wrapped FROM master ORDER BY id",
-	            ""))
-		goto fail;
-	/* New items are sealed under the newest key; an expired one stays for reading. */
-	if ((v->n == 0 || v->masters[v->n - 1].ends <= now_ms) && new_master(v, machine, now_ms, err))
-		goto fail;
-	*out = v;
-	return CLV_OK;
-fail:
-	vault_close(v);
-	return err_wrap(err, "opening the vault");
+clv_rc vault_open_passphrase(const char *path, const struct clv_secret *passphrase, int64_t now_ms,
+                             struct vault **out, struct clv_err *err)
+{
+	return open_with(path, VAULT_BY_PASSPHRASE, false, passphrase, now_ms, out, err);
+}
+
+clv_rc vault_open_by(const char *path, enum vault_protection how, const struct clv_secret *secret,
+                     int64_t now_ms, struct vault **out, struct clv_err *err)
+{
+	return open_with(path, how, true, secret, now_ms, out, err);
+}
+
+clv_rc vault_look(const char *path, enum vault_protection *how, struct clv_err *err)
+{
+	struct db *db = NULL;
+	struct protection p = {.how = VAULT_BY_FILE}; /* so are those from before it was stored */
+	clv_rc rc = CLV_FAILED;
+	int64_t n = 0;
+
+	if (!file_exists(path))
+		return err_set(err, CLV_E_NOTFOUND, "%s does not exist", path);
+	if (!open_locked(path, &db, err) &&
+	    !db_number(db, 0, &n, err, "SELECT count(*) FROM sqlite_schema WHERE name='protection'", ""))
+		rc = n ? protection_read(db, &p, err) : CLV_OK;
+	if (!rc)
+		*how = p.how;
+	db_close(db);
+	return rc ? err_wrap(err, "looking at the vault") : CLV_OK;
 }
 
 void vault_close(struct vault *v)
 {
 	if (!v)
 		return;
-	for (size_t i = 0; i < v->n; i++)
-		secret_free(v->masters[i].key);
+	masters_release(v);
 	db_close(v->db);
 	clv_free(v);
 }
 
-static clv_rc item_context(struct clv_buf *b, const char *purpose, const char *name, int64_t master,
-                           struct clv_err *err)
+/* What a blob is bound to: the item's own, its key under a master, and the item from before it had a key. */
+static clv_rc item_context(struct clv_buf *b, const char *purpose, const char *name, struct clv_err *err)
 {
-	if (buf_put(b, SLICE_LIT("claviger/1 item"), err) || buf_put_u64(b, (uint64_t)master, err) ||
-	    buf_put_lp(b, slice_str(purpose), err) || buf_put_lp(b, slice_str(name), err))
+	if (buf_put(b, SLICE_LIT("claviger/1 item content"), err) || buf_put_lp(b, slice_str(purpose), err))
 		return CLV_FAILED;
-	return CLV_OK;
+	return buf_put_lp(b, slice_str(name), err);
+}
+
+static clv_rc key_context(struct clv_buf *b, struct clv_slice form, const char *purpose, const char *name,
+                          int64_t master, struct clv_err *err)
+{
+	if (buf_put(b, form, err) || buf_put_u64(b, (uint64_t)master, err) ||
+	    buf_put_lp(b, slice_str(purpose), err))
+		return CLV_FAILED;
+	return buf_put_lp(b, slice_str(name), err);
+}
+
+#define FORM_KEY SLICE_LIT("claviger/1 item key")
+#define FORM_OLD SLICE_LIT("claviger/1 item")
+
+static clv_rc wrap_key(const struct master *m, const char *purpose, const char *name,
+                       const struct clv_secret *key, struct clv_sealed *out, struct clv_err *err)
+{
+	struct clv_buf context;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&context, 2048);
+	if (!key_context(&context, FORM_KEY, purpose, name, m->id, err))
+		rc = blob_seal(m->key, slice_of(NULL, 0), buf_slice(&context), key, out, err);
+	buf_release(&context);
+	return rc;
+}
+
+static clv_rc unwrap_key(const struct master *m, const char *purpose, const char *name,
+                         struct clv_slice wrapped, struct clv_secret *key, struct clv_err *err)
+{
+	struct clv_buf context;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&context, 2048);
+	if (!key_context(&context, FORM_KEY, purpose, name, m->id, err))
+		rc = blob_open(m->key, slice_of(NULL, 0), buf_slice(&context), wrapped, key, err);
+	buf_release(&context);
+	return rc;
+}
+
+static clv_rc put_item(struct vault *v, const char *purpose, const char *name, struct clv_slice entropy,
+                       const struct clv_secret *item, struct clv_err *err)
+{
+	const struct master *m = &v->masters[v->n - 1];
+	struct clv_secret *key = secret_new(CRYPT_KEY, err);
+	struct clv_sealed sealed, wrapped;
+	struct clv_buf context;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&sealed.bytes, VAULT_ITEM_MAX + BLOB_OVERHEAD);
+	buf_init(&wrapped.bytes, ITEM_KEY_MAX);
+	buf_init(&context, 2048);
+	if (!key || secret_random(key, CRYPT_KEY, err) || item_context(&context, purpose, name, err) ||
+	    blob_seal(key, entropy, buf_slice(&context), item, &sealed, err) ||
+	    wrap_key(m, purpose, name, key, &wrapped, err))
+		goto out;
+	rc = db_run(v->db, err,
+	            "INSERT OR REPLACE INTO item(purpose, name, master, item_key, blob) VALUES(?,?,?,?,?)",
+	            "ttibb", purpose, name, m->id, buf_slice(&wrapped.bytes), buf_slice(&sealed.bytes));
+out:
+	secret_free(key);
+	buf_release(&sealed.bytes);
+	buf_release(&wrapped.bytes);
+	buf_release(&context);
+	return rc;
 }
 
 clv_rc vault_put(struct vault *v, const char *purpose, const char *name, struct clv_slice entropy,
                  const struct clv_secret *item, struct clv_err *err)
 {
-	const struct master *m = &v->masters[v->n - 1];
-	struct clv_sealed sealed;
-	struct clv_buf context;
-	clv_rc rc = CLV_FAILED;
-
-	buf_init(&sealed.bytes, VAULT_ITEM_MAX + BLOB_OVERHEAD);
-	buf_init(&context, 2048);
-	if (item_context(&context, purpose, name, m->id, err) ||
-	    blob_seal(m->key, entropy, buf_slice(&context), item, &sealed, err))
-		goto out;
-	rc = db_run(v->db, err, "INSERT OR REPLACE INTO item(purpose, name, master, blob) VALUES(?,?,?,?)",
-	            "ttib", purpose, name, m->id, buf_slice(&sealed.bytes));
-out:
-	buf_release(&sealed.bytes);
-	buf_release(&context);
-	return rc ? err_wrap(err, "keeping %s '%s' in the vault", purpose, name) : CLV_OK;
+	return put_item(v, purpose, name, entropy, item, err)
+	           ? err_wrap(err, "keeping %s '%s' in the vault", purpose, name)
+	           : CLV_OK;
 }
 
 struct get {
 	struct vault *v;
 	const char *purpose, *name;
 	struct clv_slice entropy;
-	struct clv_secret *item;
+	struct clv_secret *item, *key;
 	bool found;
+	const struct master *master;
+	bool old; /* lies under its master key itself */
 };
+
+/* An item from before items had keys. */
+static clv_rc open_old(struct get *g, struct clv_slice blob, struct clv_err *err)
+{
+	struct clv_buf context;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&context, 2048);
+	if (!key_context(&context, FORM_OLD, g->purpose, g->name, g->master->id, err))
+		rc = blob_open(g->master->key, g->entropy, buf_slice(&context), blob, g->item, err);
+	buf_release(&context);
+	return rc;
+}
+
+static clv_rc open_content(struct get *g, struct clv_slice blob, struct clv_err *err)
+{
+	struct clv_buf context;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&context, 2048);
+	if (!item_context(&context, g->purpose, g->name, err))
+		rc = blob_open(g->key, g->entropy, buf_slice(&context), blob, g->item, err);
+	buf_release(&context);
+	return rc;
+}
 
 static clv_rc open_item(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
 {
 	struct get *g = ctx;
-	const struct master *m = NULL;
-	struct clv_buf context;
-	clv_rc rc = CLV_FAILED;
+	struct clv_slice wrapped = db_b(r, 1);
 
 	*stop = true;
 	g->found = true;
-	for (size_t i = 0; i < g->v->n; i++)
-		if (g->v->masters[i].id == db_i(r, 0))
-			m = &g->v->masters[i];
-	if (!m)
+	g->master = master_find(g->v, db_i(r, 0));
+	g->old = wrapped.len == 0;
+	if (!g->master)
 		return err_set(err, CLV_E_AUTH, "its master key is missing");
-	buf_init(&context, 2048);
-	if (!item_context(&context, g->purpose, g->name, m->id, err))
-		rc = blob_open(m->key, g->entropy, buf_slice(&context), db_b(r, 1), g->item, err);
-	buf_release(&context);
-	return rc;
+	if (g->old)
+		return g->item ? open_old(g, db_b(r, 2), err) : CLV_OK;
+	if (unwrap_key(g->master, g->purpose, g->name, wrapped, g->key, err))
+		return CLV_FAILED;
+	return g->item ? open_content(g, db_b(r, 2), err) : CLV_OK;
+}
+
+/* item NULL: its key alone, without the entropy. */
+static clv_rc get_item(struct get *g, struct clv_err *err)
+{
+	if (db_each(g->v->db, open_item, g, err,
+	            "SELECT master, item_key, blob FROM item WHERE purpose=? AND name=?", "tt", g->purpose,
+	            g->name))
+		return err_wrap(err, "the vault's %s '%s'", g->purpose, g->name);
+	if (!g->found)
+		return err_set(err, CLV_E_NOTFOUND, "the vault has no %s '%s'", g->purpose, g->name);
+	return CLV_OK;
 }
 
 clv_rc vault_get(struct vault *v, const char *purpose, const char *name, struct clv_slice entropy,
                  struct clv_secret *item, struct clv_err *err)
 {
-	struct get g = {v, purpose, name, entropy, item, false};
+	struct get g = {.v = v, .purpose = purpose, .name = name, .entropy = entropy, .item = item};
+	clv_rc rc = CLV_FAILED;
 
-	if (db_each(v->db, open_item, &g, err, "SELECT master, blob FROM item WHERE purpose=? AND name=?",
-	            "tt", purpose, name))
-		return err_wrap(err, "the vault's %s '%s'", purpose, name);
-	if (!g.found)
-		return err_set(err, CLV_E_NOTFOUND, "the vault has no %s '%s'", purpose, name);
+	g.key = secret_new(CRYPT_KEY, err);
+	if (g.key)
+		rc = get_item(&g, err);
+	secret_free(g.key);
+	return rc;
+}
+
+/* One item to the newest master key. One from before it had a key gets one: those had no entropy. */
+static clv_rc move_item(struct vault *v, const char *purpose, const char *name, struct clv_err *err)
+{
+	struct get g = {.v = v, .purpose = purpose, .name = name};
+	struct clv_secret *item = NULL;
+	struct clv_sealed wrapped;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&wrapped.bytes, ITEM_KEY_MAX);
+	g.key = secret_new(CRYPT_KEY, err);
+	if (!g.key || get_item(&g, err))
+		goto out;
+	if (g.old) {
+		item = secret_new(VAULT_ITEM_MAX, err);
+		if (item && !vault_get(v, purpose, name, slice_of(NULL, 0), item, err))
+			rc = put_item(v, purpose, name, slice_of(NULL, 0), item, err);
+	} else if (!wrap_key(&v->masters[v->n - 1], purpose, name, g.key, &wrapped, err)) {
+		rc = db_run(v->db, err, "UPDATE item SET master=?, item_key=? WHERE purpose=? AND name=?",
+		            "ibtt", v->masters[v->n - 1].id, buf_slice(&wrapped.bytes), purpose, name);
+	}
+out:
+	secret_free(g.key);
+	secret_free(item);
+	buf_release(&wrapped.bytes);
+	return rc;
+}
+
+struct stale {
+	struct {
+		char *purpose, *name;
+	} * items;
+	size_t n, cap;
+};
+
+static clv_rc one_stale(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
+{
+	struct stale *s = ctx;
+
+	(void)stop;
+	(void)err;
+	if (s->n == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 64;
+		s->items = clv_realloc(s->items, s->cap, sizeof *s->items);
+	}
+	s->items[s->n].purpose = clv_strdup(db_t(r, 0));
+	s->items[s->n++].name = clv_strdup(db_t(r, 1));
 	return CLV_OK;
+}
+
+static void stale_release(struct stale *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		clv_free(s->items[i].purpose);
+		clv_free(s->items[i].name);
+	}
+	clv_free(s->items);
+}
+
+/* *moved may stay below max only because the others do not open; *first says which was the first. */
+static clv_rc move_items(struct vault *v, const struct stale *s, size_t max, size_t *moved,
+                         struct clv_err *first, struct clv_err *err)
+{
+	for (size_t i = 0; i < s->n && *moved < max; i++) {
+		struct clv_err why = {0};
+
+		if (!move_item(v, s->items[i].purpose, s->items[i].name, &why)) {
+			(*moved)++;
+		} else if (why.cls != CLV_CLASS_AUTH) { /* the disk's failure, not the item's */
+			if (err)
+				*err = why;
+			return CLV_FAILED;
+		} else if (!first->code) {
+			*first = why;
+		}
+	}
+	return CLV_OK;
+}
+
+static clv_rc rewrap(struct vault *v, const struct stale *s, size_t max, size_t *left, struct clv_err *err)
+{
+	struct clv_err first = {0};
+	size_t moved = 0;
+
+	if (db_begin(v->db, err))
+		return CLV_FAILED;
+	if (move_items(v, s, max, &moved, &first, err) ||
+	    (moved == s->n &&
+	     db_run(v->db, err, "DELETE FROM master WHERE id<>?", "i", v->masters[v->n - 1].id)) ||
+	    db_commit(v->db, err)) {
+		db_rollback(v->db);
+		return CLV_FAILED;
+	}
+	if (moved == s->n)
+		masters_forget_old(v);
+	if (moved == 0 && first.code) {
+		if (err)
+			*err = first;
+		return CLV_FAILED;
+	}
+	*left = s->n - moved;
+	return CLV_OK;
+}
+
+clv_rc vault_rewrap(struct vault *v, size_t max_items, size_t *left, struct clv_err *err)
+{
+	struct stale s = {.n = 0};
+	clv_rc rc = CLV_FAILED;
+
+	if (!db_each(v->db, one_stale, &s, err,
+	             "SELECT purpose, name FROM item WHERE master<>? ORDER BY purpose, name", "i",
+	             v->masters[v->n - 1].id))
+		rc = v->n == 1 && s.n == 0 ? CLV_OK : rewrap(v, &s, max_items, left, err);
+	if (!rc && v->n == 1)
+		*left = 0;
+	stale_release(&s);
+	return rc ? err_wrap(err, "moving the vault to its newest master key") : CLV_OK;
 }
 
 clv_rc vault_delete(struct vault *v, const char *purpose, const char *name, struct clv_err *err)
