@@ -64,6 +64,7 @@ clv_rc session_parse_address(struct clv_session *s, const char *server, struct c
 		return parse_unix(s, server + 5, err);
 	if (strstr(server, "://") != NULL)
 		return err_set(err, CLV_E_USAGE,
-		               "this server address is not understood yet: use unix:PATH or name[:port]");
+		               "a server is unix:PATH, name[@address][:port], ssh://[user@]host[:port] or "
+		               "ssh://[user@]host[:port]/name[:port]");
 	return parse_tcp(s, server, err);
 }

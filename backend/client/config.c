@@ -15,11 +15,18 @@
 #define CLIENT_CONF_MAX (64u * 1024u)
 
 static const struct conf_option options[] = {
-    {"console", "server", CONF_STRING, 1, 300, NULL, NULL, false, "server: unix:PATH or host[:port]"},
-    {"console", "ca", CONF_PATH, 0, 0, NULL, NULL, false,
+    {"console", "server", CONF_STRING, 1, 800, NULL, NULL, false,
+     "server: unix:PATH, host[:port] or ssh://…"},
+    {"console", "proxy_command", CONF_STRING, 1, 2000, NULL, NULL, false,
+     "a command whose input and output are the line to the server (%h %p %r %n)"},
+    {"console", "ssh_config", CONF_PATH, 1, 4000, NULL, NULL, false,
+     "the ssh configuration for ssh://…, in place of the user's and the system's"},
+    {"console", "ssh_command", CONF_STRING, 1, 500, NULL, NULL, false,
+     "what ssh://host runs there, in place of \"claviger dial-stdio\""},
+    {"console", "ca", CONF_PATH, 1, 4000, NULL, NULL, false,
      "PEM file of the authority that the servers' certificates come from"},
-    {"console", "cert", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of the operator's certificate"},
-    {"console", "key", CONF_PATH, 0, 0, NULL, NULL, false, "PEM file of its private key"},
+    {"console", "cert", CONF_PATH, 1, 4000, NULL, NULL, false, "PEM file of the operator's certificate"},
+    {"console", "key", CONF_PATH, 1, 4000, NULL, NULL, false, "PEM file of its private key"},
     {"console", "label", CONF_STRING, 1, 40, NULL, NULL, false,
      "a word for this group, shown on line 1 and in every question"},
     {0},
@@ -59,6 +66,9 @@ clv_rc clv_client_config_load(const char *path, struct clv_client_config *out, s
 	out->ca = clv_strdup(conf_str(conf, "console", "ca"));
 	out->cert = clv_strdup(conf_str(conf, "console", "cert"));
 	out->key = clv_strdup(conf_str(conf, "console", "key"));
+	out->proxy_command = clv_strdup(conf_str(conf, "console", "proxy_command"));
+	out->ssh_config = clv_strdup(conf_str(conf, "console", "ssh_config"));
+	out->ssh_command = clv_strdup(conf_str(conf, "console", "ssh_command"));
 	out->label = clv_strdup(conf_str(conf, "console", "label"));
 	rc = CLV_OK;
 out:
@@ -74,6 +84,9 @@ void clv_client_config_release(struct clv_client_config *c)
 	clv_free(c->ca);
 	clv_free(c->cert);
 	clv_free(c->key);
+	clv_free(c->proxy_command);
+	clv_free(c->ssh_config);
+	clv_free(c->ssh_command);
 	clv_free(c->label);
 	*c = (struct clv_client_config){0};
 }
@@ -145,6 +158,28 @@ out:
 	buf_release(&b);
 	clv_free(old);
 	clv_free(path);
+	clv_free(folder);
+	return rc;
+}
+
+char *clv_client_path(const char *file)
+{
+	return folder_path(file);
+}
+
+clv_rc clv_client_file_read(const char *path, struct clv_buf *out, bool *there, struct clv_err *err)
+{
+	*there = file_exists(path);
+	return *there ? file_read(path, out, err) : CLV_OK;
+}
+
+clv_rc clv_client_file_write(const char *path, struct clv_slice bytes, struct clv_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = clv_asprintf("%.*s", slash != NULL ? (int)(slash - path) : 1, path);
+	clv_rc rc = file_mkdirs(folder, 0700, err);
+	if (rc == CLV_OK)
+		rc = file_replace(path, bytes, 0600, err);
 	clv_free(folder);
 	return rc;
 }

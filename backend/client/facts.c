@@ -15,6 +15,12 @@ static const char *const mechanism_words[] = {CLV_MECHANISM_LIST(X)};
 static const char *const key_state_words[] = {CLV_KEY_STATE_LIST(X)};
 static const char *const role_words[] = {CLV_ROLE_LIST(X)};
 static const char *const level_words[] = {CLV_LEVEL_LIST(X)};
+static const char *const account_type_words[] = {CLV_ACCOUNT_TYPE_LIST(X)};
+static const char *const account_state_words[] = {CLV_ACCOUNT_STATE_LIST(X)};
+static const char *const recovery_phase_words[] = {CLV_RECOVERY_PHASE_LIST(X)};
+static const char *const step_words[] = {CLV_STEP_LIST(X)};
+static const char *const trial_words[] = {CLV_TRIAL_LIST(X)};
+static const char *const target_words[] = {CLV_TARGET_LIST(X)};
 #undef X
 
 /* A number from the wire may be outside its list: never index with it unchecked. */
@@ -34,6 +40,12 @@ WORD_FN(clv_mechanism_word, enum clv_mechanism, mechanism_words)
 WORD_FN(clv_key_state_word, enum clv_key_state, key_state_words)
 WORD_FN(clv_role_word, enum clv_role, role_words)
 WORD_FN(clv_level_word, enum clv_level, level_words)
+WORD_FN(clv_account_type_word, enum clv_account_type, account_type_words)
+WORD_FN(clv_account_state_word, enum clv_account_state, account_state_words)
+WORD_FN(clv_recovery_phase_word, enum clv_recovery_phase, recovery_phase_words)
+WORD_FN(clv_step_word, enum clv_step, step_words)
+WORD_FN(clv_trial_word, enum clv_trial, trial_words)
+WORD_FN(clv_target_kind_word, enum clv_target_kind, target_words)
 
 /* "credential-manager" and "in_use" are the same words without a blank, for shells and filters. */
 static bool word_eq(const char *a, const char *b)
@@ -75,6 +87,24 @@ bool clv_key_state_parse(const char *word, enum clv_key_state *out)
 	return true;
 }
 
+bool clv_account_type_parse(const char *word, enum clv_account_type *out)
+{
+	int v = 0;
+	if (!word_find(account_type_words, CLV_ACCOUNT_TYPE_MAX, word, &v))
+		return false;
+	*out = (enum clv_account_type)v;
+	return true;
+}
+
+bool clv_target_kind_parse(const char *word, enum clv_target_kind *out)
+{
+	int v = 0;
+	if (!word_find(target_words, CLV_TARGET_MAX, word, &v))
+		return false;
+	*out = (enum clv_target_kind)v;
+	return true;
+}
+
 static void key_release(struct clv_key_fact *k)
 {
 	clv_free(k->reason);
@@ -105,6 +135,9 @@ void facts_agent_detail_free(struct clv_agent_detail *f)
 		key_release(&f->keys[i]);
 	clv_free(f->keys);
 	clv_free(f->pinned_by);
+	for (size_t i = 0; i < f->n_account_rows; i++)
+		clv_free(f->account_rows[i].name);
+	clv_free(f->account_rows);
 	facts_events_free(f->events, f->n_events);
 	clv_free(f);
 }
@@ -143,6 +176,29 @@ void facts_pending_free(struct clv_pending_fact *f, size_t n)
 		clv_free(p->machine);
 		clv_free(p->known_machine);
 	}
+	clv_free(f);
+}
+
+void facts_things_free(struct clv_thing_fact *f, size_t n)
+{
+	for (size_t i = 0; f != NULL && i < n; i++) {
+		clv_free(f[i].what);
+		clv_free(f[i].whose);
+		clv_free(f[i].text);
+		clv_free(f[i].go);
+	}
+	clv_free(f);
+}
+
+void facts_audit_check_free(struct clv_audit_check_fact *f)
+{
+	if (f == NULL)
+		return;
+	for (size_t i = 0; i < f->n_findings; i++)
+		clv_free(f->findings[i].text);
+	clv_free(f->findings);
+	clv_free(f->kind);
+	clv_free(f->text);
 	clv_free(f);
 }
 
@@ -188,7 +244,13 @@ void facts_overview_free(struct clv_overview_fact *f)
 	for (size_t i = 0; i < f->n_needs; i++) {
 		clv_free(f->needs[i].text);
 		clv_free(f->needs[i].go);
+		clv_free(f->needs[i].key);
+		clv_free(f->needs[i].aside_by);
+		clv_free(f->needs[i].aside_reason);
 	}
+	for (size_t i = 0; i < f->n_attached; i++)
+		clv_free(f->attached[i]);
+	clv_free(f->attached);
 	clv_free(f->needs);
 	clv_free(f);
 }

@@ -46,9 +46,8 @@ static bool is_act(uint16_t type)
 	return false;
 }
 
-/* req was written into the message by the caller. */
-static uint64_t send_request(struct clv_session *s, uint16_t type, const ProtobufCMessage *m, uint64_t req,
-                             bool watch, struct clv_err *err)
+uint64_t session_send(struct clv_session *s, uint16_t type, const ProtobufCMessage *m, uint64_t req,
+                      bool watch, struct clv_err *err)
 {
 	struct clv_buf b;
 	uint64_t sent = 0;
@@ -79,8 +78,7 @@ out:
 	return sent;
 }
 
-/* protobuf-c takes char * for what it only reads. */
-static char *str(const char *s)
+char *session_str(const char *s)
 {
 	static char empty[1];
 	union {
@@ -94,30 +92,49 @@ uint64_t clv_session_list(struct clv_session *s, enum clv_list list, const struc
                           struct clv_err *err)
 {
 	static const uint16_t types[CLV_LIST_MAX] = {
-	    [CLV_LIST_AGENTS] = REQ_AGENTS,   [CLV_LIST_EVENTS] = REQ_EVENTS,
-	    [CLV_LIST_PENDING] = REQ_PENDING, [CLV_LIST_AUDIT] = REQ_AUDIT,
-	    [CLV_LIST_ROLES] = REQ_ROLES,     [CLV_LIST_REQUESTS] = REQ_REQUESTS,
+	    [CLV_LIST_AGENTS] = REQ_AGENTS,     [CLV_LIST_EVENTS] = REQ_EVENTS,
+	    [CLV_LIST_PENDING] = REQ_PENDING,   [CLV_LIST_AUDIT] = REQ_AUDIT,
+	    [CLV_LIST_ROLES] = REQ_ROLES,       [CLV_LIST_REQUESTS] = REQ_REQUESTS,
+	    [CLV_LIST_ACCOUNTS] = REQ_ACCOUNTS, [CLV_LIST_PROFILES] = REQ_PROFILES,
+	    [CLV_LIST_GROUPS] = REQ_GROUPS,     [CLV_LIST_SERVERS] = REQ_SERVERS,
+	    [CLV_LIST_EXPIRY] = REQ_EXPIRY,     [CLV_LIST_FOUND] = REQ_FIND,
 	};
 	Clv__ListRequest m = CLV__LIST_REQUEST__INIT;
 	assert(list < CLV_LIST_MAX && w->limit >= 1 && w->limit <= CLV_LIST_LIMIT_MAX);
 	m.req = ++s->next_req;
-	m.filter = str(w->filter);
-	m.sort = str(w->sort);
+	m.filter = session_str(w->filter);
+	m.sort = session_str(w->sort);
 	m.descending = w->descending;
 	m.offset = w->offset;
 	m.limit = w->limit;
 	m.watch = w->watch;
-	m.anchor = str(w->anchor);
-	return send_request(s, types[list], &m.base, m.req, w->watch, err);
+	m.anchor = session_str(w->anchor);
+	return session_send(s, types[list], &m.base, m.req, w->watch, err);
+}
+
+uint64_t clv_session_audit_check(struct clv_session *s, struct clv_err *err)
+{
+	Clv__AuditCheckRequest m = CLV__AUDIT_CHECK_REQUEST__INIT;
+	m.req = ++s->next_req;
+	return session_send(s, REQ_AUDIT_CHECK, &m.base, m.req, false, err);
 }
 
 uint64_t clv_session_agent(struct clv_session *s, const char *name, bool watch, struct clv_err *err)
 {
 	Clv__AgentRequest m = CLV__AGENT_REQUEST__INIT;
 	m.req = ++s->next_req;
-	m.name = str(name);
+	m.name = session_str(name);
 	m.watch = watch;
-	return send_request(s, REQ_AGENT, &m.base, m.req, watch, err);
+	return session_send(s, REQ_AGENT, &m.base, m.req, watch, err);
+}
+
+uint64_t clv_session_account(struct clv_session *s, const char *name, bool watch, struct clv_err *err)
+{
+	Clv__AccountRequest m = CLV__ACCOUNT_REQUEST__INIT;
+	m.req = ++s->next_req;
+	m.name = session_str(name);
+	m.watch = watch;
+	return session_send(s, REQ_ACCOUNT, &m.base, m.req, watch, err);
 }
 
 uint64_t clv_session_overview(struct clv_session *s, bool watch, struct clv_err *err)
@@ -125,14 +142,14 @@ uint64_t clv_session_overview(struct clv_session *s, bool watch, struct clv_err 
 	Clv__OverviewRequest m = CLV__OVERVIEW_REQUEST__INIT;
 	m.req = ++s->next_req;
 	m.watch = watch;
-	return send_request(s, REQ_OVERVIEW, &m.base, m.req, watch, err);
+	return session_send(s, REQ_OVERVIEW, &m.base, m.req, watch, err);
 }
 
 uint64_t clv_session_whoami(struct clv_session *s, struct clv_err *err)
 {
 	Clv__WhoamiRequest m = CLV__WHOAMI_REQUEST__INIT;
 	m.req = ++s->next_req;
-	return send_request(s, REQ_WHOAMI, &m.base, m.req, false, err);
+	return session_send(s, REQ_WHOAMI, &m.base, m.req, false, err);
 }
 
 void clv_session_unwatch(struct clv_session *s, uint64_t req)
@@ -146,7 +163,7 @@ void clv_session_unwatch(struct clv_session *s, uint64_t req)
 	m.req = ++s->next_req;
 	m.watched = req;
 	/* a closed line needs no unwatching */
-	(void)!send_request(s, REQ_UNWATCH, &m.base, m.req, false, &err);
+	(void)!session_send(s, REQ_UNWATCH, &m.base, m.req, false, &err);
 }
 
 static uint64_t act_on_node(struct clv_session *s, const struct clv_act *act, uint64_t req,
@@ -160,27 +177,27 @@ static uint64_t act_on_node(struct clv_session *s, const struct clv_act *act, ui
 	case CLV_ACT_APPROVE:
 		approve.req = req;
 		approve.pending_id = act->pending_id;
-		approve.name = str(act->name);
-		approve.fingerprint = str(act->fingerprint);
+		approve.name = session_str(act->name);
+		approve.fingerprint = session_str(act->fingerprint);
 		approve.replace = act->replace;
-		return send_request(s, REQ_APPROVE, &approve.base, req, false, err);
+		return session_send(s, REQ_APPROVE, &approve.base, req, false, err);
 	case CLV_ACT_REJECT:
 		reject.req = req;
 		reject.pending_id = act->pending_id;
-		reject.name = str(act->name);
-		reject.reason = str(act->reason);
-		return send_request(s, REQ_REJECT, &reject.base, req, false, err);
+		reject.name = session_str(act->name);
+		reject.reason = session_str(act->reason);
+		return session_send(s, REQ_REJECT, &reject.base, req, false, err);
 	case CLV_ACT_REMOVE:
 		remove.req = req;
-		remove.name = str(act->name);
+		remove.name = session_str(act->name);
 		remove.row_version = act->row_version;
-		return send_request(s, REQ_REMOVE, &remove.base, req, false, err);
+		return session_send(s, REQ_REMOVE, &remove.base, req, false, err);
 	default:
 		rotate.req = req;
-		rotate.name = str(act->name);
+		rotate.name = session_str(act->name);
 		rotate.row_version = act->row_version;
-		rotate.reason = str(act->reason);
-		return send_request(s, REQ_ROTATE, &rotate.base, req, false, err);
+		rotate.reason = session_str(act->reason);
+		return session_send(s, REQ_ROTATE, &rotate.base, req, false, err);
 	}
 }
 
@@ -193,19 +210,24 @@ uint64_t clv_session_act(struct clv_session *s, const struct clv_act *act, struc
 	switch (act->kind) {
 	case CLV_ACT_ROLE_GRANT:
 		grant.req = req;
-		grant.principal = str(act->principal);
-		grant.role = str(act->role);
-		return send_request(s, REQ_ROLE_GRANT, &grant.base, req, false, err);
+		grant.principal = session_str(act->principal);
+		grant.role = session_str(act->role);
+		return session_send(s, REQ_ROLE_GRANT, &grant.base, req, false, err);
 	case CLV_ACT_ROLE_REVOKE:
 		revoke.req = req;
-		revoke.principal = str(act->principal);
-		revoke.role = str(act->role);
-		return send_request(s, REQ_ROLE_REVOKE, &revoke.base, req, false, err);
+		revoke.principal = session_str(act->principal);
+		revoke.role = session_str(act->role);
+		return session_send(s, REQ_ROLE_REVOKE, &revoke.base, req, false, err);
 	case CLV_ACT_STORE_BACKUP:
 		backup.req = req;
-		backup.name = str(act->name);
-		return send_request(s, REQ_STORE_BACKUP, &backup.base, req, false, err);
-	default:
+		backup.name = session_str(act->name);
+		return session_send(s, REQ_STORE_BACKUP, &backup.base, req, false, err);
+	case CLV_ACT_APPROVE:
+	case CLV_ACT_REJECT:
+	case CLV_ACT_REMOVE:
+	case CLV_ACT_ROTATE:
 		return act_on_node(s, act, req, err);
+	default:
+		return session_act_runas(s, act, req, err);
 	}
 }

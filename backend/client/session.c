@@ -91,6 +91,8 @@ static void lose(struct clv_session *s)
 	chan_free(s->chan);
 	s->chan = NULL;
 	fd_close(&s->fd);
+	if (s->dialer != NULL)
+		s->dialer->drop(s->dialer->ctx, &s->err);
 	if (s->err.cls == CLV_CLASS_AUTH && !proven) {
 		s->line = LINE_FAILED;
 		return;
@@ -108,8 +110,8 @@ static void lose(struct clv_session *s)
 
 static clv_rc open_channel(struct clv_session *s, struct clv_err *err)
 {
-	if (s->path != NULL) {
-		s->chan = chan_new_local(s->path, err);
+	if (s->local) {
+		s->chan = chan_new_local(s->path != NULL ? s->path : "ssh", err);
 	} else {
 		struct chan_opts o = {.initiator = true,
 		                      .pref = CHAN_PREF_CERTIFICATE,
@@ -201,19 +203,34 @@ static clv_rc finish_connect(struct clv_session *s, struct clv_err *err)
 	return open_channel(s, err);
 }
 
+/* As long as it takes: a person may have to type a passphrase. */
+static clv_rc finish_dialing(struct clv_session *s, struct clv_err *err)
+{
+	if (s->dialer->ready(s->dialer->ctx, &s->fd, err) != CLV_OK)
+		return CLV_FAILED;
+	if (s->fd < 0)
+		return CLV_OK;
+	s->deadline = clock_mono_ms() + SESSION_CONNECT_MS;
+	return open_channel(s, err);
+}
+
 static clv_rc start(struct clv_session *s, struct clv_err *err)
 {
 	s->written = 0;
 	s->deadline = clock_mono_ms() + SESSION_CONNECT_MS;
 	s->retry_at = 0;
+	if (s->dialer != NULL) {
+		s->line = LINE_DIALING;
+		return s->dialer->begin(s->dialer->ctx, err);
+	}
 	return s->path != NULL ? connect_unix(s, err) : start_resolving(s, err);
 }
 
 static void become_open(struct clv_session *s)
 {
 	const struct chan_desc *d = chan_describe(s->chan);
-	if (s->path != NULL)
-		snprintf(s->channel, sizeof(s->channel), "local");
+	if (s->local)
+		snprintf(s->channel, sizeof(s->channel), s->path != NULL ? "local" : "local, by ssh");
 	else
 		snprintf(s->channel, sizeof(s->channel), "certificate %s", d->protocol);
 	chan_set_proven(s->chan);
@@ -243,7 +260,9 @@ static clv_rc write_out(struct clv_session *s, struct clv_err *err)
 static clv_rc take_reply(struct clv_session *s, uint16_t type, struct clv_slice body, struct clv_err *err)
 {
 	struct clv_reply *r = NULL;
-	if (decode_reply(type, body, &r, err) != CLV_OK)
+	if ((type == REP_INTAKE            ? session_take_intake(s, body, &r, err)
+	     : type == REP_RECOVERY_REPORT ? session_take_report(s, body, &r, err)
+	                                   : decode_reply(type, body, &r, err)) != CLV_OK)
 		return CLV_FAILED;
 	struct asked *a = session_asked(s, r->req);
 	if (r->req == 0 && r->kind == CLV_REPLY_REFUSED) {
@@ -273,7 +292,7 @@ static clv_rc take_frames(struct clv_session *s, struct clv_err *err)
 	uint16_t type = 0;
 	struct clv_slice body = {0};
 	if (s->line == LINE_HANDSHAKE && chan_state(s->chan) == CHAN_OPEN) {
-		if (s->path != NULL)
+		if (s->local)
 			become_open(s);
 		else
 			s->line = LINE_PROOF;
@@ -318,6 +337,8 @@ static clv_rc read_in(struct clv_session *s, struct clv_err *err)
 static clv_rc check_time(struct clv_session *s, struct clv_err *err)
 {
 	int64_t now = clock_mono_ms();
+	if (s->line == LINE_DIALING)
+		return CLV_OK;
 	if (s->line != LINE_OPEN)
 		return now < s->deadline ? CLV_OK
 		                         : err_set(err, CLV_E_TIMEOUT, "%s did not answer in %d s", s->server,
@@ -340,6 +361,8 @@ static clv_rc step(struct clv_session *s, struct clv_err *err)
 		rc = connect_tcp(s, err);
 	if (rc == CLV_OK && s->line == LINE_CONNECTING)
 		rc = finish_connect(s, err);
+	if (rc == CLV_OK && s->line == LINE_DIALING)
+		rc = finish_dialing(s, err);
 	if (rc == CLV_OK && s->chan != NULL) {
 		rc = take_frames(s, err);
 		if (rc == CLV_OK)
@@ -374,11 +397,15 @@ void clv_session_step(struct clv_session *s)
 
 int clv_session_fd(const struct clv_session *s)
 {
+	if (s->line == LINE_DIALING)
+		return s->dialer->wait_fd(s->dialer->ctx);
 	return s->line == LINE_RESOLVING ? -1 : s->fd;
 }
 
 short clv_session_events(const struct clv_session *s)
 {
+	if (s->line == LINE_DIALING)
+		return POLLIN;
 	if (s->fd < 0)
 		return 0;
 	if (s->line == LINE_CONNECTING)
@@ -391,7 +418,7 @@ int clv_session_timeout_ms(const struct clv_session *s)
 	int64_t now = clock_mono_ms(), at = s->deadline;
 	if (s->first != NULL) /* a reply waits to be popped */
 		return 0;
-	if (s->line == LINE_FAILED)
+	if (s->line == LINE_FAILED || s->line == LINE_DIALING)
 		return -1;
 	if (s->line == LINE_RESOLVING)
 		return 20; /* the helper thread has no descriptor to poll */
@@ -454,8 +481,11 @@ struct clv_session *clv_session_new(const struct clv_target *target, struct clv_
 	s->fd = -1;
 	s->last = &s->first;
 	s->server = clv_strdup(target->server != NULL ? target->server : CLV_DEFAULT_SERVER);
-	if (session_parse_address(s, s->server, err) != CLV_OK)
+	s->dialer = target->dialer;
+	s->local = s->dialer != NULL && s->dialer->local;
+	if (!s->local && session_parse_address(s, s->server, err) != CLV_OK)
 		goto fail;
+	s->local = s->local || s->path != NULL;
 	if (s->host != NULL) {
 		struct chan_creds_pem pem = {.ca = target->ca,
 		                             .cert = target->cert,
@@ -470,8 +500,8 @@ struct clv_session *clv_session_new(const struct clv_target *target, struct clv_
 		s->creds = chan_creds_new(&pem, err);
 		if (s->creds == NULL)
 			goto fail;
-		s->pinned = clv_strdup(target->group_fingerprint);
 	}
+	s->pinned = clv_strdup(target->group_fingerprint);
 	return s;
 fail:
 	clv_session_free(s);
@@ -488,6 +518,8 @@ void clv_session_free(struct clv_session *s)
 	stop_resolving(s);
 	chan_free(s->chan);
 	fd_close(&s->fd);
+	if (s->dialer != NULL)
+		s->dialer->drop(s->dialer->ctx, &s->err);
 	chan_creds_free(s->creds);
 	clv_free(s->server);
 	clv_free(s->path);

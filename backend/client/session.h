@@ -11,6 +11,7 @@
 #include "claviger/text.h"
 
 #include <netdb.h>
+#include <protobuf-c/protobuf-c.h>
 
 #define SESSION_MAGIC          0x73657373u
 #define SESSION_ASKED_MAX      64u   /* requests without an end at one time */
@@ -23,6 +24,7 @@
 enum line {
 	LINE_WAITING,
 	LINE_RESOLVING,
+	LINE_DIALING,
 	LINE_CONNECTING,
 	LINE_HANDSHAKE,
 	LINE_PROOF,
@@ -49,6 +51,8 @@ struct clv_session {
 	char *path;        /* unix: */
 	char *host, *port; /* TCP: the name to be proven */
 	char *address;     /* where to connect; NULL: by that name */
+	const struct clv_dialer *dialer;
+	bool local; /* no TLS: the kernel, or SSH's far end, says who speaks */
 	struct chan_creds *creds;
 	char *pinned; /* group fingerprint, upper-case hex; NULL: none */
 	char *shown;  /* what the server showed */
@@ -77,5 +81,19 @@ CLV_MUST clv_rc session_parse_address(struct clv_session *s, const char *server,
 CLV_MUST clv_rc session_check_proof(struct clv_session *s, struct clv_slice body, struct clv_err *err);
 /* request.c: the record of a request; NULL when unknown. */
 struct asked *session_asked(struct clv_session *s, uint64_t req);
+/* Sends it now or not at all: req, or 0. req was written into the message by the caller. */
+uint64_t session_send(struct clv_session *s, uint16_t type, const ProtobufCMessage *m, uint64_t req,
+                      bool watch, struct clv_err *err);
+/* protobuf-c takes char * for what it only reads; NULL becomes "". */
+char *session_str(const char *s);
+/* request_runas.c: acts on accounts, profiles and groups. */
+uint64_t session_act_runas(struct clv_session *s, const struct clv_act *act, uint64_t req,
+                           struct clv_err *err);
+/* intake.c: REP_INTAKE becomes a reply; where its signature or key is not the group's, a REFUSED one. */
+CLV_MUST clv_rc session_take_intake(const struct clv_session *s, struct clv_slice body,
+                                    struct clv_reply **out, struct clv_err *err);
+/* report.c: REP_RECOVERY_REPORT likewise. */
+CLV_MUST clv_rc session_take_report(const struct clv_session *s, struct clv_slice body,
+                                    struct clv_reply **out, struct clv_err *err);
 
 #endif

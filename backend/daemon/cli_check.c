@@ -13,10 +13,13 @@
 #include "daemon/cli_check.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DEFAULT_CONF "/etc/claviger/clavigerd.conf"
 #define DEFAULT_PORT "5723"
@@ -46,28 +49,62 @@ void check_problem(struct check *c, const char *fix, const char *fmt, ...)
 
 /* ---- the node ---- */
 
+/* Inside by its real place: a link does not take it out of a copy. */
+static bool is_inside(const char *path, const char *folder)
+{
+	char real[PATH_MAX], dir[PATH_MAX];
+	size_t n;
+
+	if (!realpath(path, real) || !realpath(folder, dir))
+		return false;
+	n = strlen(dir);
+	return strncmp(real, dir, n) == 0 && real[n] == '/';
+}
+
 static void check_secret(struct check *c)
 {
 	const char *path = conf_str(c->conf, "node", "machine_secret");
-	const char *state = conf_str(c->conf, "node", "state");
 	struct stat st;
 
 	if (lstat(path, &st) != 0) {
 		check_say("vault", "opened by a machine secret that is made at the first start: %s", path);
 		return;
 	}
+	check_say(
+	    "vault",
+	    "opened by the machine secret %s: copies and backups of the state folder are protected: yes; a "
+	    "stolen disk: no",
+	    path);
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
 		check_problem(c, "chmod 400 it and see who could have read it",
 		              "the machine secret %s has mode %04o", path, (unsigned)(st.st_mode & 07777));
-	else
-		check_say("vault",
-		          "opened by the machine secret %s (protects copies and backups of the state, not a "
-		          "stolen disk)",
-		          path);
-	if (strncmp(path, state, strlen(state)) == 0 && path[strlen(state)] == '/')
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		check_problem(c, "chown it to who starts the service, and see who could have read it",
+		              "the machine secret %s belongs to the user %u", path, (unsigned)st.st_uid);
+	if (is_inside(path, conf_str(c->conf, "node", "state")))
 		check_problem(c, "move it elsewhere and set machine_secret under [node]",
 		              "the machine secret lies inside the state folder, so that a copy of the state "
 		              "opens itself");
+}
+
+/* What is protected against what (T11, T12). */
+static void check_vault(struct check *c)
+{
+	const char *how = conf_str(c->conf, "node", "vault_protect");
+
+	if (strcmp(how, "passphrase") == 0)
+		check_say(
+		    "vault",
+		    "opened by a passphrase at every start: copies and backups of the state folder are "
+		    "protected: yes; a stolen disk: yes. When the key holder ends, so does the service");
+	else if (strcmp(how, "credential") == 0)
+		check_say("vault",
+		          "opened by the systemd credential %s: copies and backups of the state folder are "
+		          "protected: yes; a stolen disk: yes if the credential is sealed to a TPM or comes "
+		          "from elsewhere, else no",
+		          conf_str(c->conf, "node", "vault_credential"));
+	else
+		check_secret(c);
 }
 
 static void check_node(struct check *c)
@@ -92,7 +129,7 @@ static void check_node(struct check *c)
 		              state, (unsigned)(st.st_mode & 07777));
 	else
 		check_say("state", "%s", state);
-	check_secret(c);
+	check_vault(c);
 	if (conf_bool(c->conf, "node", "bare"))
 		check_say("warning",
 		          "bare = yes: the service runs without its sandbox where that cannot be set up");

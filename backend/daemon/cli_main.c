@@ -1,40 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * clavigerd's commands. run, init and enroll hand over to the parent (libexec/claviger/parent), which
- * starts the processes; the others work here. Holds no secret but a recovery key it has just made.
+ * starts the processes; the others work here.
  */
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/options.h"
-#include "claviger/client.h"
 #include "daemon/cli.h"
 #include "keys/statement.h"
-#include <openssl/pem.h>
-#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_CONF   "/etc/claviger/clavigerd.conf"
-#define EXIT_USAGE     2
-#define BACKUP_WAIT_MS 120000
-#define OPEN_WAIT_MS   5000
+#define DEFAULT_CONF "/etc/claviger/clavigerd.conf"
+#define EXIT_USAGE   2
 
 static int usage(const char *what)
 {
-	(void)fprintf(
-	    stderr,
-	    "%s%s"
-	    "usage: clavigerd run    [-c FILE]\n"
-	    "       clavigerd init   [-c FILE] [--group G] [--name N] [--recovery-key OUT]\n"
-	    "       clavigerd enroll [-c FILE] --role agent [--server NAME[@ADDRESS][:PORT]] [--replace]\n"
-	    "       clavigerd check  [-c FILE]\n"
-	    "       clavigerd store backup [-c FILE] NAME\n"
-	    "       clavigerd ca init|issue|revoke DIR ...\n"
-	    "       clavigerd --version\n",
-	    what ? what : "", what ? "\n" : "");
+	if (what)
+		(void)fprintf(stderr, "%s\n", what);
+	cli_usage(stderr);
 	return EXIT_USAGE;
 }
 
@@ -66,7 +52,7 @@ static char *parent_path(void)
 	return path;
 }
 
-static int exec_parent(const char *mode, const char *conf, char **extra)
+int cli_exec_bare(const char *mode, const char *conf, char **extra)
 {
 	char *argv[16] = {NULL};
 	char *path = parent_path();
@@ -84,9 +70,30 @@ static int exec_parent(const char *mode, const char *conf, char **extra)
 	return 1;
 }
 
+int cli_exec_parent(const char *mode, const char *conf, const char *vault_fd, char **extra)
+{
+	char *words[16] = {NULL}, *word = NULL;
+	struct clv_err err = {0};
+	size_t n = 0;
+
+	if (cli_vault_word(conf, vault_fd, &word, &err))
+		return fail(mode, &err);
+	while (extra && *extra && n < 14)
+		words[n++] = *extra++;
+	words[n] = word;
+	return cli_exec_bare(mode, conf, words);
+}
+
+char *cli_caller(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+
+	return pw ? clv_asprintf("caller=user:%s", pw->pw_name) : clv_asprintf("caller=uid:%u", getuid());
+}
+
 struct args {
-	const char *conf, *group, *name, *recovery, *role, *server;
-	bool replace;
+	const char *conf, *group, *name, *recovery, *role, *server, *passphrase_fd, *vault_fd, *new_fd, *by;
+	bool replace, user;
 	const char *rest[4];
 	size_t n_rest;
 };
@@ -97,9 +104,16 @@ static const char *parse_args(int argc, char **argv, struct args *a)
 	const struct {
 		const char *option;
 		const char **value;
-	} table[] = {{"-c", &a->conf},     {"--group", &a->group},
-	             {"--name", &a->name}, {"--recovery-key", &a->recovery},
-	             {"--role", &a->role}, {"--server", &a->server}};
+	} table[] = {{"-c", &a->conf},
+	             {"--group", &a->group},
+	             {"--name", &a->name},
+	             {"--recovery-key", &a->recovery},
+	             {"--role", &a->role},
+	             {"--server", &a->server},
+	             {"--passphrase-fd", &a->passphrase_fd},
+	             {"--vault-passphrase-fd", &a->vault_fd},
+	             {"--new-passphrase-fd", &a->new_fd},
+	             {"--by", &a->by}};
 
 	a->conf = DEFAULT_CONF;
 	for (int i = 0; i < argc; i++) {
@@ -113,6 +127,8 @@ static const char *parse_args(int argc, char **argv, struct args *a)
 			*table[t].value = argv[++i];
 		} else if (strcmp(argv[i], "--replace") == 0) {
 			a->replace = true;
+		} else if (strcmp(argv[i], "--user") == 0) {
+			a->user = true;
 		} else if (argv[i][0] == '-') {
 			return "an option is not known";
 		} else if (a->n_rest == sizeof a->rest / sizeof a->rest[0]) {
@@ -149,71 +165,20 @@ static clv_rc check_conf(const struct args *a, struct clv_err *err)
 	return rc;
 }
 
+/* Where no other passphrase is asked for, either option names the vault's. */
+static const char *vault_fd(const struct args *a)
+{
+	return a->vault_fd ? a->vault_fd : a->passphrase_fd;
+}
+
 static int cmd_run(const struct args *a)
 {
-	return a->n_rest ? usage("run takes no words") : exec_parent("run", a->conf, NULL);
-}
-
-/* --- init --- */
-static int ask_passphrase(char *buf, int size, int rw, void *ctx)
-{
-	char again[256];
-	int n, m;
-
-	(void)rw;
-	(void)ctx;
-	/* OpenSSL's own prompt: reads the terminal without echo. */
-	if (EVP_read_pw_string(buf, size, "Passphrase for the offline recovery key: ", 0) ||
-	    EVP_read_pw_string(again, sizeof again, "Again: ", 0))
-		return 0;
-	n = (int)strlen(buf);
-	m = (int)strlen(again);
-	if (n < 8 || n != m || CRYPTO_memcmp(buf, again, (size_t)n) != 0) {
-		(void)fprintf(stderr, "The two differ or have fewer than 8 characters; nothing was made.\n");
-		n = 0;
-	}
-	explicit_bzero(again, sizeof again);
-	return n;
-}
-
-/* The key signs a new group signing key after a total loss; it is kept offline, never on this host. */
-static clv_rc make_recovery_key(const char *path, char hex[65], struct clv_err *err)
-{
-	EVP_PKEY *key = NULL;
-	BIO *b = BIO_new(BIO_s_mem());
-	struct clv_buf spki;
-	uint8_t hash[KEY_HASH_LEN];
-	char *p = NULL;
-	long n = 0;
-	clv_rc rc = CLV_FAILED;
-
-	buf_init(&spki, STATEMENT_SPKI_MAX);
-	if (file_exists(path))
-		(void)err_set(err, CLV_E_EXISTS, "%s exists; a recovery key is never written over another",
-		              path);
-	else if (!pkey_make_p256(&key, err) && !pkey_to_spki(key, &spki, err) &&
-	         !sha256(buf_slice(&spki), hash, err)) {
-		if (b && PEM_write_bio_PKCS8PrivateKey(b, key, EVP_aes_256_cbc(), NULL, 0, ask_passphrase,
-		                                       NULL) == 1)
-			n = BIO_get_mem_data(b, &p);
-		if (n > 0)
-			rc = file_create(path, slice_of(p, (size_t)n), 0400, err);
-		else
-			(void)err_set(err, CLV_E_USAGE, "no recovery key was made");
-		hex_encode(slice_of(hash, sizeof hash), false, hex);
-	}
-	BIO_free(b);
-	EVP_PKEY_free(key);
-	buf_release(&spki);
-	return rc;
+	return a->n_rest ? usage("run takes no words") : cli_exec_parent("run", a->conf, vault_fd(a), NULL);
 }
 
 static int cmd_init(const struct args *a)
 {
-	const struct passwd *pw = getpwuid(getuid());
-	char *caller =
-	    pw ? clv_asprintf("caller=user:%s", pw->pw_name) : clv_asprintf("caller=uid:%u", getuid());
-	char *extra[3] = {caller, NULL, NULL};
+	char *extra[3] = {cli_caller(), NULL, NULL};
 	struct clv_err err = {0};
 	char hex[65];
 
@@ -222,11 +187,11 @@ static int cmd_init(const struct args *a)
 	if (check_conf(a, &err))
 		return fail("init", &err);
 	if (a->recovery) {
-		if (make_recovery_key(a->recovery, hex, &err))
+		if (cli_recovery_key(a->recovery, a->passphrase_fd, hex, &err))
 			return fail("init", &err);
 		extra[1] = clv_asprintf("recovery=%s", hex);
 	}
-	return exec_parent("init", a->conf, extra);
+	return cli_exec_parent("init", a->conf, a->recovery ? a->vault_fd : vault_fd(a), extra);
 }
 
 static int cmd_enroll(const struct args *a)
@@ -250,97 +215,78 @@ static int cmd_enroll(const struct args *a)
 		extra[n++] = clv_asprintf("server=%s", a->server);
 	if (a->replace)
 		extra[n++] = clv_strdup("replace");
-	return exec_parent("enroll", a->conf, extra);
-}
-
-/* --- store backup: the running core copies, page by page --- */
-static void step(struct clv_session *s)
-{
-	struct pollfd p = {.fd = clv_session_fd(s), .events = clv_session_events(s)};
-	int t = clv_session_timeout_ms(s);
-
-	(void)poll(&p, p.fd >= 0 ? 1 : 0, t < 0 || t > 200 ? 200 : t);
-	clv_session_step(s);
-}
-
-static clv_rc wait_open(struct clv_session *s, struct clv_err *err)
-{
-	int64_t limit = clock_mono_ms() + OPEN_WAIT_MS;
-
-	while (clv_session_state(s) != CLV_SESSION_OPEN) {
-		if (clv_session_state(s) == CLV_SESSION_FAILED || clock_mono_ms() > limit)
-			return err_set(err, CLV_E_CLOSED, "%s",
-			               clv_session_error(s)->code ? clv_session_error(s)->text
-			                                          : "the service does not answer");
-		step(s);
-	}
-	return CLV_OK;
-}
-
-static clv_rc wait_reply(struct clv_session *s, uint64_t req, struct clv_reply **out, struct clv_err *err)
-{
-	int64_t limit = clock_mono_ms() + BACKUP_WAIT_MS;
-
-	while (clock_mono_ms() < limit) {
-		struct clv_reply *r = clv_session_pop(s);
-
-		if (r && r->req == req) {
-			*out = r;
-			return CLV_OK;
-		}
-		clv_reply_free(r);
-		step(s);
-	}
-	return err_set(err, CLV_E_TIMEOUT, "the server did not answer within two minutes");
-}
-
-static clv_rc backup(const char *socket, const char *name, struct clv_err *err)
-{
-	char *server = clv_asprintf("unix:%s", socket);
-	struct clv_target t = {.server = server};
-	struct clv_act act = {.kind = CLV_ACT_STORE_BACKUP, .name = name};
-	struct clv_session *s = clv_session_new(&t, err);
-	struct clv_reply *r = NULL;
-	uint64_t req;
-	clv_rc rc = CLV_FAILED;
-
-	if (!s || wait_open(s, err))
-		goto out;
-	req = clv_session_act(s, &act, err);
-	if (!req || wait_reply(s, req, &r, err))
-		goto out;
-	if (r->kind == CLV_REPLY_DONE) {
-		(void)printf("%s\n", r->text);
-		rc = CLV_OK;
-	} else {
-		(void)err_set(err, r->code, "%s", r->text ? r->text : "the line was lost");
-	}
-out:
-	clv_reply_free(r);
-	clv_session_free(s);
-	clv_free(server);
-	return rc;
+	return cli_exec_parent("enroll", a->conf, vault_fd(a), extra);
 }
 
 static int cmd_store(const struct args *a)
 {
-	struct conf *c = NULL;
-	struct clv_err err = {0};
-	clv_rc rc;
+	if (a->n_rest == 2 && strcmp(a->rest[0], "backup") == 0)
+		return cli_store_backup(a->conf, a->rest[1]);
+	if (a->n_rest == 2 && strcmp(a->rest[0], "restore") == 0)
+		return cli_store_restore(a->conf, a->rest[1], a->replace);
+	return usage("store backup NAME, or store restore FILE");
+}
 
-	if (a->n_rest != 2 || strcmp(a->rest[0], "backup") != 0)
-		return usage("store backup NAME; restore and copy are not there yet in this release");
-	if (options_load(a->conf, &c, &err))
-		return fail("store", &err);
-	rc = backup(conf_str(c, "channel", "console_socket"), a->rest[1], &err);
-	conf_free(c);
-	return rc ? fail("store backup", &err) : 0;
+/* --- after a total loss --- */
+static int cmd_trust(const struct args *a)
+{
+	return a->n_rest == 1 ? cli_trust(a->conf, a->rest[0])
+	                      : usage("trust takes one fingerprint, in quotes");
+}
+
+static int cmd_recover(const struct args *a)
+{
+	struct clv_err err = {0};
+
+	if (a->n_rest)
+		return usage("recover takes no words");
+	if (check_conf(a, &err))
+		return fail("recover", &err);
+	return cli_come_back(&(struct cli_come_back){.command = "recover",
+	                                             .conf = a->conf,
+	                                             .recovery_key = a->recovery,
+	                                             .passphrase_fd = a->passphrase_fd,
+	                                             .vault_fd = a->vault_fd});
+}
+
+static int cmd_key(const struct args *a)
+{
+	struct clv_err err = {0};
+
+	if (a->n_rest == 2 && (strcmp(a->rest[0], "backup") == 0 || strcmp(a->rest[0], "drill") == 0))
+		return cli_key(a->conf, a->rest[0], a->rest[1], a->passphrase_fd);
+	if (a->n_rest != 2 || strcmp(a->rest[0], "restore") != 0)
+		return usage("key backup, drill or restore, and the name of one file");
+	if (check_conf(a, &err))
+		return fail("key restore", &err);
+	return cli_come_back(&(struct cli_come_back){.command = "key restore",
+	                                             .conf = a->conf,
+	                                             .backup = a->rest[1],
+	                                             .passphrase_fd = a->passphrase_fd,
+	                                             .vault_fd = a->vault_fd});
+}
+
+static int cmd_credential(const struct args *a)
+{
+	return a->n_rest == 1 ? cli_credential(a->conf, a->rest[0], a->user)
+	                      : usage("credential takes the name of one profile");
+}
+
+static int cmd_vault(const struct args *a)
+{
+	if (a->n_rest != 1 || strcmp(a->rest[0], "protect") != 0 || !a->by)
+		return usage("vault protect --by file, credential or passphrase");
+	return cli_vault_protect(
+	    &(struct cli_protect){.conf = a->conf, .by = a->by, .fd = vault_fd(a), .new_fd = a->new_fd});
 }
 
 static const struct {
 	const char *name;
 	int (*run)(const struct args *a);
-} commands[] = {{"run", cmd_run}, {"init", cmd_init}, {"enroll", cmd_enroll}, {"store", cmd_store}};
+} commands[] = {
+    {"vault", cmd_vault},   {"credential", cmd_credential}, {"run", cmd_run},         {"init", cmd_init},
+    {"enroll", cmd_enroll}, {"store", cmd_store},           {"recover", cmd_recover}, {"key", cmd_key},
+    {"trust", cmd_trust}};
 
 int main(int argc, char **argv)
 {
@@ -349,6 +295,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return usage(NULL);
+	if (strcmp(argv[1], "manual") == 0 && argc == 2)
+		return cli_manual();
 	if (strcmp(argv[1], "--version") == 0) {
 		(void)printf("clavigerd %s\n", CLV_VERSION);
 		return 0;

@@ -43,6 +43,8 @@ void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *s
              void *ctx);
 void kh_lost(struct core *c); /* the key holder is gone: every call fails */
 extern const struct ipc_row core_keyholder_rows[];
+/* core_keyact.c: the one thing that the key holder asks of core. */
+clv_rc core_on_key_act(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);
 
 /* --- the database thread (core_db.c) --- */
 struct core_db;
@@ -69,6 +71,7 @@ struct core_role {
 	void (*creds)(struct core *c, const Clv__CredsResult *m);
 	void (*dial_failed)(struct core *c, const Clv__DialFailed *m);
 	void (*local_console)(struct core *c, int fd);
+	void (*check_done)(struct core *c, const Clv__CheckDone *m);
 	void (*tick)(struct core *c, int64_t now_ms); /* wall; once a second */
 	/* an event of this node: kept durably */
 	void (*event)(struct core *c, const struct clv_event_fact *e);
@@ -79,23 +82,27 @@ struct core {
 	uint32_t magic;
 	uv_loop_t loop;
 	uv_timer_t timer;
+	uv_idle_t idle; /* core_console_scan.c; data is set while it is there */
 	struct core_link links[CORE_LINKS];
 	Clv__Start *start;
 	const struct core_role *role;
 	bool server, ready;
-	char mode; /* r run, i init, e enroll */
+	char mode; /* r run, i init, e enroll, v recover, k key restore */
 	int init_stage;
 	struct core_db *db;
 	struct kh_call *kh_calls;
 	uint64_t next_id;
 	/* what the key holder told */
 	struct clv_buf node_key, group_key, group_cert, recovery_hash, machine;
+	struct clv_buf succession, succession_sig, recovery_key; /* empty: none */
 	bool group_secret;
+	uint64_t group_key_version, epoch;
 	uint8_t thumbprint[32]; /* the channel certificate in use here */
 	bool has_thumbprint;
 	int64_t cert_not_after;
 	struct server *srv;
 	struct agent *agent;
+	struct recovering *recovering; /* core_server_recover.c */
 	int status;
 };
 

@@ -199,6 +199,7 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 		return;
 	}
 	a->link = AGENT_UP;
+	a->repinned = 0;
 	a->delay_ms = 0;
 	a->last_complaint[0] = 0;
 	if (!a->box.accepted) {
@@ -503,6 +504,7 @@ static void agent_tick(struct core *c, int64_t now_ms)
 		dial(c);
 	if (a->link == AGENT_UP && mono >= a->heartbeat_at)
 		heartbeat(c);
+	agent_keep_again(c, mono);
 	if (a->link == AGENT_UP && a->config_at && mono >= a->config_at)
 		agent_ask_config(c, "the last could not be kept");
 	agent_drain(c); /* what a restarted key holder left undone */
@@ -527,6 +529,7 @@ const struct core_role core_agent_role = {
     .link_lost = agent_link_lost,
     .creds = agent_creds,
     .dial_failed = agent_dial_failed,
+    .check_done = agent_check_done,
     .tick = agent_tick,
     .event = agent_event,
 };

@@ -28,6 +28,8 @@ struct agent_server {
 	uint16_t port;
 };
 
+struct trying;
+
 struct agent {
 	struct agent_server servers[AGENT_SERVERS_MAX];
 	size_t n_servers, at;
@@ -45,14 +47,20 @@ struct agent {
 	uint64_t conn;
 	Clv__ConnOpen *open; /* description of conn */
 	bool refused;        /* a Refusal came on this connection */
-	int64_t dial_at, delay_ms, heartbeat_at, renew_at,
-	    config_at; /* config_at: when to ask again; 0: no need */
+	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at,
+	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
 	char last_complaint[512];
 	int64_t last_complaint_at;
-	bool published; /* on this link */
+	bool published;    /* on this link */
+	uint32_t repinned; /* enum pin_how, until a link was up under the new key */
 	/* the outbox */
+	struct add *unkept; /* what the disk did not take; tried again at unkept_at */
+	int64_t unkept_at;
 	bool draining, sent; /* a batch is being made; a batch is unacknowledged */
 	uint64_t sent_upto;
+	struct trying *trying;          /* accounts whose checks run; core_agent_accounts.c */
+	uint32_t tried_good, tried_bad; /* of this round of checks */
+	uint32_t action;                /* 7009 or 7010 was told; 0: all is well */
 };
 
 /* core_agent.c */
@@ -71,14 +79,21 @@ void agent_on_receipt(struct core *c, const Clv__SignedStatement *s);
 void agent_on_rotate(struct core *c, const Clv__SignedStatement *s);
 void agent_on_config(struct core *c, const Clv__Config *m);
 void agent_ask_config(struct core *c, const char *why);
+void agent_keep_again(struct core *c, int64_t mono_ms);
 void agent_renew(struct core *c, int64_t now_ms);
 void agent_look_again(struct core *c); /* a key may have been made that we did not hear of */
 void agent_destroy_old(struct core *c);
 const struct agent_key *agent_newest(const struct agent *a);
 
+/* core_agent_accounts.c */
+void agent_took_accounts(struct core *c, const Clv__KhOpened *m);
+void agent_check_done(struct core *c, const Clv__CheckDone *m);
+
 /* core_agent_outbox.c */
 void agent_put_event(struct core *c, const struct clv_event_fact *e);
-void agent_put_confirm(struct core *c, uint64_t generation, uint64_t version);
+void agent_put_confirm(struct core *c, const Clv__KhOpened *m); /* with what the vault holds now */
+/* The result, and under key the version that was tried, in one transaction. */
+void agent_put_tried(struct core *c, const Clv__TriedAccount *m, const char *key);
 void agent_put_destroyed(struct core *c, uint64_t upto);
 void agent_put_channel(struct core *c, bool in_use);
 void agent_drain(struct core *c);

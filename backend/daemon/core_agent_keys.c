@@ -246,6 +246,27 @@ void agent_ask_config(struct core *c, const char *why)
 	core_frame(c, false, c->agent->conn, FRAME_CONFIG_REQUEST, &m.base);
 }
 
+/* The disk did not take it: soon, and later each time. */
+static void ask_again(struct agent *a)
+{
+	a->config_ms = !a->config_ms ? 1000 : a->config_ms * 2 > 60000 ? 60000 : a->config_ms * 2;
+	a->config_at = clock_mono_ms() + a->config_ms;
+}
+
+/* The action account; once, until it changes. */
+static void tell_action(struct core *c, uint32_t event)
+{
+	c->agent->action = event;
+	if (event == 7009)
+		core_event(c, 7009,
+		           "There is no credential for the action account here: its account waits for a "
+		           "password. Local workflows that run by it do not.");
+	else if (event == 7010)
+		core_event(c, 7010,
+		           "The new action account is of a wrong type, expected action or windows. It is not "
+		           "given to anybody here.");
+}
+
 static void opened(struct core *c, const struct opening *o, const Clv__KhOpened *m)
 {
 	struct agent *a = c->agent;
@@ -256,18 +277,22 @@ static void opened(struct core *c, const struct opening *o, const Clv__KhOpened 
 		           "The new configuration could not be kept: %s. The old one stays; asked for again "
 		           "within a minute.",
 		           err.text);
-		a->config_at = clock_mono_ms() + 60000;
+		ask_again(a);
 		return;
 	}
+	a->config_ms = 0;
 	a->config_version = m->version;
 	a->config_generation = m->generation;
 	if (!o->from_disk) {
 		core_event(c, 7023, "The secure part of the new configuration was processed.");
 		core_event(c, 1210, "Configuration %" PRIu64 " was received and applied.", m->version);
 	}
+	if (m->action != a->action)
+		tell_action(c, m->action);
 	/* Also after a crash between opening and telling. */
 	if (m->version > a->box.confirmed_version)
-		agent_put_confirm(c, m->generation, m->version);
+		agent_put_confirm(c, m);
+	agent_took_accounts(c, m);
 }
 
 static void on_opened(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
@@ -291,6 +316,8 @@ static void on_opened(struct core *c, void *ctx, enum ipc_type type, const Proto
 		agent_publish(c);
 	} else {
 		core_event(c, 7022, "A new configuration arrived but was refused: %s.", err->text);
+		if (err->cls == CLV_CLASS_IO)
+			ask_again(c->agent);
 	}
 	free_opening(o);
 }

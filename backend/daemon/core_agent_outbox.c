@@ -8,24 +8,35 @@
 #include "daemon/core_agent.h"
 #include "proto/types.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BATCH_ITEMS 200u
 #define BATCH_BYTES 400000u
+#define UNKEPT_MS   2000
 
 struct add {
+	struct add *next; /* of those that the disk did not take */
 	struct clv_buf item;
 	uint64_t seq;
-	uint64_t confirmed; /* not 0: version whose confirmation this is, same transaction */
+	char key[64]; /* not "": a value that is set in the same transaction */
+	uint64_t value;
+	bool again, newer; /* newer: another has been told since; this one is not any more */
 };
 
 static clv_rc run_add(struct db *d, void *ctx, struct clv_err *err)
 {
 	struct add *a = ctx;
+	uint64_t told = 0;
 
+	if (a->again && outbox_get(d, a->key, &told, err))
+		return CLV_FAILED;
+	a->newer = told > a->value;
+	if (a->newer)
+		return CLV_OK;
 	if (outbox_add(d, buf_slice(&a->item), &a->seq, err))
 		return CLV_FAILED;
-	return a->confirmed ? outbox_set(d, "confirmed", a->confirmed, err) : CLV_OK;
+	return *a->key ? outbox_set(d, a->key, a->value, err) : CLV_OK;
 }
 
 static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -34,7 +45,14 @@ static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 
 	if (rc) {
 		log_err(LOG_ERROR, err, "keeping an item in the outbox");
-	} else {
+		if (*a->key) { /* nothing else would tell the server of it */
+			a->again = true;
+			a->next = c->agent->unkept;
+			c->agent->unkept = a;
+			c->agent->unkept_at = clock_mono_ms() + UNKEPT_MS;
+			return;
+		}
+	} else if (!a->newer) {
 		if (a->seq > c->agent->box.made)
 			c->agent->box.made = a->seq;
 		agent_drain(c);
@@ -43,12 +61,28 @@ static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 	clv_free(a);
 }
 
-static void put_item(struct core *c, const Clv__OutboxItem *item, uint64_t confirmed)
+void agent_keep_again(struct core *c, int64_t mono_ms)
+{
+	struct add *list = c->agent->unkept;
+
+	if (!list || mono_ms < c->agent->unkept_at)
+		return;
+	c->agent->unkept = NULL;
+	while (list) {
+		struct add *a = list;
+
+		list = a->next;
+		core_db_put(c, run_add, done_add, a);
+	}
+}
+
+static void put_item(struct core *c, const Clv__OutboxItem *item, const char *key, uint64_t value)
 {
 	struct add *a = clv_calloc(1, sizeof *a);
 	struct clv_err err = {0};
 
-	a->confirmed = confirmed;
+	(void)snprintf(a->key, sizeof a->key, "%s", key);
+	a->value = value;
 	buf_init(&a->item, OUTBOX_ITEM_MAX);
 	if (proto_encode(&item->base, &a->item, &err)) {
 		log_err(LOG_ERROR, &err, "an outbox item");
@@ -72,19 +106,44 @@ void agent_put_event(struct core *c, const struct clv_event_fact *e)
 	item.kind = OUTBOX_EVENT;
 	item.time = e->time;
 	item.event = &ev;
-	put_item(c, &item, 0);
+	put_item(c, &item, "", 0);
 }
 
-void agent_put_confirm(struct core *c, uint64_t generation, uint64_t version)
+void agent_put_confirm(struct core *c, const Clv__KhOpened *m)
+{
+	Clv__OutboxItem item = CLV__OUTBOX_ITEM__INIT;
+	Clv__HeldAccount *rows = clv_calloc(m->n_held + 1, sizeof *rows),
+	                 **list = clv_calloc(m->n_held + 1, sizeof *list);
+
+	for (size_t i = 0; i < m->n_held; i++) {
+		clv__held_account__init(&rows[i]);
+		rows[i].account = m->held[i]->account;
+		rows[i].version = m->held[i]->version;
+		rows[i].trial = m->held[i]->trial;
+		if (m->held[i]->other)
+			rows[i].name = m->held[i]->name;
+		list[i] = &rows[i];
+	}
+	item.kind = OUTBOX_CONFIRM;
+	item.time = clock_wall_ms();
+	item.generation = m->generation;
+	item.version = m->version;
+	item.n_held = m->n_held;
+	item.held = list;
+	c->agent->box.confirmed_version = m->version;
+	put_item(c, &item, "confirmed", m->version);
+	clv_free(rows);
+	clv_free(list);
+}
+
+void agent_put_tried(struct core *c, const Clv__TriedAccount *m, const char *key)
 {
 	Clv__OutboxItem item = CLV__OUTBOX_ITEM__INIT;
 
-	item.kind = OUTBOX_CONFIRM;
+	item.kind = OUTBOX_TRIED;
 	item.time = clock_wall_ms();
-	item.generation = generation;
-	item.version = version;
-	c->agent->box.confirmed_version = version;
-	put_item(c, &item, version);
+	item.tried = (Clv__TriedAccount *)(uintptr_t)m;
+	put_item(c, &item, key, m->version);
 }
 
 void agent_put_destroyed(struct core *c, uint64_t upto)
@@ -94,7 +153,7 @@ void agent_put_destroyed(struct core *c, uint64_t upto)
 	item.kind = OUTBOX_DESTROYED;
 	item.time = clock_wall_ms();
 	item.generation = upto;
-	put_item(c, &item, 0);
+	put_item(c, &item, "", 0);
 }
 
 void agent_put_channel(struct core *c, bool in_use)
@@ -105,7 +164,7 @@ void agent_put_channel(struct core *c, bool in_use)
 	item.time = clock_wall_ms();
 	item.thumbprint = PROTO_BYTES(slice_of(c->thumbprint, 32));
 	item.ok = in_use;
-	put_item(c, &item, 0);
+	put_item(c, &item, "", 0);
 }
 
 struct value {
@@ -210,6 +269,7 @@ static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 	m.agent = c->start->name;
 	m.outbox = PROTO_BYTES(slice_of(c->agent->box.id, OUTBOX_ID_LEN));
 	m.first = b->first;
+	m.acked = c->agent->box.acked;
 	m.items = b->items;
 	m.n_items = b->n;
 	kh_sign(c, STATEMENT_OUTBOX, &m.base, on_signed, b);

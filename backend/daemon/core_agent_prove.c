@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_agent.h"
+#include "keys/succession.h"
 #include "proto/types.h"
 #include <string.h>
 
@@ -42,6 +43,7 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	f->node_key = PROTO_BYTES(buf_slice(&c->node_key));
 	f->enroll = enroll;
 	f->version = (char *)(uintptr_t)CLV_VERSION;
+	f->repinned = c->agent->repinned;
 	p.role = c->start->role;
 	p.from = c->start->name;
 	p.to = o->peer_name;
@@ -140,44 +142,100 @@ static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struc
 	return rc;
 }
 
+/* --- pinning --- */
+struct pinning {
+	struct clv_buf key;
+	uint64_t conn; /* the link it was shown on */
+};
+
+static void free_pinning(struct pinning *p)
+{
+	buf_release(&p->key);
+	clv_free(p);
+}
+
+/* What a person needs to judge another key than the pinned one; the link is not used meanwhile. */
+static void refuse_key(struct core *c, const struct pinning *p, const struct clv_err *err)
+{
+	uint8_t hash[KEY_HASH_LEN];
+	char text[FINGERPRINT_TEXT_MAX] = "";
+
+	if (!sha256(buf_slice(&p->key), hash, NULL))
+		fingerprint_text(hash, false, text);
+	agent_complain(
+	    c, 20071,
+	    "%s shows another group signing key, %s: %s. This node goes on with what it holds. If "
+	    "the group was recovered after a loss, compare it with what clavigerd recover printed, "
+	    "then: clavigerd trust FINGERPRINT",
+	    c->agent->open->peer_name, text, err->text);
+	core_conn_close(c, false, c->agent->conn, "the group signing key is another than the pinned one");
+	agent_link_down(c);
+}
+
 static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
                       const struct clv_err *err)
 {
-	struct clv_buf *key = ctx;
+	const Clv__KhPinned *k = (const Clv__KhPinned *)m;
+	struct pinning *p = ctx;
+	bool here = c->agent->conn == p->conn && c->agent->link == AGENT_OPEN;
 
 	(void)type;
-	if (!m) {
+	if (!m && c->mode == 'e') {
 		core_outcome(c, 1, "the group signing key could not be pinned: %s", err->text);
-	} else {
+	} else if (!m && here) {
+		refuse_key(c, p, err);
+	} else if (m) {
 		buf_clear(&c->group_key);
-		if (!buf_put(&c->group_key, buf_slice(key), NULL))
+		if (buf_put(&c->group_key, buf_slice(&p->key), NULL))
+			clv_fatal("a group signing key that is larger than it may be");
+		if (k->how != PIN_FIRST)
+			core_event(c, 20024, "Another group signing key is pinned here from now on: %s.",
+			           pin_how_words(k->how));
+		c->agent->repinned = k->how;
+		if (here)
 			prove(c);
 	}
-	buf_release(key);
-	clv_free(key);
+	free_pinning(p);
 }
 
 static void pin(struct core *c, const Clv__Greeting *g, const Clv__ServerList *list)
 {
 	Clv__KhPinGroup m = CLV__KH_PIN_GROUP__INIT;
-	struct clv_buf *key = clv_calloc(1, sizeof *key);
+	struct pinning *p = clv_calloc(1, sizeof *p);
 
-	buf_init(key, STATEMENT_SPKI_MAX);
-	if (buf_put(key, PROTO_SLICE(g->group_key), NULL)) {
-		clv_free(key);
+	buf_init(&p->key, STATEMENT_SPKI_MAX);
+	p->conn = c->agent->conn;
+	if (buf_put(&p->key, PROTO_SLICE(g->group_key), NULL)) {
+		free_pinning(p);
 		agent_drop_link(c, "a group signing key that is too large");
 		return;
 	}
 	m.group_key = g->group_key;
 	m.recovery_key_hash = list->recovery_key_hash;
-	kh_ask(c, IPC_KH_PIN_GROUP, &m.base, on_pinned, key);
+	m.epoch = list->epoch;
+	if (g->succession) {
+		m.succession = g->succession->body;
+		m.succession_signature = g->succession->signature;
+		m.recovery_key = g->recovery_key;
+	}
+	kh_ask(c, IPC_KH_PIN_GROUP, &m.base, on_pinned, p);
+}
+
+/* Another key is shown than the pinned one: the key holder says whether it is taken. Until then the greeting
+ * is judged by what it shows of itself. */
+static struct clv_slice key_to_judge_by(const struct core *c, const Clv__Greeting *g, bool *other)
+{
+	struct clv_slice pinned = buf_slice(&c->group_key), shown = PROTO_SLICE(g->group_key);
+
+	*other = !pinned.len || (c->mode == 'r' && shown.len && !slice_eq(pinned, shown));
+	return *other ? shown : pinned;
 }
 
 void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 {
 	struct agent *a = c->agent;
-	bool pinned = buf_slice(&c->group_key).len != 0;
-	struct clv_slice key = pinned ? buf_slice(&c->group_key) : PROTO_SLICE(g->group_key);
+	bool other;
+	struct clv_slice key = key_to_judge_by(c, g, &other);
 	ProtobufCMessage *list = NULL;
 	struct clv_err err = {0};
 
@@ -192,10 +250,10 @@ void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 		agent_link_down(c);
 		if (c->mode == 'e')
 			core_outcome(c, 1, "%s", err.text);
-	} else if (pinned) {
-		prove(c);
-	} else {
+	} else if (other) {
 		pin(c, g, (const Clv__ServerList *)list);
+	} else {
+		prove(c);
 	}
 	proto_free(list);
 }

@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_console.h"
+#include "daemon/core_console_scan.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,11 +95,20 @@ void console_answer(struct core *c, const struct console_request *q, uint16_t ty
 }
 
 /* --- watches --- */
-static void drop_watch(struct console *k, size_t i)
+static void drop_watch(struct core *c, struct console *k, size_t i)
 {
+	scan_forget(c, k->conn, k->watches[i].req);
 	proto_free(k->watches[i].query);
 	k->n_watches--;
 	memmove(&k->watches[i], &k->watches[i + 1], (k->n_watches - i) * sizeof k->watches[0]);
+}
+
+static bool is_list(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+		if (requests[i].type == type)
+			return requests[i].body == &clv__list_request__descriptor;
+	return false;
 }
 
 static bool wants_watch(uint16_t type, const ProtobufCMessage *m)
@@ -108,18 +117,19 @@ static bool wants_watch(uint16_t type, const ProtobufCMessage *m)
 		return ((const Clv__OverviewRequest *)m)->watch;
 	if (type == REQ_AGENT)
 		return ((const Clv__AgentRequest *)m)->watch;
-	return type >= REQ_AGENTS && type <= REQ_REQUESTS && type != REQ_AGENT &&
-	       ((const Clv__ListRequest *)m)->watch;
+	if (type == REQ_ACCOUNT)
+		return ((const Clv__AccountRequest *)m)->watch;
+	return is_list(type) && ((const Clv__ListRequest *)m)->watch;
 }
 
 /* Keeps the query; the next watch of a kind takes the place of the one before. */
-static bool keep_watch(struct console *k, uint16_t type, uint64_t req, ProtobufCMessage *m)
+static bool keep_watch(struct core *c, struct console *k, uint16_t type, uint64_t req, ProtobufCMessage *m)
 {
 	struct console_watch *w;
 
 	for (size_t i = 0; i < k->n_watches; i++)
 		if (k->watches[i].type == type) {
-			drop_watch(k, i);
+			drop_watch(c, k, i);
 			break;
 		}
 	if (k->n_watches == CONSOLE_WATCHES_MAX)
@@ -135,6 +145,18 @@ static void look(struct core *c, const struct console_request *q, const Protobuf
 		console_overview(c, q);
 	else if (q->type == REQ_AGENT)
 		console_agent(c, q, (const Clv__AgentRequest *)m);
+	else if (q->type == REQ_ACCOUNT)
+		console_account(c, q, (const Clv__AccountRequest *)m);
+	else if (q->type == REQ_RECOVERY)
+		console_recovery(c, q);
+	else if (q->type == REQ_CLAIM)
+		console_claim(c, q, (const Clv__ClaimRequest *)m);
+	else if (q->type == REQ_RECOVERY_REPORT)
+		console_report(c, q);
+	else if (q->type == REQ_AUDIT_CHECK)
+		console_audit_check(c, q);
+	else if (q->type == REQ_INTAKE)
+		console_intake(c, q, (const Clv__IntakeRequest *)m);
 	else
 		console_list(c, q, (const Clv__ListRequest *)m);
 }
@@ -175,7 +197,7 @@ static void unwatch(struct core *c, const struct console_request *q, const Clv__
 
 	for (size_t i = 0; i < q->console->n_watches; i++)
 		if (q->console->watches[i].req == m->watched) {
-			drop_watch(q->console, i);
+			drop_watch(c, q->console, i);
 			break;
 		}
 	d.req = q->req;
@@ -207,7 +229,7 @@ static void dispatch(struct core *c, const struct request_row *row, struct conso
 		whoami(c, q);
 	} else if (row->type == REQ_UNWATCH) {
 		unwatch(c, q, (const Clv__UnwatchRequest *)m);
-	} else if (wants_watch(row->type, m) && keep_watch(q->console, row->type, q->req, m)) {
+	} else if (wants_watch(row->type, m) && keep_watch(c, q->console, row->type, q->req, m)) {
 		look(c, q, m);
 		return; /* the watch owns m */
 	} else {
@@ -253,13 +275,13 @@ static void free_console(struct core *c, struct console *k)
 	if (*at)
 		*at = k->next;
 	while (k->n_watches)
-		drop_watch(k, k->n_watches - 1);
+		drop_watch(c, k, k->n_watches - 1);
 	for (size_t i = 0; i < k->n_principals; i++)
 		clv_free(k->principals[i]);
 	clv_free(k->name);
 	clv_free(k->from);
-	clv_free(k->rows);
-	clv_free(k->rows_key);
+	scan_forget(c, k->conn, 0);
+	scan_release(k);
 	clv_free(k);
 }
 

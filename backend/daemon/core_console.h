@@ -34,12 +34,13 @@ struct console {
 	char channel[64];
 	struct console_watch watches[CONSOLE_WATCHES_MAX];
 	size_t n_watches;
-	/* rows of the last agents query, reused while nothing changed */
+	/* core_console_scan.c: the last look-up of agents, used while it is young or nothing changed */
 	struct node **rows;
 	size_t n_rows;
-	char *rows_key;
+	char *rows_key; /* filter LF column */
+	struct filter *rows_filter;
 	uint64_t rows_change;
-	int64_t rows_at;
+	int64_t rows_at, rows_keep_ms;
 };
 
 /* What a request gets. */
@@ -68,6 +69,28 @@ void console_free_event(Clv__Event *r);
 /* _agent.c: a and k borrow from the node */
 void console_agent(struct core *c, const struct console_request *q, const Clv__AgentRequest *m);
 void console_pack_agent(const struct core *c, const struct node *n, Clv__Agent *a, Clv__Key *k);
+/* _accounts.c */
+void console_accounts(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+void console_profiles(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+void console_groups(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+void console_servers(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+/* _account.c */
+void console_account(struct core *c, const struct console_request *q, const Clv__AccountRequest *m);
+void console_intake(struct core *c, const struct console_request *q, const Clv__IntakeRequest *m);
+/* core_console_recovery.c, core_acts_recovery.c */
+void console_recovery(struct core *c, const struct console_request *q);
+void console_claim(struct core *c, const struct console_request *q, const Clv__ClaimRequest *m);
+void console_report(struct core *c, const struct console_request *q);
+/* core_console_aside.c: lines of the overview that wait, the trail's chain */
+CLV_MUST clv_rc aside_load(struct db *d, struct server *s, struct clv_err *err);
+void aside_free(struct server *s);
+bool aside_look(const struct server *s, Clv__Need *n, int64_t now);
+void aside_act(struct core *c, const struct console_request *q, const Clv__NeedAsideRequest *m);
+/* core_console_find.c: what ends, anything by anything */
+void console_expiry(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+void console_find_text(struct core *c, const struct console_request *q, const Clv__ListRequest *m);
+/* core_server_audit.c: the trail is walked now */
+void console_audit_check(struct core *c, const struct console_request *q);
 /* _overview.c */
 void console_overview(struct core *c, const struct console_request *q);
 /* _acts.c */

@@ -6,132 +6,18 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_console.h"
+#include "daemon/core_act.h"
+#include "daemon/core_rules.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct act {
-	uint64_t conn, req;
-	char *who, *from, *name, *object, *detail;
-	const char *result;
-	uint64_t audit_row, row_version;
-	char done[512];                                                     /* text of the answer */
-	clv_rc (*change)(struct db *d, struct act *a, struct clv_err *err); /* database thread */
-	void (*effect)(struct core *c, struct act *a);                      /* loop, after the commit */
-	/* of single acts */
-	struct store_pending pending;
-	struct store_agent agent;
-	enum clv_role role;
-	uint64_t version, above;
-	int64_t now;
-	char *path;
+struct named_request {
+	ProtobufCMessage base;
+	uint64_t req;
+	char *name;
 };
-
-static void free_act(struct act *a)
-{
-	clv_free(a->who);
-	clv_free(a->from);
-	clv_free(a->name);
-	clv_free(a->object);
-	clv_free(a->detail);
-	clv_free(a->path);
-	clv_free(a);
-}
-
-static struct act *new_act(const struct console_request *q, const char *name, const char *object)
-{
-	struct act *a = clv_calloc(1, sizeof *a);
-
-	a->conn = q->conn;
-	a->req = q->req;
-	a->who = clv_strdup(q->console->principals[0]);
-	a->from = clv_strdup(q->console->from);
-	a->name = clv_strdup(name);
-	a->object = clv_strdup(object);
-	a->detail = clv_strdup("");
-	a->result = "done";
-	a->now = clock_wall_ms();
-	return a;
-}
-
-static clv_rc run_act(struct db *d, void *ctx, struct clv_err *err)
-{
-	struct act *a = ctx;
-	struct store_audit row = {a->now, a->who, a->from, a->name, a->object, a->result, a->detail};
-
-	if (store_audit_add(d, &row, &a->audit_row, err))
-		return CLV_FAILED;
-	return a->change ? a->change(d, a, err) : CLV_OK;
-}
-
-/* Message 15, when the disk is the reason. */
-static void refuse_io(struct core *c, const struct act *a, const struct clv_err *err)
-{
-	struct clv_err e = {0};
-
-	if (err->cls == CLV_CLASS_IO && (err->code == CLV_E_FULL || err->code == CLV_E_IO))
-		(void)err_set(&e, err->code,
-		              "Refused: %s cannot write the audit trail, so nobody can change anything (%s). "
-		              "Make room under %s. "
-		              "Looking works.",
-		              c->start->name, err->code == CLV_E_FULL ? "disk full" : err->text,
-		              c->start->state);
-	else
-		e = *err;
-	console_refuse(c, a->conn, a->req, &e, 0);
-}
-
-static void done_act(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
-{
-	struct act *a = ctx;
-	Clv__Done d = CLV__DONE__INIT;
-
-	if (rc) {
-		refuse_io(c, a, err);
-		free_act(a);
-		return;
-	}
-	c->srv->audit_rows++;
-	if (a->effect)
-		a->effect(c, a);
-	server_changed(c);
-	d.req = a->req;
-	d.text = a->done;
-	d.row_version = a->row_version;
-	d.audit_row = a->audit_row;
-	console_reply(c, a->conn, REP_DONE, &d.base);
-	free_act(a);
-}
-
-/* --- denied --- */
-static void done_denied(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
-{
-	struct act *a = ctx;
-	struct clv_err e = {0};
-
-	(void)err;
-	(void)err_set(&e, CLV_E_DENIED, "Not allowed: %s.", a->done);
-	if (!rc)
-		c->srv->audit_rows++;
-	console_refuse(c, a->conn, a->req, &e, rc ? 0 : a->audit_row);
-	server_changed(c);
-	free_act(a);
-}
-
-void console_deny(struct core *c, const struct console_request *q, const char *name, const char *object,
-                  enum clv_role need, enum clv_role has)
-{
-	struct act *a = new_act(q, name, object);
-
-	a->result = "not allowed";
-	(void)snprintf(a->done, sizeof a->done, "%s needs %s, you are %s", name, clv_role_word(need),
-	               has == CLV_ROLE_NONE ? "without a role" : clv_role_word(has));
-	clv_free(a->detail);
-	a->detail = clv_strdup(a->done);
-	core_db_put(c, run_act, done_denied, a);
-}
 
 const char *console_act_object(uint16_t type, const ProtobufCMessage *m)
 {
@@ -151,7 +37,8 @@ const char *console_act_object(uint16_t type, const ProtobufCMessage *m)
 	case REQ_STORE_BACKUP:
 		return ((const Clv__StoreBackupRequest *)m)->name;
 	default:
-		return "";
+		/* Accounts, profiles, groups: the name is the second field of each. */
+		return type >= REQ_ACCOUNT_PUT ? ((const struct named_request *)m)->name : "";
 	}
 }
 
@@ -202,7 +89,9 @@ static clv_rc find_pending(const struct core *c, uint64_t id, const char *name, 
 
 static clv_rc change_approve(struct db *d, struct act *a, struct clv_err *err)
 {
-	return enroll_approve_job(d, &a->pending, a->who, a->now, &a->agent, err);
+	if (store_pending_remove(d, a->pending.id, err) || store_agent_put(d, &a->agent, err))
+		return CLV_FAILED;
+	return store_held_drop(d, a->agent.name, NULL, err);
 }
 
 static void effect_approve(struct core *c, struct act *a)
@@ -217,7 +106,7 @@ static void effect_approve(struct core *c, struct act *a)
 		s->node = NULL;
 		server_refuse(c, s, REFUSAL_CONFLICT, "another node was accepted as %s", a->agent.name);
 	}
-	(void)server_add(c->srv, &a->agent);
+	server_joined(c, server_add(c->srv, &a->agent), &a->rows[0]);
 	a->row_version = a->agent.row_version;
 	core_event(c, 20020, "%s was accepted by %s.", a->agent.name, a->who);
 }
@@ -246,16 +135,21 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	a = new_act(q, "approve", p->row.name);
+	a = act_new(q, "approve", p->row.name);
 	a->pending = p->row;
+	if (enroll_member(&a->pending, a->who, a->now, &a->agent, &err)) {
+		console_refuse(c, q->conn, q->req, &err, 0);
+		act_free(a);
+		return;
+	}
+	server_approval_row(c->srv, a, &a->agent);
 	a->change = change_approve;
 	a->effect = effect_approve;
 	if (m->replace) {
-		clv_free(a->detail);
-		a->detail = clv_strdup("replaces the pinned key");
+		act_detail(a, "replaces the pinned key");
 	}
-	(void)snprintf(a->done, sizeof a->done, "%s accepted", p->row.name);
-	core_db_put(c, run_act, done_act, a);
+	act_done_text(a, "%s accepted", p->row.name);
+	act_put(c, a);
 }
 
 static clv_rc change_reject(struct db *d, struct act *a, struct clv_err *err)
@@ -278,14 +172,13 @@ static void act_reject(struct core *c, const struct console_request *q, const Cl
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	a = new_act(q, "reject", p->row.name);
+	a = act_new(q, "reject", p->row.name);
 	a->pending = p->row;
 	a->change = change_reject;
 	a->effect = effect_reject;
-	clv_free(a->detail);
-	a->detail = clv_asprintf("%.200s", m->reason);
-	(void)snprintf(a->done, sizeof a->done, "%s declined", p->row.name);
-	core_db_put(c, run_act, done_act, a);
+	act_detail(a, "%.200s", m->reason);
+	act_done_text(a, "%s declined", p->row.name);
+	act_put(c, a);
 }
 
 /* --- agents: rotate, remove --- */
@@ -334,21 +227,22 @@ static void act_rotate(struct core *c, const struct console_request *q, const Cl
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	a = new_act(q, "rotate", n->name);
+	a = act_new(q, "rotate", n->name);
 	a->above = n->generation;
 	a->change = change_rotate;
 	a->effect = effect_rotate;
-	clv_free(a->detail);
-	a->detail = clv_asprintf("%.200s", m->reason);
-	(void)snprintf(a->done, sizeof a->done,
-	               n->session ? "%s makes a new key; the old one serves until it is confirmed"
-	                          : "%s is not in touch: it makes a new key when it returns",
-	               n->name);
-	core_db_put(c, run_act, done_act, a);
+	act_detail(a, "%.200s", m->reason);
+	act_done_text(a,
+	              n->session ? "%s makes a new key; the old one serves until it is confirmed"
+	                         : "%s is not in touch: it makes a new key when it returns",
+	              n->name);
+	act_put(c, a);
 }
 
 static clv_rc change_remove(struct db *d, struct act *a, struct clv_err *err)
 {
+	if (store_held_drop(d, a->object, NULL, err))
+		return CLV_FAILED;
 	return store_agent_remove(d, a->object, 0, err);
 }
 
@@ -367,11 +261,12 @@ static void act_remove(struct core *c, const struct console_request *q, const Cl
 
 	if (!find_node(c, q, m->name, m->row_version, &n))
 		return;
-	a = new_act(q, "remove", n->name);
+	a = act_new(q, "remove", n->name);
 	a->change = change_remove;
+	act_row(a, "approval", n->name, n->row_seq, NULL);
 	a->effect = effect_remove;
-	(void)snprintf(a->done, sizeof a->done, "%s removed", n->name);
-	core_db_put(c, run_act, done_act, a);
+	act_done_text(a, "%s removed", n->name);
+	act_put(c, a);
 }
 
 /* --- roles --- */
@@ -385,16 +280,6 @@ static bool is_principal(const char *p)
 	return false;
 }
 
-static clv_rc change_grant(struct db *d, struct act *a, struct clv_err *err)
-{
-	return store_role_put(d, a->object, a->role, a->who, a->now, err);
-}
-
-static clv_rc change_revoke(struct db *d, struct act *a, struct clv_err *err)
-{
-	return store_role_remove(d, a->object, a->role, err);
-}
-
 static void effect_roles(struct core *c, struct act *a)
 {
 	struct server *s = c->srv;
@@ -403,11 +288,11 @@ static void effect_roles(struct core *c, struct act *a)
 	while (i < s->n_roles &&
 	       !(s->roles[i].role == a->role && strcmp(s->roles[i].principal, a->object) == 0))
 		i++;
-	if (a->change == change_grant && i == s->n_roles) {
+	if (a->version && i == s->n_roles) {
 		s->roles = clv_realloc(s->roles, s->n_roles + 1, sizeof *s->roles);
-		s->roles[s->n_roles++] =
-		    (struct role_grant){clv_strdup(a->object), clv_strdup(a->who), a->role, a->now};
-	} else if (a->change == change_revoke && i < s->n_roles) {
+		s->roles[s->n_roles++] = (struct role_grant){clv_strdup(a->object), clv_strdup(a->who),
+		                                             a->role, a->now, a->rows[0].seq};
+	} else if (!a->version && i < s->n_roles) {
 		clv_free(s->roles[i].principal);
 		clv_free(s->roles[i].by);
 		s->n_roles--;
@@ -415,12 +300,35 @@ static void effect_roles(struct core *c, struct act *a)
 	}
 }
 
+/* A group without an administrator could not be mended by anybody. */
+static void check_revoke(const struct server *s, const char *principal, enum clv_role role,
+                         struct clv_err *err)
+{
+	size_t others = 0;
+	bool has = false;
+
+	for (size_t i = 0; i < s->n_roles; i++) {
+		bool same = strcmp(s->roles[i].principal, principal) == 0;
+
+		has |= same && s->roles[i].role == role;
+		others += !same && s->roles[i].role == CLV_ROLE_ADMINISTRATOR;
+	}
+	if (!has)
+		(void)err_set(err, CLV_E_NOTFOUND, "%s does not have the role %s", principal,
+		              clv_role_word(role));
+	else if (role == CLV_ROLE_ADMINISTRATOR && !others)
+		(void)err_set(err, CLV_E_USAGE, "%s is the last administrator: grant another first",
+		              principal);
+}
+
 static void act_role(struct core *c, const struct console_request *q, const char *principal, const char *role,
                      bool grant)
 {
+	Clv__RoleRow row = CLV__ROLE_ROW__INIT;
 	struct clv_err err = {0};
 	enum clv_role r = CLV_ROLE_NONE;
 	struct act *a;
+	char key[512];
 
 	if (!is_principal(principal))
 		(void)err_set(&err, CLV_E_USAGE,
@@ -432,19 +340,25 @@ static void act_role(struct core *c, const struct console_request *q, const char
 		    &err, CLV_E_USAGE,
 		    "'%.64s' is no role; expected viewer, operator, credential manager or administrator",
 		    role);
+	else if (!grant)
+		check_revoke(c->srv, principal, r, &err);
 	if (err.code) {
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	a = new_act(q, grant ? "role grant" : "role revoke", principal);
+	a = act_new(q, grant ? "role grant" : "role revoke", principal);
 	a->role = r;
-	clv_free(a->detail);
-	a->detail = clv_strdup(clv_role_word(r));
-	a->change = grant ? change_grant : change_revoke;
+	act_detail(a, "%s", clv_role_word(r));
+	a->version = grant;
+	rules_role_key(principal, r, key);
+	row.principal = (char *)(uintptr_t)principal;
+	row.role = r;
+	row.since = a->now;
+	row.by = a->who;
+	act_row(a, "role", key, rules_seq(c->srv, "role", key), grant ? &row.base : NULL);
 	a->effect = effect_roles;
-	(void)snprintf(a->done, sizeof a->done, "%.200s %s %s", principal, grant ? "is now" : "is no longer",
-	               clv_role_word(r));
-	core_db_put(c, run_act, done_act, a);
+	act_done_text(a, "%.200s %s %s", principal, grant ? "is now" : "is no longer", clv_role_word(r));
+	act_put(c, a);
 }
 
 /* --- backup through the running core --- */
@@ -459,12 +373,11 @@ static void done_copy(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 
 	if (rc) {
 		console_refuse(c, a->conn, a->req, err, 0);
-		free_act(a);
+		act_free(a);
 		return;
 	}
-	(void)snprintf(a->done, sizeof a->done, "copied to %s", a->path);
-	/* The audit row was committed before; this is only the answer. */
-	done_act(c, a, CLV_OK, err);
+	act_done_text(a, "copied to %s", a->path);
+	act_answer(c, a);
 }
 
 static void done_backup_audited(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -472,10 +385,11 @@ static void done_backup_audited(struct core *c, void *ctx, clv_rc rc, const stru
 	struct act *a = ctx;
 
 	if (rc) {
-		refuse_io(c, a, err);
-		free_act(a);
+		act_refuse(c, a, err);
+		act_free(a);
 		return;
 	}
+	audit_written(c, 1);
 	core_db_put_alone(c, run_copy, done_copy, a);
 }
 
@@ -495,9 +409,9 @@ static void act_backup(struct core *c, const struct console_request *q, const Cl
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	a = new_act(q, "store backup", m->name);
+	a = act_new(q, "store backup", m->name);
 	a->path = clv_asprintf("%s/backup/%s", c->start->state, m->name);
-	core_db_put(c, run_act, done_backup_audited, a);
+	act_put_then(c, a, done_backup_audited);
 }
 
 void console_act(struct core *c, const struct console_request *q, const ProtobufCMessage *m)
@@ -526,7 +440,11 @@ void console_act(struct core *c, const struct console_request *q, const Protobuf
 	case REQ_STORE_BACKUP:
 		act_backup(c, q, (const Clv__StoreBackupRequest *)m);
 		break;
+	case REQ_NEED_ASIDE:
+		aside_act(c, q, (const Clv__NeedAsideRequest *)m);
+		break;
 	default: /* dispatch knows only the table's rows */
+		acts_accounts(c, q, m);
 		break;
 	}
 }

@@ -4,11 +4,12 @@
  * and its events from the database thread. Runs in core.
  */
 #include "base/clock.h"
-#include "daemon/core_console.h"
+#include "daemon/core_accounts.h"
 #include "keys/agentcert.h"
 #include <string.h>
 
 #define DETAIL_BYTES (400u * 1024u) /* of event texts in one answer */
+#define ACCOUNTS_MAX 50u            /* of accounts, what is missing first */
 
 static char *text_or_empty(char *s)
 {
@@ -132,11 +133,67 @@ static void pack_link(const struct node *n, Clv__AgentDetail *m)
 	m->channel_not_after = s->open->peer_not_after;
 }
 
+/* --- accounts that go to it --- */
+struct goes_here {
+	Clv__AgentAccount rows[ACCOUNTS_MAX], *list[ACCOUNTS_MAX];
+	size_t n;
+};
+
+static void add_account(struct goes_here *g, const struct rule *r, const struct node *n, bool missing)
+{
+	const Clv__AccountRow *a = RULE_ACCOUNT(r);
+	const struct held *h = deliver_held(n, r);
+	Clv__AgentAccount *row = &g->rows[g->n];
+	bool trial = false;
+
+	if (g->n == ACCOUNTS_MAX)
+		return;
+	clv__agent_account__init(row);
+	row->name = a->name;
+	row->version = account_meant(a, n, &trial);
+	row->step = row->version ? account_step(h, row->version, trial) : CLV_STEP_NONE;
+	row->since = h ? h->since : 0;
+	row->missing = missing;
+	row->held_back = a->version > 0 && !row->version;
+	g->list[g->n++] = row;
+}
+
+static bool misses(const struct rule *r, const struct node *n)
+{
+	const struct held *h = deliver_held(n, r);
+	bool trial = false;
+	uint64_t meant = account_meant(RULE_ACCOUNT(r), n, &trial);
+
+	return !meant || !h || !account_has(h, meant, trial);
+}
+
+static void pack_accounts(const struct core *c, const struct node *n, Clv__AgentDetail *m,
+                          struct goes_here *g)
+{
+	const struct rule_list *l = &c->srv->rules->accounts;
+
+	g->n = 0;
+	for (int done = 0; done < 2; done++)
+		for (size_t i = 0; i < l->n; i++) {
+			bool missing = misses(l->list[i], n);
+
+			if (missing != !done || !rules_goes_to(c->srv, RULE_ACCOUNT(l->list[i]), n->name))
+				continue;
+			m->accounts++;
+			m->accounts_missing += missing;
+			m->accounts_confirmed += !missing;
+			add_account(g, l->list[i], n, missing);
+		}
+	m->account_rows = g->list;
+	m->n_account_rows = g->n;
+}
+
 static void answer_detail(struct core *c, struct detail *d, struct node *n)
 {
 	Clv__AgentDetail m = CLV__AGENT_DETAIL__INIT;
 	Clv__Agent a;
 	Clv__Key k, rows[100], *list[100];
+	struct goes_here g;
 	uint8_t id[KEY_HASH_LEN];
 
 	console_pack_agent(c, n, &a, &k);
@@ -164,6 +221,7 @@ static void answer_detail(struct core *c, struct detail *d, struct node *n)
 	m.config_confirmed_at = n->config_confirmed_at;
 	m.events = d->events;
 	m.n_events = d->n_events;
+	pack_accounts(c, n, &m, &g);
 	console_answer(c, &d->q, REP_AGENT, &m.base, &m.time);
 }
 

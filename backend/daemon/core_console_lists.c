@@ -1,146 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Windows of lists that core holds in memory: agents, requests to be accepted, roles, the table of
- * requests. Filters and sorting are model/filter's. Runs in core.
+ * Windows of lists that core holds in memory: requests to be accepted, roles, the table of requests; agents
+ * are core_console_scan.c's. Filters and sorting are model/filter's. Runs in core.
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_console.h"
+#include "daemon/core_console_scan.h"
 #include "model/filter.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_KEEP_MS 300 /* a page further in the same list looks at the same rows */
-
-/* --- agents --- */
+/* --- pending --- */
 struct sorting {
-	const struct core *c;
 	sort_cmp *cmp;
 	bool descending;
 };
 static _Thread_local struct sorting sorting; /* qsort has no context in C11 */
 
-static int compare_nodes(const void *a, const void *b)
-{
-	struct clv_agent_fact x, y;
-	int v;
-
-	server_fill(sorting.c, *(struct node *const *)a, &x);
-	server_fill(sorting.c, *(struct node *const *)b, &y);
-	v = sorting.cmp(&x, &y);
-	return sorting.descending ? -v : v;
-}
-
-static clv_rc select_nodes(struct core *c, struct console *k, const Clv__ListRequest *m, struct clv_err *err)
-{
-	char *key = clv_asprintf("%s\n%s\n%d", m->filter, m->sort, m->descending);
-	int64_t now = clock_mono_ms();
-	struct filter *f = NULL;
-	sort_cmp *cmp = NULL;
-	bool all, by_name = !*m->sort || strcmp(m->sort, "name") == 0;
-	clv_rc rc = CLV_FAILED;
-
-	if (k->rows_key && strcmp(k->rows_key, key) == 0 &&
-	    (k->rows_change == c->srv->change || now - k->rows_at < ROWS_KEEP_MS) &&
-	    k->rows_change >= c->srv->structure) {
-		clv_free(key);
-		return CLV_OK;
-	}
-	f = filter_parse(m->filter, FILTER_AGENTS, clock_wall_ms(), err);
-	if (!f || sort_parse(m->sort, FILTER_AGENTS, &cmp, err))
-		goto out;
-	all = filter_is_all(f);
-	k->rows = clv_realloc(k->rows, c->srv->n_nodes + 1, sizeof *k->rows);
-	k->n_rows = 0;
-	for (size_t i = 0; i < c->srv->n_nodes; i++) {
-		struct clv_agent_fact fact;
-
-		if (!all) {
-			server_fill(c, c->srv->nodes[i], &fact);
-			if (!filter_agent(f, &fact))
-				continue;
-		}
-		k->rows[k->n_rows++] = c->srv->nodes[i];
-	}
-	sorting = (struct sorting){c, cmp, m->descending};
-	if (!by_name)
-		qsort(k->rows, k->n_rows, sizeof *k->rows, compare_nodes);
-	else if (m->descending)
-		for (size_t i = 0; i < k->n_rows / 2; i++) {
-			struct node *t = k->rows[i];
-
-			k->rows[i] = k->rows[k->n_rows - 1 - i];
-			k->rows[k->n_rows - 1 - i] = t;
-		}
-	clv_free(k->rows_key);
-	k->rows_key = key;
-	key = NULL;
-	k->rows_change = c->srv->change;
-	k->rows_at = now;
-	rc = CLV_OK;
-out:
-	filter_free(f);
-	clv_free(key);
-	return rc;
-}
-
-/* Where the window begins: the anchor stands `offset` rows below its top. */
-static uint64_t window_start(uint64_t anchor_at, bool anchored, uint64_t offset, uint64_t n, uint32_t limit)
-{
-	uint64_t start = anchored ? (anchor_at > offset ? anchor_at - offset : 0) : offset;
-
-	if (start + limit > n)
-		start = n > limit ? n - limit : 0;
-	if (!anchored && offset < n && offset > start)
-		start = offset; /* asked for the tail as it is */
-	return start;
-}
-
-static void list_agents(struct core *c, const struct console_request *q, const Clv__ListRequest *m)
-{
-	struct console *k = q->console;
-	Clv__AgentList out = CLV__AGENT_LIST__INIT;
-	struct clv_err err = {0};
-	uint64_t at = 0, start;
-	bool anchored = false;
-	size_t n;
-
-	if (select_nodes(c, k, m, &err)) {
-		console_refuse(c, q->conn, q->req, &err, 0);
-		return;
-	}
-	for (size_t i = 0; *m->anchor && i < k->n_rows && !anchored; i++)
-		if (strcmp(k->rows[i]->name, m->anchor) == 0) {
-			anchored = true;
-			at = i;
-		}
-	start = window_start(at, anchored, m->offset, k->n_rows, m->limit);
-	n = k->n_rows - start < m->limit ? (size_t)(k->n_rows - start) : m->limit;
-	if (start >= k->n_rows)
-		n = 0;
-	out.req = q->req;
-	out.total = c->srv->n_nodes;
-	out.matched = k->n_rows;
-	out.offset = start;
-	out.time = clock_wall_ms();
-	out.rows = clv_calloc(n + 1, sizeof *out.rows);
-	for (; out.n_rows < n; out.n_rows++) {
-		struct {
-			Clv__Agent a;
-			Clv__Key k;
-		} *row = clv_calloc(1, sizeof *row);
-
-		console_pack_agent(c, k->rows[start + out.n_rows], &row->a, &row->k);
-		out.rows[out.n_rows] = &row->a;
-	}
-	console_answer(c, q, REP_AGENTS, &out.base, &out.time);
-	for (size_t i = 0; i < n; i++)
-		clv_free(out.rows[i]);
-	clv_free(out.rows);
-}
-
-/* --- pending --- */
 #define PENDING_ANSWER 500u /* rows in one answer: names may be long, a frame is not */
 
 static void short_hex(const uint8_t *p, char out[20])
@@ -241,7 +118,7 @@ static void list_pending(struct core *c, const struct console_request *q, const 
 			clv_free(r);
 	}
 	made = n;
-	sorting = (struct sorting){c, cmp, m->descending};
+	sorting = (struct sorting){cmp, m->descending};
 	qsort(rows, n, sizeof *rows, compare_pending);
 	out.req = q->req;
 	out.total = s->n_pendings;
@@ -330,14 +207,14 @@ void console_list(struct core *c, const struct console_request *q, const Clv__Li
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	if (*m->filter && (q->type == REQ_ROLES || q->type == REQ_REQUESTS)) {
+	if (*m->filter && (q->type == REQ_ROLES || q->type == REQ_REQUESTS || q->type == REQ_SERVERS)) {
 		(void)err_set(&err, CLV_E_USAGE, "this list takes no filter");
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
 	switch (q->type) {
 	case REQ_AGENTS:
-		list_agents(c, q, m);
+		scan_agents(c, q, m);
 		break;
 	case REQ_EVENTS:
 		console_rows(c, q, m, false);
@@ -347,6 +224,24 @@ void console_list(struct core *c, const struct console_request *q, const Clv__Li
 		break;
 	case REQ_PENDING:
 		list_pending(c, q, m);
+		break;
+	case REQ_ACCOUNTS:
+		console_accounts(c, q, m);
+		break;
+	case REQ_PROFILES:
+		console_profiles(c, q, m);
+		break;
+	case REQ_GROUPS:
+		console_groups(c, q, m);
+		break;
+	case REQ_SERVERS:
+		console_servers(c, q, m);
+		break;
+	case REQ_EXPIRY:
+		console_expiry(c, q, m);
+		break;
+	case REQ_FIND:
+		console_find_text(c, q, m);
 		break;
 	case REQ_ROLES:
 		list_roles(c, q, m);

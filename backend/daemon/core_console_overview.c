@@ -3,14 +3,15 @@
  * The overview: counts over the nodes in memory and what needs a person, in order. Runs in core.
  */
 #include "base/clock.h"
-#include "daemon/core_console.h"
+#include "daemon/core_recovery.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DAY_MS        (24ll * 3600 * 1000)
-#define NEEDS_MAX     8u
+#define NEEDS_MAX     12u
+#define ATTACHED_MAX  16u
 #define FORECAST_DAYS 75u
 
 struct need_row {
@@ -36,6 +37,7 @@ static void need(struct need_row *rows, size_t *n, enum clv_level level, const c
 	r->m.level = level;
 	r->m.text = r->text;
 	r->m.go = r->go;
+	r->m.key = r->go; /* what it leads to says which line it is, whatever the numbers are */
 }
 
 static void count_key(const struct core *c, const struct node *n, Clv__Overview *m, uint32_t *renewals,
@@ -76,6 +78,64 @@ static void count_nodes(const struct core *c, Clv__Overview *m, uint32_t *renewa
 		m->conflicts += s->pendings[i]->row.conflict;
 }
 
+static void list_recovery(const struct server *s, struct need_row *rows, size_t *n)
+{
+	uint32_t left = s->recovery->epoch ? recovery_to_enter(s) : 0;
+
+	if (left)
+		need(rows, n, CLV_LEVEL_WARNING, ":recover",
+		     left == 1 ? "%u password is to be entered again"
+		               : "%u passwords are to be entered again",
+		     left);
+	else if (recovery_under_way(s))
+		need(rows, n, CLV_LEVEL_INFORMATION, ":recover",
+		     "nothing is left to be entered again: the recovery can be finished");
+}
+
+static void list_passwords(const struct server *s, struct need_row *rows, size_t *n, int64_t now)
+{
+	uint32_t soon = 0;
+
+	for (size_t i = 0; i < s->rules->accounts.n; i++) {
+		const Clv__AccountRow *a = RULE_ACCOUNT(s->rules->accounts.list[i]);
+
+		soon += a->ends && a->ends - now < ACCOUNT_EXPIRING_MS;
+	}
+	if (soon)
+		need(rows, n, CLV_LEVEL_WARNING, ":expiry what:account",
+		     soon == 1 ? "%u account's password ends within 14 d"
+		               : "%u accounts' passwords end within 14 d",
+		     soon);
+}
+
+static void count_accounts(const struct core *c, Clv__Overview *m)
+{
+	const struct rule_list *l = &c->srv->rules->accounts;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct account_counts k;
+
+		account_count(c, l->list[i], &k);
+		m->accounts++;
+		m->accounts_done += k.opened == k.targets;
+		m->accounts_missing += k.opened < k.targets && RULE_ACCOUNT(l->list[i])->version;
+	}
+}
+
+/* Others that are at a console now, each once. */
+static void list_attached(const struct core *c, const struct console *own, Clv__Overview *m, char **list)
+{
+	for (const struct console *k = c->srv->consoles; k && m->n_attached < ATTACHED_MAX; k = k->next) {
+		bool known = k == own || !k->proven || !k->n_principals || !k->n_watches;
+
+		for (size_t i = 0; i < m->n_attached && !known; i++)
+			known = strcmp(list[i], k->principals[0]) == 0;
+		if (!known)
+			list[m->n_attached++] = k->principals[0];
+	}
+	m->attached = list;
+}
+
 static void list_needs(const struct core *c, const Clv__Overview *m, struct need_row *rows, size_t *n,
                        int64_t now)
 {
@@ -83,12 +143,13 @@ static void list_needs(const struct core *c, const Clv__Overview *m, struct need
 	uint32_t plain = m->pending - m->conflicts;
 
 	if (s->audit_bad)
-		need(rows, n, CLV_LEVEL_ERROR, ":events 2003", "the audit trail is broken at row %" PRId64,
+		need(rows, n, CLV_LEVEL_ERROR, ":audit", "the audit trail is broken at row %" PRId64,
 		     s->audit_bad);
 	for (size_t i = 0; i < s->n_pendings && *n < 4; i++)
 		if (s->pendings[i]->row.conflict)
 			need(rows, n, CLV_LEVEL_ERROR, ":pending", "%.60s: %.80s", s->pendings[i]->row.name,
 			     s->pendings[i]->row.looks_like);
+	list_recovery(s, rows, n);
 	if (plain)
 		need(rows, n, CLV_LEVEL_WARNING, ":pending",
 		     plain == 1 ? "%u node waits to be accepted" : "%u nodes wait to be accepted", plain);
@@ -96,6 +157,12 @@ static void list_needs(const struct core *c, const Clv__Overview *m, struct need
 		need(rows, n, CLV_LEVEL_WARNING, ":events 20053",
 		     "%s's channel certificate ends in %" PRId64 " d", c->start->name,
 		     (int64_t)((c->cert_not_after - now) / DAY_MS));
+	if (m->accounts_missing)
+		need(rows, n, CLV_LEVEL_INFORMATION, ":accounts missing>0",
+		     m->accounts_missing == 1 ? "%u account is not everywhere yet"
+		                              : "%u accounts are not everywhere yet",
+		     m->accounts_missing);
+	list_passwords(s, rows, n, now);
 	if (m->silent)
 		need(rows, n, CLV_LEVEL_WARNING, ":agents contact:silent,down",
 		     m->silent == 1 ? "%u agent is silent" : "%u agents are silent", m->silent);
@@ -111,6 +178,7 @@ void console_overview(struct core *c, const struct console_request *q)
 	Clv__Overview m = CLV__OVERVIEW__INIT;
 	struct need_row rows[NEEDS_MAX];
 	Clv__Need *list[NEEDS_MAX];
+	char *attached[ATTACHED_MAX];
 	uint32_t renewals[FORECAST_DAYS] = {0};
 	uint8_t id[KEY_HASH_LEN];
 	size_t n = 0;
@@ -130,10 +198,17 @@ void console_overview(struct core *c, const struct console_request *q)
 	m.n_renewals = FORECAST_DAYS;
 	m.audit_rows = s->audit_rows;
 	m.audit_checked = s->audit_checked;
+	count_accounts(c, &m);
+	list_attached(c, q->console, &m, attached);
 	list_needs(c, &m, rows, &n, now);
-	for (size_t i = 0; i < n; i++)
-		list[i] = &rows[i].m;
+	/* What stopped first, then what a person has to look at, then what can wait; in each as it was found.
+	 */
+	for (int level = CLV_LEVEL_ERROR; level >= CLV_LEVEL_INFORMATION; level--)
+		for (size_t i = 0; i < n; i++)
+			if ((int)rows[i].m.level == level) {
+				(void)aside_look(s, &rows[i].m, now);
+				list[m.n_needs++] = &rows[i].m;
+			}
 	m.needs = list;
-	m.n_needs = n;
 	console_answer(c, q, REP_OVERVIEW, &m.base, &m.time);
 }

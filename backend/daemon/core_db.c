@@ -29,7 +29,8 @@ struct core_db {
 	struct job *queue, **queue_end;
 	struct job *finished, **finished_end;
 	bool stop, started;
-	struct clv_err start_err;
+	bool lost; /* nobody can say what the database holds: set before the jobs are handed back */
+	struct clv_err start_err, lost_err;
 };
 
 static struct job *take_queue(struct core_db *q)
@@ -59,17 +60,28 @@ static void run_one(struct db *d, struct job *j)
 }
 
 /* One transaction for the jobs from `from` up to `to`; a failed commit fails them all. */
-static void run_batch(struct db *d, struct job *from, const struct job *to)
+static void run_batch(struct core_db *q, struct job *from, const struct job *to)
 {
+	struct db *d = q->db;
+	bool unknown = false;
 	struct clv_err err = {0};
 	clv_rc rc = db_begin(d, &err);
 
-	for (struct job *j = from; !rc && j != to; j = j->next)
+	for (struct job *j = from; !rc && j != to; j = j->next) {
 		run_one(d, j);
+		if (!db_in_transaction(d)) { /* the next savepoint would commit by itself */
+			err = j->err;
+			rc = CLV_FAILED;
+		}
+	}
 	if (!rc)
-		rc = db_commit(d, &err);
+		rc = db_commit_told(d, &unknown, &err);
 	if (!rc)
 		return;
+	if (unknown) {
+		q->lost_err = err;
+		q->lost = true;
+	}
 	db_rollback(d);
 	for (struct job *j = from; j != to; j = j->next) {
 		j->rc = CLV_FAILED;
@@ -91,7 +103,7 @@ static void run_list(struct core_db *q, struct job *list)
 		}
 		while (end && !end->alone)
 			end = end->next;
-		run_batch(q->db, j, end);
+		run_batch(q, j, end);
 		j = end;
 	}
 }
@@ -134,6 +146,13 @@ static void on_ready(uv_async_t *a)
 	q->finished = NULL;
 	q->finished_end = &q->finished;
 	uv_mutex_unlock(&q->lock);
+	if (q->lost) {
+		/* What is in memory may be older or newer than the file: start again from the file. */
+		log_err(LOG_ERROR, &q->lost_err,
+		        "core ends: the database cannot be read after a commit that failed");
+		q->core->status = 1;
+		uv_stop(&q->core->loop);
+	}
 	while (list) {
 		struct job *j = list;
 

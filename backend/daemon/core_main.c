@@ -126,6 +126,7 @@ void core_outcome(struct core *c, uint32_t status, const char *fmt, ...)
 
 static void event(struct core *c, const char *node, uint32_t id, const char *fmt, va_list ap)
 {
+	static const char events[] = "event";
 	const struct event_row *row = event_row(id);
 	char text[1024];
 	struct clv_event_fact e = {
@@ -135,7 +136,8 @@ static void event(struct core *c, const char *node, uint32_t id, const char *fmt
 	e.source = (char *)(uintptr_t)(row ? row->source : "HealthService");
 	e.level = row ? row->level : CLV_LEVEL_ERROR;
 	e.category = (char *)(uintptr_t)(row ? row->category : "Health Service");
-	log_notice("event %u: %s", id, text);
+	/* A place of its own for each number: many of one kind do not silence another. */
+	log_write_(LOG_NOTICE, events, (int)id, "event %u: %s", id, text);
 	c->role->event(c, &e);
 }
 
@@ -172,7 +174,8 @@ void core_info_done(struct core *c, void *ctx, enum ipc_type type, const Protobu
 	(void)ctx;
 	(void)type;
 	if (!m) {
-		log_err(LOG_WARN, err, "asking the key holder who we are");
+		if (err->cls != CLV_CLASS_CLOSED) /* it is asked again when it is back */
+			log_err(LOG_WARN, err, "asking the key holder who we are");
 		return;
 	}
 	put_buf(&c->node_key, i->node_key);
@@ -180,7 +183,12 @@ void core_info_done(struct core *c, void *ctx, enum ipc_type type, const Protobu
 	put_buf(&c->group_cert, i->group_certificate);
 	put_buf(&c->recovery_hash, i->recovery_key_hash);
 	put_buf(&c->machine, i->machine);
+	put_buf(&c->succession, i->succession);
+	put_buf(&c->succession_sig, i->succession_signature);
+	put_buf(&c->recovery_key, i->recovery_key);
+	c->epoch = i->epoch;
 	c->group_secret = i->has_group_secret;
+	c->group_key_version = i->group_key_version;
 	c->role->ready(c, i);
 	c->ready = true;
 }
@@ -247,6 +255,17 @@ static clv_rc on_dial_failed(void *ctx, const ProtobufCMessage *msg, int *fds, s
 	return CLV_OK;
 }
 
+static clv_rc on_check_done(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
+{
+	struct core *c = ctx;
+
+	(void)fds;
+	(void)err;
+	if (c->role->check_done)
+		c->role->check_done(c, (const Clv__CheckDone *)msg);
+	return CLV_OK;
+}
+
 static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
 {
 	struct core *c = ctx;
@@ -267,6 +286,7 @@ static const struct ipc_row parent_rows[] = {{IPC_PEER, on_peer},
                                              {IPC_LOCAL_CONSOLE, on_local_console},
                                              {IPC_CHILD_DIED, on_child_died},
                                              {IPC_DIAL_FAILED, on_dial_failed},
+                                             {IPC_CHECK_DONE, on_check_done},
                                              {0, NULL}};
 
 #define NET_HANDLERS(prefix, is_console)                                                                   \
@@ -416,7 +436,9 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 		if (ipc_wait_one(parent, start_rows, c, -1, err))
 			return CLV_FAILED;
 	c->server = strcmp(c->start->role, "management-server") == 0;
-	c->mode = c->start->mode[0];
+	c->mode = strcmp(c->start->mode, "recover") == 0   ? 'v'
+	          : strcmp(c->start->mode, "restore") == 0 ? 'k'
+	                                                   : c->start->mode[0];
 	c->role = c->server ? &core_server_role : &core_agent_role;
 	log_init("core", c->start->role, 2, (enum log_level)c->start->log_level);
 	path =
@@ -449,6 +471,9 @@ int main(void)
 	buf_init(&c.group_cert, 4096);
 	buf_init(&c.recovery_hash, 64);
 	buf_init(&c.machine, 64);
+	buf_init(&c.succession, 1024);
+	buf_init(&c.succession_sig, STATEMENT_SIG_MAX);
+	buf_init(&c.recovery_key, STATEMENT_SPKI_MAX);
 	if (prepare(&c, &err)) {
 		log_err(LOG_ERROR, &err, "core ends");
 		return 1;

@@ -5,7 +5,8 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_server.h"
+#include "daemon/core_recovery.h"
+#include "keys/succession.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,7 +101,8 @@ static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, co
 	struct greeting *g = ctx;
 	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
 	Clv__Greeting out = CLV__GREETING__INIT;
-	Clv__SignedStatement list = CLV__SIGNED_STATEMENT__INIT, proof = CLV__SIGNED_STATEMENT__INIT;
+	Clv__SignedStatement list = CLV__SIGNED_STATEMENT__INIT, proof = CLV__SIGNED_STATEMENT__INIT,
+	                     word = CLV__SIGNED_STATEMENT__INIT;
 
 	(void)type;
 	if (!m) {
@@ -115,6 +117,12 @@ static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, co
 		out.proof = &proof;
 		out.group_key = PROTO_BYTES(buf_slice(&c->group_key));
 		out.group = c->start->group;
+		if (buf_slice(&c->succession).len) {
+			word.body = PROTO_BYTES(buf_slice(&c->succession));
+			word.signature = PROTO_BYTES(buf_slice(&c->succession_sig));
+			out.succession = &word;
+			out.recovery_key = PROTO_BYTES(buf_slice(&c->recovery_key));
+		}
 		core_frame(c, false, g->conn, FRAME_GREETING, &out.base);
 	}
 	clv_free(g);
@@ -214,6 +222,7 @@ static void welcome(struct core *c, struct session *s, struct node *n)
 	core_frame(c, false, s->conn, FRAME_WELCOME, &m.base);
 	server_changed(c);
 	keys_send_rotate(c, s);
+	deliver_node(c, n);
 }
 
 /* The proof is about this channel, these two names, and signed by the key shown with it. */
@@ -269,6 +278,9 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		    "--role agent --server %s --replace",
 		    p->from, c->start->name);
 	} else {
+		if (f->repinned)
+			core_event(c, 20024, "%s took this group's new signing key: %s.", n->name,
+			           pin_how_words(f->repinned));
 		welcome(c, s, n);
 	}
 out:
@@ -297,7 +309,7 @@ static void handle_frame(struct core *c, struct session *s, uint32_t type, const
 	else if (type == FRAME_OUTBOX)
 		outbox_on_batch(c, s, (const Clv__SignedStatement *)m);
 	else if (type == FRAME_CONFIG_REQUEST)
-		keys_seal(c, s);
+		(void)keys_seal(c, s);
 }
 
 static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
@@ -431,8 +443,13 @@ static void server_tick(struct core *c, int64_t now_ms)
 {
 	if (!c->srv || !c->srv->loaded)
 		return;
+	if (!c->srv->listed)
+		return;
 	console_push(c, now_ms);
 	server_retain(c, now_ms);
+	audit_tick(c, now_ms);
+	deliver_tick(c, now_ms);
+	recovery_tick(c);
 }
 
 struct event_job {
@@ -480,6 +497,7 @@ const struct core_role core_server_role = {
     .link_lost = server_link_lost,
     .creds = server_creds,
     .dial_failed = NULL,
+    .check_done = NULL,
     .local_console = console_adopt,
     .tick = server_tick,
     .event = server_event,

@@ -20,8 +20,8 @@ struct session;
 struct node {
 	char *name, *pinned_by;
 	struct clv_buf node_key;
-	uint8_t machine[32];
-	uint8_t role; /* index into the role names of enroll.c */
+	uint8_t machine[32], node_key_id[32]; /* SHA-256 of the node key */
+	uint8_t role;                         /* index into the role names of enroll.c */
 	enum clv_approval approval;
 	bool has_configured, mechanism_seen, has_key;
 	uint8_t configured[32];
@@ -30,6 +30,12 @@ struct node {
 	int64_t pinned_at, config_confirmed_at, last_seen, seen_stored;
 	struct clv_key_fact key;
 	struct session *session; /* proven link now, or NULL */
+	/* core_rules.h: its approval's row, what it holds, what its newest configuration holds */
+	uint64_t row_seq;
+	uint8_t row_mac[36], content[32];
+	struct held *held;
+	uint32_t n_held;
+	bool queued;
 };
 
 /* A link with a node. */
@@ -50,9 +56,16 @@ struct role_grant {
 	char *principal, *by;
 	enum clv_role role;
 	int64_t since;
+	uint64_t row_seq;
 };
 
 struct console;
+struct scan;
+struct trail;
+struct held;
+struct rules;
+struct recovery;
+struct checking;
 
 struct server {
 	struct node **nodes; /* by name */
@@ -63,9 +76,21 @@ struct server {
 	size_t n_roles;
 	struct session *sessions;
 	struct console *consoles;
+	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
+	struct rules *rules;
+	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
+	struct recovery *recovery; /* core_recovery.h */
+	struct trail *trail;       /* core_server_audit.c */
+	struct checking *checking; /* while it starts */
+	struct node **queue;       /* that get a configuration, in order */
+	size_t n_queue;
+	uint32_t sealing;                    /* configurations being made */
+	int64_t look_at, again_at, again_ms; /* again: after something could not be stored; 0: no need */
+	uint64_t epoch;                      /* rises with each recovery; as the key holder's */
 	uint64_t fencing;
 	bool loaded, listed;
+	bool unlisted;      /* the key holder was lost at the first list: signed when it is back */
 	uint64_t change;    /* counts what screens may show */
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
@@ -98,8 +123,19 @@ void server_list_sign(struct core *c);
 void server_ready(struct core *c, const Clv__KhInfo *info);
 
 /* core_server_init.c: clavigerd init; retention (a cut of the audit trail leaves a signed checkpoint). */
+void recover_ready(struct core *c, const Clv__KhInfo *info); /* core_server_recover.c */
+/* In the database's meta: the hash of the node key of the server that made or took over the database last. */
+#define META_SERVER_KEY "server-key"
+CLV_MUST clv_rc server_key_hash(const struct core *c, struct clv_buf *out, struct clv_err *err);
 void init_group(struct core *c, const Clv__KhInfo *info);
 void server_retain(struct core *c, int64_t now_ms);
+
+/* core_server_audit.c: rows were committed (0: look again where it stands); heads; the walk along the trail.
+ */
+void audit_start(struct core *c, const Clv__KhInfo *info);
+void audit_check(struct core *c, void (*next)(struct core *c));
+void audit_written(struct core *c, uint64_t rows);
+void audit_tick(struct core *c, int64_t now_ms);
 
 /* core_server_enroll.c */
 void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *p);
@@ -108,12 +144,14 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 struct pending *enroll_find(const struct server *s, uint64_t id);
 struct pending *enroll_find_name(const struct server *s, const char *name);
 void enroll_forget(struct server *s, uint64_t id);
-CLV_MUST clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now,
-                                   struct store_agent *out, struct clv_err *err);
+/* What accepting a request makes of it. */
+CLV_MUST clv_rc enroll_member(const struct store_pending *p, const char *by, int64_t now,
+                              struct store_agent *out, struct clv_err *err);
 
 /* core_server_keys.c */
 void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m);
-void keys_seal(struct core *c, struct session *s);
+/* false: not now (one is under way, or there is no key). */
+bool keys_seal(struct core *c, struct session *s);
 void keys_send_rotate(struct core *c, struct session *s);
 
 /* core_server_outbox.c */

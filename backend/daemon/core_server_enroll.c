@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "claviger/text.h"
-#include "daemon/core_server.h"
+#include "daemon/core_act.h"
 #include "model/names.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -157,68 +157,72 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 }
 
 /* --- accepting --- */
-clv_rc enroll_approve_job(struct db *d, const struct store_pending *p, const char *by, int64_t now,
-                          struct store_agent *out, struct clv_err *err)
+clv_rc enroll_member(const struct store_pending *p, const char *by, int64_t now, struct store_agent *out,
+                     struct clv_err *err)
 {
-	struct store_agent a = {
-	    .approval = CLV_APPROVAL_APPROVED, .node_key_len = p->node_key_len, .pinned_at = now};
-
 	if (!p->node_key_len)
 		return err_set(err, CLV_E_USAGE,
 		               "this request brought no key of its own: it can only be declined");
-	put_text(a.name, sizeof a.name, "%s", p->name);
-	put_text(a.role, sizeof a.role, "%s", p->role);
-	put_text(a.pinned_by, sizeof a.pinned_by, "%s", by);
-	memcpy(a.node_key, p->node_key, p->node_key_len);
-	memcpy(a.machine, p->machine, sizeof a.machine);
-	if (store_pending_remove(d, p->id, err) || store_agent_put(d, &a, err))
-		return CLV_FAILED;
-	*out = a;
+	memset(out, 0, sizeof *out);
+	out->approval = CLV_APPROVAL_APPROVED;
+	out->node_key_len = p->node_key_len;
+	out->pinned_at = now;
+	put_text(out->name, sizeof out->name, "%s", p->name);
+	put_text(out->role, sizeof out->role, "%s", p->role);
+	put_text(out->pinned_by, sizeof out->pinned_by, "%s", by);
+	memcpy(out->node_key, p->node_key, p->node_key_len);
+	memcpy(out->machine, p->machine, sizeof out->machine);
 	return CLV_OK;
 }
 
-struct direct {
-	struct store_pending p;
-	struct store_agent a;
-	uint64_t conn;
-};
-
-static clv_rc run_direct(struct db *d, void *ctx, struct clv_err *err)
+static clv_rc change_direct(struct db *d, struct act *a, struct clv_err *err)
 {
-	struct direct *x = ctx;
-	int64_t now = clock_wall_ms();
-	struct store_audit audit = {now,
-	                            "approve = direct",
-	                            x->p.from,
-	                            "approve",
-	                            x->p.name,
-	                            "done",
-	                            "channel identity equals its name"};
-	uint64_t seq = 0;
-
-	if (store_audit_add(d, &audit, &seq, err) || store_pending_add(d, &x->p, &x->p.id, err))
-		return CLV_FAILED;
-	return enroll_approve_job(d, &x->p, "approve = direct", now, &x->a, err);
+	return store_agent_put(d, &a->agent, err);
 }
 
-static void done_direct(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+/* It comes again in a moment and is known then. */
+static void tell_direct(struct core *c, const struct act *a, const char *text)
 {
-	struct direct *x = ctx;
-	struct session *s = server_session(c->srv, x->conn);
+	struct session *s = server_session(c->srv, a->above);
 
-	if (rc) {
-		log_err(LOG_ERROR, err, "accepting a node directly");
-	} else {
-		c->srv->audit_rows++;
-		(void)server_add(c->srv, &x->a);
-		core_event(c, 20020, "%s proved its name and was accepted (approve = direct).", x->a.name);
-		server_changed(c);
-	}
-	/* It comes again in a moment and is known then. */
 	if (s)
-		server_refuse(c, s, REFUSAL_NOT_APPROVED, "%s",
-		              rc ? "not accepted: the server cannot write now" : "accepted: come again");
-	clv_free(x);
+		server_refuse(c, s, REFUSAL_NOT_APPROVED, "%s", text);
+}
+
+static void effect_direct(struct core *c, struct act *a)
+{
+	server_joined(c, server_add(c->srv, &a->agent), &a->rows[0]);
+	core_event(c, 20020, "%s proved its name and was accepted (approve = direct).", a->agent.name);
+	tell_direct(c, a, "accepted: come again");
+}
+
+static void failed_direct(struct core *c, struct act *a, const struct clv_err *err)
+{
+	(void)err;
+	tell_direct(c, a, "not accepted: the server cannot write now");
+}
+
+static void accept_direct(struct core *c, const struct session *s, const struct store_pending *p)
+{
+	struct act *a = act_new_own("approve", p->name);
+	struct clv_err err = {0};
+
+	clv_free(a->who);
+	a->who = clv_strdup("approve = direct");
+	clv_free(a->from);
+	a->from = clv_strdup(p->from);
+	act_detail(a, "channel identity equals its name");
+	a->above = s->conn;
+	if (enroll_member(p, a->who, a->now, &a->agent, &err)) {
+		log_err(LOG_ERROR, &err, "accepting a node directly");
+		act_free(a);
+		return;
+	}
+	server_approval_row(c->srv, a, &a->agent);
+	a->change = change_direct;
+	a->effect = effect_direct;
+	a->failed = failed_direct;
+	act_put(c, a);
 }
 
 /* --- unknown nodes --- */
@@ -329,11 +333,7 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 		return;
 	}
 	if (c->start->approve_direct && !p.conflict && !known) {
-		struct direct *x = clv_calloc(1, sizeof *x);
-
-		x->p = p;
-		x->conn = s->conn;
-		core_db_put(c, run_direct, done_direct, x);
+		accept_direct(c, s, &p);
 		return;
 	}
 	told = is_known(c->srv, &p);

@@ -6,21 +6,28 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_server.h"
+#include "daemon/core_rules.h"
 #include <inttypes.h>
 #include <string.h>
 
 #define RETAIN_EVERY_MS 3600000ll
 
 struct init_job {
-	char *caller, *group, *name;
+	char *caller, *group, *name, role_key[512];
+	uint64_t seq;
+	struct clv_buf body;
+	uint8_t mac[ROW_MAC_LEN];
+	struct clv_slice recovery_hash; /* of the start message; so that recover knows a wrong key */
+	struct clv_buf server;
+	int64_t now;
 };
 
 static clv_rc run_init(struct db *d, void *ctx, struct clv_err *err)
 {
 	const struct init_job *j = ctx;
-	int64_t now = clock_wall_ms();
-	struct store_audit a = {now,
+	struct store_row row = {"role", j->role_key, j->seq, buf_slice(&j->body),
+	                        slice_of(j->mac, sizeof j->mac)};
+	struct store_audit a = {j->now,
 	                        j->caller,
 	                        "local",
 	                        "init",
@@ -32,14 +39,26 @@ static clv_rc run_init(struct db *d, void *ctx, struct clv_err *err)
 	clv_rc rc = CLV_FAILED;
 
 	buf_init(&b, 16);
-	if (store_audit_add(d, &a, &seq, err) ||
-	    store_role_put(d, j->caller, CLV_ROLE_ADMINISTRATOR, "init", now, err) ||
-	    buf_put_u64(&b, 1, err) || store_meta_put(d, "fencing", buf_slice(&b), err))
+	if (store_audit_add(d, &a, &seq, err) || store_row_put(d, &row, 0, err) || buf_put_u64(&b, 1, err) ||
+	    store_meta_put(d, "fencing", buf_slice(&b), err))
 		goto out;
-	rc = store_meta_put(d, "group", slice_str(j->group), err);
+	if (j->recovery_hash.len && store_meta_put(d, "recovery key", j->recovery_hash, err))
+		goto out;
+	if (!store_meta_put(d, META_SERVER_KEY, buf_slice(&j->server), err))
+		rc = store_meta_put(d, "group", slice_str(j->group), err);
 out:
 	buf_release(&b);
 	return rc;
+}
+
+static void free_init(struct init_job *j)
+{
+	clv_free(j->caller);
+	clv_free(j->group);
+	clv_free(j->name);
+	buf_release(&j->body);
+	buf_release(&j->server);
+	clv_free(j);
 }
 
 static void done_init(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -59,10 +78,46 @@ static void done_init(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 		             "Administrator       %s\n"
 		             "Next: clavigerd run",
 		             j->group, j->name, text, j->caller);
-	clv_free(j->caller);
-	clv_free(j->group);
-	clv_free(j->name);
-	clv_free(j);
+	free_init(j);
+}
+
+/* The caller's role is a row that decides, like any other. */
+static void on_role_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                         const struct clv_err *err)
+{
+	const Clv__KhRowMade *k = (const Clv__KhRowMade *)m;
+	struct init_job *j = ctx;
+
+	(void)type;
+	if (!m || !k->row || k->row->mac.len != ROW_MAC_LEN) {
+		core_outcome(c, 1, "the first administrator's row was not made: %s",
+		             m ? "no MAC" : err->text);
+		free_init(j);
+		return;
+	}
+	j->seq = k->row->seq;
+	memcpy(j->mac, k->row->mac.data, sizeof j->mac);
+	core_db_put(c, run_init, done_init, j);
+}
+
+static void ask_role(struct core *c, struct init_job *j)
+{
+	Clv__RoleRow role = CLV__ROLE_ROW__INIT;
+	Clv__KhRow m = CLV__KH_ROW__INIT;
+	Clv__Row row = CLV__ROW__INIT;
+
+	role.principal = j->caller;
+	role.role = CLV_ROLE_ADMINISTRATOR;
+	role.since = j->now;
+	role.by = (char *)(uintptr_t) "init";
+	rules_role_key(j->caller, CLV_ROLE_ADMINISTRATOR, j->role_key);
+	if (proto_encode(&role.base, &j->body, NULL))
+		clv_fatal("a role that is larger than it may be");
+	row.kind = (char *)(uintptr_t) "role";
+	row.key = j->role_key;
+	row.body = PROTO_BYTES(buf_slice(&j->body));
+	m.row = &row;
+	kh_ask(c, IPC_KH_ROW, &m.base, on_role_made, j);
 }
 
 static void on_group_made(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
@@ -141,7 +196,13 @@ void init_group(struct core *c, const Clv__KhInfo *info)
 	j->caller = clv_strdup(c->start->caller);
 	j->group = clv_strdup(c->start->group);
 	j->name = clv_strdup(c->start->name);
-	core_db_put(c, run_init, done_init, j);
+	j->now = clock_wall_ms();
+	j->recovery_hash = PROTO_SLICE(c->start->recovery_key_hash);
+	buf_init(&j->body, 4096);
+	buf_init(&j->server, KEY_HASH_LEN);
+	if (server_key_hash(c, &j->server, NULL))
+		clv_fatal("a key that cannot be hashed");
+	ask_role(c, j);
 }
 
 /* --- retention --- */

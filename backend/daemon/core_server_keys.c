@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_server.h"
+#include "daemon/core_rules.h"
 #include "keys/agentcert.h"
 #include <inttypes.h>
 #include <string.h>
@@ -133,7 +133,7 @@ static void done_publish(struct core *c, void *ctx, clv_rc rc, const struct clv_
 		server_changed(c);
 		if (s && s->node == n) {
 			send_receipt(c, s, n->name, n->generation, slice_of(n->key.sha256, 32), NULL);
-			keys_seal(c, s);
+			(void)keys_seal(c, s);
 		}
 	}
 	free_publish(j);
@@ -200,152 +200,12 @@ void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m)
 	} else if (p->generation == n->generation) {
 		/* Published anew at the start of the service: known already. */
 		send_receipt(c, s, n->name, p->generation, slice_of(info.sha256, 32), NULL);
-		if (n->key.state < CLV_KEY_CONFIRMED)
-			keys_seal(c, s);
+		if (n->key.state < CLV_KEY_CONFIRMED || n->config_confirmed < n->config_version)
+			(void)keys_seal(c, s);
 	} else {
 		store_publication_of(c, s, p, m->publication, &info);
 	}
 	proto_free(pm);
-}
-
-/* --- sealing --- */
-struct seal_job {
-	uint64_t conn, generation, version;
-	uint32_t ordinal;
-	char name[STORE_NAME_MAX];
-	struct clv_buf node_key, body, sig;
-	/* what the key holder made */
-	struct clv_buf xml, st_body, st_sig;
-	int64_t when;
-};
-
-static void free_seal(struct core *c, struct seal_job *j)
-{
-	struct session *s = server_session(c->srv, j->conn);
-
-	if (s)
-		s->sealing = false;
-	buf_release(&j->node_key);
-	buf_release(&j->body);
-	buf_release(&j->sig);
-	buf_release(&j->xml);
-	buf_release(&j->st_body);
-	buf_release(&j->st_sig);
-	clv_free(j);
-}
-
-static clv_rc run_in_use(struct db *d, void *ctx, struct clv_err *err)
-{
-	struct seal_job *j = ctx;
-
-	return store_key_in_use(d, j->name, j->generation, j->version, j->ordinal, j->when, err);
-}
-
-static void done_in_use(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
-{
-	struct seal_job *j = ctx;
-	struct node *n = server_find(c->srv, j->name);
-	struct session *s = server_session(c->srv, j->conn);
-	Clv__Config m = CLV__CONFIG__INIT;
-	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
-
-	if (rc) {
-		log_err(LOG_ERROR, err, "keeping that a configuration was made");
-	} else if (n) {
-		if (n->key.generation == j->generation && n->key.state < CLV_KEY_IN_USE) {
-			n->key.state = CLV_KEY_IN_USE;
-			n->key.in_use = j->when;
-		}
-		n->config_version = j->version;
-		n->config_ordinal = j->ordinal;
-		n->row_version++;
-		server_changed(c);
-		if (s && s->node == n) {
-			m.xml = PROTO_BYTES(buf_slice(&j->xml));
-			st.body = PROTO_BYTES(buf_slice(&j->st_body));
-			st.signature = PROTO_BYTES(buf_slice(&j->st_sig));
-			m.statement = &st;
-			core_frame(c, false, s->conn, FRAME_CONFIG, &m.base);
-		}
-	}
-	free_seal(c, j);
-}
-
-static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
-                      const struct clv_err *err)
-{
-	const Clv__KhSealed *k = (const Clv__KhSealed *)m;
-	struct seal_job *j = ctx;
-
-	(void)type;
-	if (!m || buf_put(&j->xml, PROTO_SLICE(k->xml), NULL) ||
-	    buf_put(&j->st_body, PROTO_SLICE(k->body), NULL) ||
-	    buf_put(&j->st_sig, PROTO_SLICE(k->signature), NULL)) {
-		if (err && err->code == CLV_E_CLOSED)
-			core_conn_close(c, false, j->conn, "this server cannot seal now");
-		else if (err)
-			core_event(c, 7005, "No configuration could be sealed for %s: %s.", j->name,
-			           err->text);
-		free_seal(c, j);
-		return;
-	}
-	j->when = clock_wall_ms();
-	core_db_put(c, run_in_use, done_in_use, j);
-}
-
-static clv_rc run_fetch(struct db *d, void *ctx, struct clv_err *err)
-{
-	struct seal_job *j = ctx;
-
-	return store_publication(d, j->name, j->generation, &j->body, &j->sig, err);
-}
-
-static void done_fetch(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
-{
-	struct seal_job *j = ctx;
-	Clv__KhSeal m = CLV__KH_SEAL__INIT;
-
-	if (rc) {
-		log_err(LOG_ERROR, err, "fetching a publication");
-		free_seal(c, j);
-		return;
-	}
-	m.agent = j->name;
-	m.node_key = PROTO_BYTES(buf_slice(&j->node_key));
-	m.publication = PROTO_BYTES(buf_slice(&j->body));
-	m.signature = PROTO_BYTES(buf_slice(&j->sig));
-	m.version = j->version;
-	m.fencing = c->srv->fencing;
-	kh_ask(c, IPC_KH_SEAL, &m.base, on_sealed, j);
-}
-
-void keys_seal(struct core *c, struct session *s)
-{
-	struct node *n = s->node;
-	uint64_t now = (uint64_t)clock_wall_ms();
-	struct seal_job *j;
-	size_t len = strlen(n->name);
-
-	if (s->sealing || !n->has_key || len >= STORE_NAME_MAX)
-		return;
-	s->sealing = true;
-	j = clv_calloc(1, sizeof *j);
-	buf_init(&j->node_key, STORE_SPKI_MAX);
-	buf_init(&j->body, 8192);
-	buf_init(&j->sig, STATEMENT_SIG_MAX);
-	buf_init(&j->xml, IPC_BODY_MAX);
-	buf_init(&j->st_body, 4096);
-	buf_init(&j->st_sig, STATEMENT_SIG_MAX);
-	memcpy(j->name, n->name, len + 1);
-	j->conn = s->conn;
-	j->generation = n->key.generation;
-	j->version = n->config_version + 1 > now ? n->config_version + 1 : now;
-	j->ordinal = n->config_ordinal + 1;
-	if (buf_put(&j->node_key, buf_slice(&n->node_key), NULL)) {
-		free_seal(c, j);
-		return;
-	}
-	core_db_put(c, run_fetch, done_fetch, j);
 }
 
 /* --- rotation --- */

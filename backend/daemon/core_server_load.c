@@ -5,7 +5,8 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_server.h"
+#include "daemon/core_console.h"
+#include "daemon/core_recovery.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ static void on_list_signed(struct core *c, void *ctx, enum ipc_type type, const 
 
 	(void)ctx;
 	(void)type;
+	c->srv->unlisted = !m && !c->srv->listed;
 	if (!m) {
 		log_err(LOG_ERROR, err, "signing the list of servers");
 		return;
@@ -45,6 +47,7 @@ void server_list_sign(struct core *c)
 	e.address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t) "";
 	m.number = 1;
 	m.fencing = c->srv->fencing;
+	m.epoch = c->epoch;
 	m.n_servers = 1;
 	m.servers = entries;
 	m.recovery_key_hash = PROTO_BYTES(buf_slice(&c->recovery_hash));
@@ -71,41 +74,30 @@ static clv_rc load_pending(const struct store_pending *p, void *ctx, struct clv_
 	return CLV_OK;
 }
 
-static clv_rc load_role(const struct clv_role_fact *f, void *ctx, struct clv_err *err)
-{
-	struct server *s = ctx;
-	struct role_grant *r;
-
-	(void)err;
-	s->roles = clv_realloc(s->roles, s->n_roles + 1, sizeof *s->roles);
-	r = &s->roles[s->n_roles++];
-	*r = (struct role_grant){clv_strdup(f->principal), clv_strdup(f->by), f->role, f->since};
-	return CLV_OK;
-}
-
 static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 {
 	struct server *s = ctx;
 	struct clv_buf b;
 	struct clv_slice v;
-	uint64_t bad = 0;
 	clv_rc rc = CLV_FAILED;
 
 	buf_init(&b, 4096);
 	if (store_agents(d, load_agent, s, err) || store_pendings(d, load_pending, s, err) ||
-	    store_roles(d, load_role, s, err) || store_meta_get(d, "fencing", &b, err) ||
-	    store_audit_verify(d, &s->audit_rows, &bad, err) ||
-	    store_count(d, false, &s->events_total, err) ||
+	    rules_load(d, s, err) || recovery_load(d, s, err) || aside_load(d, s, err) ||
+	    store_meta_get(d, "fencing", &b, err) || store_count(d, false, &s->events_total, err) ||
 	    store_turned_away(d, clock_wall_ms() - 86400000ll, &s->turned_away, err))
 		goto out;
 	v = buf_slice(&b);
 	rc = v.len ? slice_get_u64(&v, &s->fencing, err) : CLV_OK;
-	s->audit_bad = (int64_t)bad;
-	s->audit_checked = clock_wall_ms();
+	buf_clear(&b);
+	if (!rc && !(rc = store_meta_get(d, "epoch", &b, err)) && (v = buf_slice(&b)).len)
+		rc = slice_get_u64(&v, &s->epoch, err);
 out:
 	buf_release(&b);
 	return rc;
 }
+
+static void checked(struct core *c);
 
 static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
 {
@@ -121,18 +113,48 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 		             c->start->state);
 		return;
 	}
-	s->loaded = true;
-	if (s->audit_bad)
-		core_event(c, 2003, "The audit trail is broken at row %" PRId64 ": rows before it hold.",
-		           s->audit_bad);
-	log_info("loaded %zu nodes, %zu requests, %zu roles", s->n_nodes, s->n_pendings, s->n_roles);
-	server_list_sign(c);
+	if (s->epoch != c->epoch) {
+		core_outcome(c, 1,
+		             "the keys here are of epoch %" PRIu64 ", the database is of %" PRIu64 ": %s",
+		             c->epoch, s->epoch,
+		             c->epoch > s->epoch
+		                 ? "a recovery was cut short, or an older copy of the database was brought "
+		                   "back; clavigerd recover goes on"
+		                 : "they are older; nothing is served with them");
+		return;
+	}
+	s->loaded = true; /* events can be kept */
+	rules_check(c, checked);
+}
+
+static clv_rc run_held(struct db *d, void *ctx, struct clv_err *err)
+{
+	return deliver_load(d, ctx, err);
+}
+
+static void done_held(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct server *s = ctx;
+
+	if (rc) {
+		core_outcome(c, 1, "the database cannot be read: %s", err->text);
+		return;
+	}
+	log_info("loaded %zu nodes, %zu requests, %zu roles, %zu accounts", s->n_nodes, s->n_pendings,
+	         s->n_roles, s->rules->accounts.n);
+	audit_check(c, server_list_sign);
+}
+
+static void checked(struct core *c)
+{
+	core_db_put(c, run_held, done_held, c->srv);
 }
 
 static struct server *new_server(void)
 {
 	struct server *s = clv_calloc(1, sizeof *s);
 
+	s->rules = clv_calloc(1, sizeof *s->rules);
 	s->pendings = clv_calloc(PENDING_MAX, sizeof *s->pendings);
 	buf_init(&s->list_body, 65536);
 	buf_init(&s->list_sig, STATEMENT_SIG_MAX);
@@ -146,13 +168,24 @@ void server_ready(struct core *c, const Clv__KhInfo *info)
 		init_group(c, info);
 		return;
 	}
-	if (c->srv) {
-		if (c->srv->loaded)
-			server_list_sign(c); /* the key holder is back */
+	if (c->mode == 'v' || c->mode == 'k') {
+		recover_ready(c, info);
 		return;
 	}
-	if (!info->has_group_secret || !info->node_key.len) {
-		core_outcome(c, 1, "%s has no group key: run clavigerd init first", c->start->name);
+	if (c->srv) {
+		if (c->srv->listed || c->srv->unlisted) {
+			server_list_sign(c); /* the key holder is back */
+			audit_written(c, 0);
+		} else if (c->srv->checking)
+			core_outcome(c, 1,
+			             "the key holder was lost while the database was checked; start again");
+		return;
+	}
+	if (!info->has_group_secret || !info->node_key.len || !info->group_key_version) {
+		core_outcome(c, 1,
+		             "%s has no group key: run clavigerd init first, or, where its database was kept "
+		             "and its keys are lost, clavigerd key restore FILE or clavigerd recover",
+		             c->start->name);
 		return;
 	}
 	if (!info->machine_matches) {
@@ -162,5 +195,6 @@ void server_ready(struct core *c, const Clv__KhInfo *info)
 		return;
 	}
 	c->srv = new_server();
+	audit_start(c, info);
 	core_db_put(c, run_load, done_load, c->srv);
 }

@@ -4,7 +4,7 @@
  * in core.
  */
 #include "base/clock.h"
-#include "daemon/core_server.h"
+#include "daemon/core_rules.h"
 #include <string.h>
 
 void server_changed(struct core *c)
@@ -70,6 +70,8 @@ static void fill_node(struct node *n, const struct store_agent *a)
 	buf_init(&n->node_key, STORE_SPKI_MAX);
 	if (buf_put(&n->node_key, slice_of(a->node_key, a->node_key_len), NULL))
 		clv_fatal("a node key that is larger than it may be");
+	if (sha256(buf_slice(&n->node_key), n->node_key_id, NULL))
+		clv_fatal("SHA-256 failed");
 	memcpy(n->machine, a->machine, sizeof n->machine);
 	n->approval = a->approval;
 	n->generation = a->generation;
@@ -86,6 +88,7 @@ static void fill_node(struct node *n, const struct store_agent *a)
 	memcpy(n->configured, a->channel_configured, sizeof n->configured);
 	n->has_key = a->has_key;
 	n->key = a->key;
+	memcpy(n->content, a->content, sizeof n->content);
 }
 
 struct node *server_add(struct server *s, const struct store_agent *a)
@@ -120,6 +123,10 @@ void server_drop(struct core *c, struct node *n)
 		server_refuse(c, n->session, REFUSAL_REMOVED, "%s was removed from the management group",
 		              n->name);
 	}
+	for (size_t q = 0; q < s->n_queue; q++)
+		if (s->queue[q] == n)
+			s->queue[q] = NULL;
+	deliver_forget(n);
 	memmove(&s->nodes[i], &s->nodes[i + 1], (s->n_nodes - i - 1) * sizeof(struct node *));
 	s->n_nodes--;
 	s->structure = ++s->change;
@@ -153,4 +160,26 @@ void server_fill(const struct core *c, const struct node *n, struct clv_agent_fa
 		f->contact = n->last_seen && clock_wall_ms() - n->last_seen < 86400000ll ? CLV_CONTACT_SILENT
 		                                                                         : CLV_CONTACT_DOWN;
 	}
+}
+
+void server_approval_row(const struct server *s, struct act *a, const struct store_agent *m)
+{
+	Clv__ApprovalRow row = CLV__APPROVAL_ROW__INIT;
+
+	row.name = (char *)(uintptr_t)m->name;
+	row.role = (char *)(uintptr_t)m->role;
+	row.approval = m->approval;
+	row.node_key = PROTO_BYTES(slice_of(m->node_key, m->node_key_len));
+	row.machine = PROTO_BYTES(slice_of(m->machine, sizeof m->machine));
+	row.pinned_at = m->pinned_at;
+	row.pinned_by = (char *)(uintptr_t)m->pinned_by;
+	act_row(a, "approval", m->name, rules_seq(s, "approval", m->name), &row.base);
+}
+
+void server_joined(struct core *c, struct node *n, const struct act_row *approval)
+{
+	deliver_forget(n);
+	n->row_seq = approval->seq;
+	memcpy(n->row_mac, approval->mac, sizeof n->row_mac);
+	server_changed(c);
 }

@@ -5,7 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/core_server.h"
+#include "daemon/core_rules.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,6 +17,7 @@ struct batch_job {
 	char name[STORE_NAME_MAX];
 	ProtobufCMessage *batch;
 	uint64_t upto; /* after the commit: stored up to here */
+	uint64_t gap;  /* first number that was acknowledged and is not here; 0: none */
 	uint64_t skipped;
 	int64_t now;
 };
@@ -48,7 +49,11 @@ static clv_rc store_item(struct db *d, const struct batch_job *j, const Clv__Out
 	case OUTBOX_EVENT:
 		return store_event(d, j, i, err);
 	case OUTBOX_CONFIRM:
-		return store_key_confirmed(d, j->name, i->generation, i->version, j->now, err);
+		return store_key_confirmed(d, j->name, i->generation, i->version, j->now, err)
+		           ? CLV_FAILED
+		           : deliver_store(d, j->name, i, j->now, err);
+	case OUTBOX_TRIED:
+		return deliver_store(d, j->name, i, j->now, err);
 	case OUTBOX_DESTROYED:
 		return store_keys_destroyed(d, j->name, i->generation, j->now, err);
 	case OUTBOX_CHANNEL:
@@ -70,6 +75,13 @@ static clv_rc run_batch(struct db *d, void *ctx, struct clv_err *err)
 	if (store_outbox_begin(d, j->name, PROTO_SLICE(b->outbox), &next, err))
 		return CLV_FAILED;
 	j->upto = next - 1;
+	if (b->first > next && b->acked + 1 >= b->first) {
+		/* What was acknowledged is gone there; this database is an older copy. */
+		if (store_outbox_advance(d, j->name, PROTO_SLICE(b->outbox), next, b->first, err))
+			return CLV_FAILED;
+		j->gap = next;
+		next = b->first;
+	}
 	if (b->first > next || end <= next)
 		return CLV_OK; /* "expected N": the answer says what is here */
 	j->skipped = next - b->first;
@@ -102,6 +114,10 @@ static void apply_item(struct core *c, struct node *n, const Clv__OutboxItem *i,
 			if (i->version == n->config_version)
 				n->config_confirmed_ordinal = n->config_ordinal;
 		}
+		deliver_apply(c, n, i, now);
+		break;
+	case OUTBOX_TRIED:
+		deliver_apply(c, n, i, now);
 		break;
 	case OUTBOX_CHANNEL:
 		if (i->thumbprint.len == 32) {
@@ -129,6 +145,13 @@ static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 		log_err(LOG_ERROR, err, "storing an outbox batch");
 		core_conn_close(c, false, j->conn, "this server cannot store now");
 	} else {
+		if (j->gap)
+			core_event(
+			    c, 20027,
+			    "%s's outbox goes on at %" PRIu64 ": %" PRIu64
+			    " and later were acknowledged before, and are not in this database. It is an "
+			    "older copy.",
+			    j->name, b->first, j->gap);
 		if (n && j->upto >= b->first)
 			for (size_t i = (size_t)j->skipped; i < b->n_items && b->first + i <= j->upto; i++)
 				apply_item(c, n, b->items[i], j->now);
@@ -143,6 +166,16 @@ static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 	clv_free(j);
 }
 
+static bool accounts_have_sense(const Clv__OutboxItem *i)
+{
+	for (size_t j = 0; j < i->n_held; j++)
+		if (strlen(i->held[j]->account) != 32 || i->held[j]->version > INT64_MAX)
+			return false;
+	return !i->tried ||
+	       (strlen(i->tried->account) == 32 && i->tried->version <= INT64_MAX &&
+	        strlen(i->tried->text) <= EVENT_TEXT_MAX && i->tried->result >= 1 && i->tried->result <= 3);
+}
+
 /* Authenticated does not mean honest: what a screen or a frame could not hold is not stored. */
 static bool has_sense(const Clv__OutboxBatch *b)
 {
@@ -153,6 +186,8 @@ static bool has_sense(const Clv__OutboxBatch *b)
 		          strlen(e->category) > EVENT_WORD_MAX || b->items[i]->time < 0))
 			return false;
 		if (!e && b->items[i]->kind == OUTBOX_EVENT)
+			return false;
+		if (!accounts_have_sense(b->items[i]))
 			return false;
 	}
 	return true;

@@ -5,7 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/keyholder.h"
+#include "daemon/keyholder_group.h"
 #include "keys/agentcert.h"
 #include <inttypes.h>
 #include <openssl/err.h>
@@ -179,6 +179,23 @@ static clv_rc load_agent_keys(struct kh *k, struct clv_err *err)
 	return CLV_OK;
 }
 
+static clv_rc load_audit_head(struct kh *k, struct clv_err *err)
+{
+	struct clv_buf b;
+	struct clv_slice v, hash;
+	clv_rc rc;
+
+	k->audit_seq = 0;
+	buf_init(&b, 64);
+	rc = load_bytes(k, KH_AUDIT_HEAD, &b, err);
+	v = buf_slice(&b);
+	if (!rc && v.len && (rc = slice_get_u64(&v, &k->audit_seq, err)) == CLV_OK &&
+	    (rc = slice_get(&v, 32, &hash, err)) == CLV_OK)
+		memcpy(k->audit_hash, hash.ptr, 32);
+	buf_release(&b);
+	return rc;
+}
+
 clv_rc kh_load(struct kh *k, struct clv_err *err)
 {
 	buf_init(&k->node_spki, STATEMENT_SPKI_MAX);
@@ -186,20 +203,24 @@ clv_rc kh_load(struct kh *k, struct clv_err *err)
 	buf_init(&k->group_cert, AGENTCERT_DER_MAX);
 	buf_init(&k->recovery_hash, 64);
 	buf_init(&k->machine, 64);
+	buf_init(&k->succession, VAULT_ITEM_MAX);
 	if (load_key(k, KH_PURPOSE_NODE, "self", &k->node_key, err) ||
 	    load_key(k, KH_PURPOSE_GROUP, "self", &k->group_key, err) ||
 	    load_bytes(k, "machine", &k->machine, err) || load_bytes(k, "group-key", &k->group_spki, err) ||
 	    load_bytes(k, "group-certificate", &k->group_cert, err) ||
 	    load_bytes(k, "recovery-key-hash", &k->recovery_hash, err) ||
-	    load_number(k, "proved", &k->proved, err) || load_number(k, "version", &k->version, err))
+	    load_bytes(k, "succession", &k->succession, err) || load_number(k, "epoch", &k->epoch, err) ||
+	    load_audit_head(k, err) || load_number(k, "proved", &k->proved, err) ||
+	    load_number(k, "version", &k->version, err))
 		return CLV_FAILED;
 	if (k->node_key && pkey_to_spki(k->node_key, &k->node_spki, err))
 		return CLV_FAILED;
-	return load_agent_keys(k, err);
+	return load_agent_keys(k, err) ? CLV_FAILED : kh_group_load(k, err);
 }
 
 void kh_unload(struct kh *k)
 {
+	kh_group_unload(k);
 	for (size_t i = 0; i < k->n_keys; i++) {
 		buf_release(&k->keys[i].cert);
 		EVP_PKEY_free(k->keys[i].key);
@@ -213,6 +234,7 @@ void kh_unload(struct kh *k)
 	buf_release(&k->group_cert);
 	buf_release(&k->recovery_hash);
 	buf_release(&k->machine);
+	buf_release(&k->succession);
 }
 
 bool kh_machine_matches(const struct kh *k)
@@ -251,7 +273,7 @@ out:
 static clv_rc forget_items(struct kh *k, struct clv_err *err)
 {
 	static const char *const public_items[] = {"machine", "group-key", "recovery-key-hash", "proved",
-	                                           "version"};
+	                                           "version", "epoch",     "trusted-group-key"};
 	char name[24];
 
 	for (size_t i = 0; i < sizeof public_items / sizeof public_items[0]; i++)
@@ -277,30 +299,48 @@ clv_rc kh_forget_node(struct kh *k, struct clv_err *err)
 		return CLV_FAILED;
 	}
 	kh_unload(k);
-	k->proved = k->version = 0;
+	k->proved = k->version = k->epoch = 0;
 	return kh_load(k, err);
 }
 
-static clv_rc keep_group(struct kh *k, EVP_PKEY *key, struct clv_slice spki, struct clv_slice cert,
-                         struct clv_slice recovery_hash, struct clv_err *err)
+static clv_rc put_public(struct kh *k, const char *name, struct clv_slice bytes, struct clv_err *err)
+{
+	return bytes.len ? vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, name, bytes, err) : CLV_OK;
+}
+
+static clv_rc put_group(struct kh *k, const struct kh_group_parts *p, struct clv_err *err)
+{
+	if ((p->key && store_key(k, KH_PURPOSE_GROUP, "self", p->key, err)) ||
+	    put_public(k, "group-key", p->spki, err) || put_public(k, "group-certificate", p->cert, err) ||
+	    put_public(k, "recovery-key-hash", p->recovery_hash, err) ||
+	    put_public(k, "succession", p->succession, err) ||
+	    (p->epoch && kh_remember(k, "epoch", p->epoch, err)) ||
+	    vault_delete(k->vault, KH_PURPOSE_PUBLIC, "trusted-group-key", err))
+		return CLV_FAILED;
+	return p->make ? kh_group_key_make(k, p->above, err) : CLV_OK;
+}
+
+static clv_rc replace(struct clv_buf *b, struct clv_slice with, struct clv_err *err)
+{
+	if (!with.len)
+		return CLV_OK;
+	buf_clear(b);
+	return buf_put(b, with, err);
+}
+
+clv_rc kh_keep_group(struct kh *k, const struct kh_group_parts *p, struct clv_err *err)
 {
 	if (vault_begin(k->vault, err))
 		return CLV_FAILED;
-	if ((key && store_key(k, KH_PURPOSE_GROUP, "self", key, err)) ||
-	    vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, "group-key", spki, err) ||
-	    (cert.len && vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, "group-certificate", cert, err)) ||
-	    (recovery_hash.len &&
-	     vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, "recovery-key-hash", recovery_hash, err)) ||
-	    vault_commit(k->vault, err)) {
+	if (put_group(k, p, err) || vault_commit(k->vault, err)) {
 		vault_rollback(k->vault);
 		return CLV_FAILED;
 	}
-	buf_clear(&k->group_spki);
-	buf_clear(&k->group_cert);
-	buf_clear(&k->recovery_hash);
-	if (buf_put(&k->group_spki, spki, err) || buf_put(&k->group_cert, cert, err))
+	k->epoch = p->epoch ? p->epoch : k->epoch;
+	if (replace(&k->group_spki, p->spki, err) || replace(&k->group_cert, p->cert, err) ||
+	    replace(&k->recovery_hash, p->recovery_hash, err))
 		return CLV_FAILED;
-	return buf_put(&k->recovery_hash, recovery_hash, err);
+	return replace(&k->succession, p->succession, err);
 }
 
 clv_rc kh_make_group_key(struct kh *k, struct clv_slice recovery_hash, struct clv_err *err)
@@ -315,7 +355,13 @@ clv_rc kh_make_group_key(struct kh *k, struct clv_slice recovery_hash, struct cl
 	buf_init(&cert, AGENTCERT_DER_MAX);
 	if (pkey_make_p256(&key, err) || pkey_to_spki(key, &spki, err) ||
 	    groupcert_make(key, k->start->group, clock_wall_ms(), &cert, err) ||
-	    keep_group(k, key, buf_slice(&spki), buf_slice(&cert), recovery_hash, err))
+	    kh_keep_group(k,
+	                  &(struct kh_group_parts){.key = key,
+	                                           .spki = buf_slice(&spki),
+	                                           .cert = buf_slice(&cert),
+	                                           .recovery_hash = recovery_hash,
+	                                           .make = true},
+	                  err))
 		goto out;
 	k->group_key = key;
 	key = NULL;
@@ -325,22 +371,6 @@ out:
 	buf_release(&spki);
 	buf_release(&cert);
 	return rc;
-}
-
-clv_rc kh_pin_group(struct kh *k, struct clv_slice spki, struct clv_slice recovery_hash, struct clv_err *err)
-{
-	struct clv_slice have = buf_slice(&k->group_spki);
-	EVP_PKEY *key = NULL;
-
-	if (have.len && slice_eq(have, spki))
-		return CLV_OK;
-	if (have.len)
-		return err_set(err, CLV_E_CONFLICT,
-		               "another group signing key is pinned here; it is not replaced");
-	if (pkey_from_spki_p256(spki, &key, err))
-		return CLV_FAILED;
-	EVP_PKEY_free(key);
-	return keep_group(k, NULL, spki, slice_of(NULL, 0), recovery_hash, err);
 }
 
 struct kh_agent_key *kh_find_key(struct kh *k, uint64_t generation)

@@ -6,40 +6,55 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/keyholder.h"
+#include "daemon/keyholder_group.h"
+#include "daemon/keyholder_held.h"
+#include "daemon/keyholder_recover.h"
+#include "daemon/keyholder_keyask.h"
 #include "keys/agentcert.h"
 #include "proto/codec.h"
-#include "runas/config.h"
-#include "runas/securedata.h"
 #include "statement.pb-c.h"
 #include <inttypes.h>
 #include <string.h>
 
-static clv_rc answer(struct kh *k, enum ipc_type type, const ProtobufCMessage *m, struct clv_err *err)
+clv_rc kh_answer(struct kh *k, enum ipc_type type, const ProtobufCMessage *m, struct clv_err *err)
 {
 	return ipc_send(k->core, type, m, NULL, 0, err);
 }
 
-static clv_rc answer_failed(struct kh *k, uint64_t id, const struct clv_err *why, struct clv_err *err)
+clv_rc kh_answer_failed(struct kh *k, uint64_t id, const struct clv_err *why, struct clv_err *err)
 {
 	Clv__KhFailed m = CLV__KH_FAILED__INIT;
 
 	m.id = id;
 	m.code = (uint32_t)why->code;
 	m.text = (char *)(uintptr_t)why->text;
-	return answer(k, IPC_KH_FAILED, &m.base, err);
+	return kh_answer(k, IPC_KH_FAILED, &m.base, err);
 }
 
-static clv_rc answer_done(struct kh *k, uint64_t id, struct clv_err *err)
+clv_rc kh_answer_done(struct kh *k, uint64_t id, struct clv_err *err)
 {
 	Clv__KhDone m = CLV__KH_DONE__INIT;
 
 	m.id = id;
-	return answer(k, IPC_KH_DONE, &m.base, err);
+	return kh_answer(k, IPC_KH_DONE, &m.base, err);
 }
 
 /* A verb that failed is core's to report; only a broken channel ends us. */
-#define VERB_RESULT(rc, id) ((rc) ? answer_failed(k, (id), &why, err) : answer_done(k, (id), err))
+#define VERB_RESULT(rc, id) ((rc) ? kh_answer_failed(k, (id), &why, err) : kh_answer_done(k, (id), err))
+
+/* lp body, lp signature, lp recovery key; what does not read as that is not told. */
+static void split_succession(const struct kh *k, Clv__KhInfo *m)
+{
+	struct clv_slice at = buf_slice(&k->succession), body, sig, spki;
+
+	if (!at.len || slice_get_lp(&at, 1024, &body, NULL) ||
+	    slice_get_lp(&at, STATEMENT_SIG_MAX, &sig, NULL) ||
+	    slice_get_lp(&at, STATEMENT_SPKI_MAX, &spki, NULL))
+		return;
+	m->succession = PROTO_BYTES(body);
+	m->succession_signature = PROTO_BYTES(sig);
+	m->recovery_key = PROTO_BYTES(spki);
+}
 
 static clv_rc on_info(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
 {
@@ -47,6 +62,7 @@ static clv_rc on_info(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 	struct kh *k = ctx;
 	Clv__KhInfo m = CLV__KH_INFO__INIT;
 	Clv__KhAgentKey keys[KH_KEYS_MAX], *list[KH_KEYS_MAX];
+	uint32_t versions[KH_GROUP_KEYS_MAX];
 
 	(void)fds;
 	for (size_t i = 0; i < k->n_keys; i++) {
@@ -62,11 +78,20 @@ static clv_rc on_info(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 	m.group_certificate = PROTO_BYTES(buf_slice(&k->group_cert));
 	m.has_group_secret = k->group_key != NULL;
 	m.recovery_key_hash = PROTO_BYTES(buf_slice(&k->recovery_hash));
+	m.group_key_version = kh_group_key(k, 0) ? kh_group_key(k, 0)->version : 0;
+	for (size_t i = 0; i < k->group->n_keys; i++)
+		versions[m.n_group_key_versions++] = k->group->keys[i].version;
+	m.group_key_versions = versions;
+	m.epoch = k->epoch;
+	m.audit_seq = k->audit_seq;
+	if (k->audit_seq)
+		m.audit_hash = PROTO_BYTES(slice_of(k->audit_hash, 32));
+	split_succession(k, &m);
 	m.machine = PROTO_BYTES(buf_slice(&k->machine));
 	m.machine_matches = k->node_key && kh_machine_matches(k);
 	m.n_keys = k->n_keys;
 	m.keys = list;
-	return answer(k, IPC_KH_INFO, &m.base, err);
+	return kh_answer(k, IPC_KH_INFO, &m.base, err);
 }
 
 static clv_rc on_init(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
@@ -83,6 +108,10 @@ static clv_rc on_init(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 		rc = kh_make_node_key(k, &why);
 	else if (strcmp(q->what, "group") == 0 && strcmp(k->start->role, "management-server") == 0)
 		rc = kh_make_group_key(k, PROTO_SLICE(q->recovery_key_hash), &why);
+	else if (strcmp(q->what, "recover") == 0)
+		rc = kh_recover(k, q, &why);
+	else if (strcmp(q->what, "restore") == 0)
+		rc = kh_restore(k, q->epoch, &why);
 	else
 		rc = err_set(&why, CLV_E_DENIED, "this node makes no such key");
 	return VERB_RESULT(rc, q->id);
@@ -109,8 +138,23 @@ static bool says_us(const struct kh *k, uint32_t kind, const ProtobufCMessage *m
 	}
 	case STATEMENT_OUTBOX:
 		return strcmp(((const Clv__OutboxBatch *)m)->agent, me) == 0;
-	case STATEMENT_AUDIT_HEAD:
-		return strcmp(((const Clv__AuditHead *)m)->server, me) == 0;
+	case STATEMENT_AUDIT_HEAD: {
+		const Clv__AuditHead *p = (const Clv__AuditHead *)m;
+
+		/* A head is where the trail stood when core told of it; a cut lies before that. */
+		return strcmp(p->server, me) == 0 &&
+		       (p->cut ? p->seq <= k->audit_seq || !k->audit_seq
+		               : p->seq == k->audit_seq &&
+		                     slice_eq(PROTO_SLICE(p->hash), slice_of(k->audit_hash, 32)));
+	}
+	case STATEMENT_REPORT: {
+		const Clv__Report *p = (const Clv__Report *)m;
+		int64_t age = clock_wall_ms() - p->time;
+
+		return strcmp(p->server, me) == 0 && p->epoch && *p->text &&
+		       p->audit_hash.len == KEY_HASH_LEN && age > -600000 &&
+		       age < 600000; /* it speaks of now */
+	}
 	case STATEMENT_SERVER_LIST:
 	case STATEMENT_RECEIPT:
 	case STATEMENT_ACK:
@@ -156,7 +200,7 @@ static clv_rc answer_signed(struct kh *k, uint64_t id, struct clv_slice body, st
 	m.id = id;
 	m.body = PROTO_BYTES(body);
 	m.signature = PROTO_BYTES(sig);
-	return answer(k, IPC_KH_SIGNED, &m.base, err);
+	return kh_answer(k, IPC_KH_SIGNED, &m.base, err);
 }
 
 static clv_rc on_sign(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
@@ -170,7 +214,7 @@ static clv_rc on_sign(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 	(void)fds;
 	buf_init(&sig, STATEMENT_SIG_MAX);
 	if (sign(k, q->kind, PROTO_SLICE(q->body), &sig, &why))
-		rc = answer_failed(k, q->id, &why, err);
+		rc = kh_answer_failed(k, q->id, &why, err);
 	else
 		rc = answer_signed(k, q->id, PROTO_SLICE(q->body), buf_slice(&sig), err);
 	buf_release(&sig);
@@ -180,12 +224,15 @@ static clv_rc on_sign(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 static clv_rc on_pin_group(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
 {
 	const Clv__KhPinGroup *q = (const Clv__KhPinGroup *)msg;
+	Clv__KhPinned m = CLV__KH_PINNED__INIT;
 	struct kh *k = ctx;
 	struct clv_err why = {0};
 
 	(void)fds;
-	return VERB_RESULT(
-	    kh_pin_group(k, PROTO_SLICE(q->group_key), PROTO_SLICE(q->recovery_key_hash), &why), q->id);
+	m.id = q->id;
+	if (kh_repin(k, q, &m.how, &why))
+		return kh_answer_failed(k, q->id, &why, err);
+	return kh_answer(k, IPC_KH_PINNED, &m.base, err);
 }
 
 static clv_rc on_make_key(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
@@ -195,7 +242,7 @@ static clv_rc on_make_key(void *ctx, const ProtobufCMessage *msg, int *fds, stru
 	struct clv_err why = {0};
 
 	(void)fds;
-	if (k->making_id)
+	if (k->making_id || k->group->intake_making)
 		(void)err_set(&why, CLV_E_CONFLICT, "a key is being made already");
 	else if (k->n_keys && q->generation <= k->keys[k->n_keys - 1].generation)
 		(void)err_set(&why, CLV_E_CONFLICT, "generation %" PRIu64 " is not newer than what is here",
@@ -205,7 +252,7 @@ static clv_rc on_make_key(void *ctx, const ProtobufCMessage *msg, int *fds, stru
 		k->making_generation = q->generation;
 		return CLV_OK;
 	}
-	return answer_failed(k, q->id, &why, err);
+	return kh_answer_failed(k, q->id, &why, err);
 }
 
 clv_rc kh_key_made(struct kh *k, struct clv_err *err)
@@ -219,15 +266,19 @@ clv_rc kh_key_made(struct kh *k, struct clv_err *err)
 	k->making_id = 0;
 	if (!pkcs8 || keygen_take(k->keygen, pkcs8, err))
 		goto out;
+	if (k->group->intake_making) {
+		rc = kh_intake_made(k, pkcs8, err);
+		goto out;
+	}
 	if (kh_add_agent_key(k, k->making_generation, pkcs8, &why)) {
-		rc = k->core ? answer_failed(k, id, &why, err) : CLV_OK;
+		rc = k->core ? kh_answer_failed(k, id, &why, err) : CLV_OK;
 		goto out;
 	}
 	m.id = id;
 	m.generation = k->making_generation;
 	m.made = k->keys[k->n_keys - 1].made;
 	m.certificate = PROTO_BYTES(buf_slice(&k->keys[k->n_keys - 1].cert));
-	rc = k->core ? answer(k, IPC_KH_MADE_KEY, &m.base, err) : CLV_OK;
+	rc = k->core ? kh_answer(k, IPC_KH_MADE_KEY, &m.base, err) : CLV_OK;
 out:
 	secret_free(pkcs8);
 	return rc;
@@ -281,7 +332,7 @@ static clv_rc on_publish(void *ctx, const ProtobufCMessage *msg, int *fds, struc
 		              q->generation);
 	else
 		(void)publish(k, a, &body, &sig, &why);
-	rc = why.code ? answer_failed(k, q->id, &why, err)
+	rc = why.code ? kh_answer_failed(k, q->id, &why, err)
 	              : answer_signed(k, q->id, buf_slice(&body), buf_slice(&sig), err);
 	buf_release(&body);
 	buf_release(&sig);
@@ -298,226 +349,51 @@ static clv_rc on_destroy(void *ctx, const ProtobufCMessage *msg, int *fds, struc
 	return VERB_RESULT(kh_destroy_agent_keys(k, q->generation, &why), q->id);
 }
 
-/* The server's side: the publication is checked here again, whatever core believes of it. */
-static clv_rc check_publication(const struct kh *k, const Clv__KhSeal *q, ProtobufCMessage **pub,
-                                struct clv_err *err)
+/* The trail only grows: a lower number, or another row of the same, is named and not taken. */
+static clv_rc on_audit_head(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
 {
-	const Clv__Publication *p;
-	struct agentcert_info info;
-
-	if (statement_open(STATEMENT_PUBLICATION, k->start->group, PROTO_SLICE(q->node_key),
-	                   PROTO_SLICE(q->publication), PROTO_SLICE(q->signature), pub, err))
-		return CLV_FAILED;
-	p = (const Clv__Publication *)*pub;
-	if (strcmp(p->agent, q->agent) != 0)
-		return err_set(err, CLV_E_AUTH, "the publication is of another agent");
-	return agentcert_check(PROTO_SLICE(p->certificate), q->agent, clock_wall_ms(), &info, err);
-}
-
-struct sealing {
-	const Clv__KhSeal *q;
-	struct clv_buf xml, body, sig;
-};
-
-static clv_rc sign_config(struct kh *k, struct sealing *s, struct clv_slice recipient, struct clv_err *err)
-{
-	Clv__ConfigStatement c = CLV__CONFIG_STATEMENT__INIT;
-	uint8_t hash[KEY_HASH_LEN];
-
-	if (sha256(buf_slice(&s->xml), hash, err))
-		return CLV_FAILED;
-	c.agent = s->q->agent;
-	c.recipient = PROTO_BYTES(recipient);
-	c.version = s->q->version;
-	c.fencing = s->q->fencing;
-	c.xml_hash = PROTO_BYTES(slice_of(hash, sizeof hash));
-	return statement_make(STATEMENT_CONFIG, k->start->group, &c.base, k->group_key, &s->body, &s->sig,
-	                      err);
-}
-
-static clv_rc copy_name(char out[CONFIG_NAME_MAX], const char *name, struct clv_err *err)
-{
-	size_t n = strlen(name);
-
-	if (n == 0 || n >= CONFIG_NAME_MAX)
-		return err_set(err, CLV_E_LIMIT, "a name of %zu bytes", n);
-	memcpy(out, name, n + 1);
-	return CLV_OK;
-}
-
-static clv_rc seal(struct kh *k, struct sealing *s, struct clv_slice cert, struct clv_err *err)
-{
-	struct runas_head rh = {.version = s->q->version};
-	struct config_head ch = {.version = s->q->version, .fencing = s->q->fencing};
-	struct clv_secret *list = secret_new(RUNAS_LIST_MAX, err);
-	X509 *recipient = NULL, *signer = NULL;
-	struct clv_buf der;
-	clv_rc rc = CLV_FAILED;
-
-	buf_init(&der, SECUREDATA_MAX);
-	if (!list || sha256(cert, rh.recipient, err) || copy_name(rh.group, k->start->group, err) ||
-	    copy_name(rh.agent, s->q->agent, err) || copy_name(ch.group, k->start->group, err) ||
-	    copy_name(ch.agent, s->q->agent, err))
-		goto out;
-	if (x509_from_der(cert, &recipient, err) || x509_from_der(buf_slice(&k->group_cert), &signer, err) ||
-	    runas_write(&rh, list, err) ||
-	    securedata_seal(list, recipient, k->group_key, signer, &der, err) ||
-	    config_write(&ch, buf_slice(&der), &s->xml, err))
-		goto out;
-	rc = sign_config(k, s, slice_of(rh.recipient, sizeof rh.recipient), err);
-out:
-	buf_release(&der);
-	X509_free(recipient);
-	X509_free(signer);
-	secret_free(list);
-	return rc;
-}
-
-static clv_rc on_seal(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
-{
-	struct sealing s = {.q = (const Clv__KhSeal *)msg};
+	const Clv__KhAuditHead *q = (const Clv__KhAuditHead *)msg;
 	struct kh *k = ctx;
-	Clv__KhSealed m = CLV__KH_SEALED__INIT;
-	ProtobufCMessage *pub = NULL;
 	struct clv_err why = {0};
-	clv_rc rc;
+	struct clv_buf b;
+	clv_rc rc = CLV_FAILED;
 
 	(void)fds;
-	buf_init(&s.xml, CONFIG_XML_MAX);
-	buf_init(&s.body, 1024);
-	buf_init(&s.sig, STATEMENT_SIG_MAX);
-	if (!k->group_key)
-		(void)err_set(&why, CLV_E_DENIED, "this node has no group signing key");
-	else if (!check_publication(k, s.q, &pub, &why))
-		(void)seal(k, &s, PROTO_SLICE(((Clv__Publication *)pub)->certificate), &why);
-	if (why.code) {
-		rc = answer_failed(k, s.q->id, &why, err);
-	} else {
-		m.id = s.q->id;
-		m.xml = PROTO_BYTES(buf_slice(&s.xml));
-		m.body = PROTO_BYTES(buf_slice(&s.body));
-		m.signature = PROTO_BYTES(buf_slice(&s.sig));
-		rc = answer(k, IPC_KH_SEALED, &m.base, err);
+	buf_init(&b, 64);
+	if (q->hash.len != 32 || !q->seq || !k->group_key)
+		(void)err_set(&why, CLV_E_DENIED, "no audit trail is kept here");
+	else if (q->seq < k->audit_seq ||
+	         (q->seq == k->audit_seq && !slice_eq(PROTO_SLICE(q->hash), slice_of(k->audit_hash, 32))))
+		(void)err_set(&why, CLV_E_CONFLICT,
+		              "the audit trail stood at row %" PRIu64 " and is another one now",
+		              k->audit_seq);
+	else if (!buf_put_u64(&b, q->seq, &why) && !buf_put(&b, PROTO_SLICE(q->hash), &why))
+		rc = vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, KH_AUDIT_HEAD, buf_slice(&b), &why);
+	buf_release(&b);
+	if (!rc) {
+		k->audit_seq = q->seq;
+		memcpy(k->audit_hash, q->hash.data, 32);
 	}
-	proto_free(pub);
-	buf_release(&s.xml);
-	buf_release(&s.body);
-	buf_release(&s.sig);
-	return rc;
-}
-
-/* The agent's side: the list inside must say the same as the signed statement outside (T8). */
-static clv_rc open_list(struct kh *k, const struct kh_agent_key *a, const Clv__ConfigStatement *c,
-                        struct clv_slice der, struct clv_err *err)
-{
-	struct clv_secret *list = secret_new(RUNAS_LIST_MAX, err);
-	X509 *recipient = NULL, *signer = NULL;
-	struct runas_head h;
-	clv_rc rc = CLV_FAILED;
-
-	if (!list || x509_from_der(buf_slice(&a->cert), &recipient, err) ||
-	    groupcert_of_spki(buf_slice(&k->group_spki), &signer, err) ||
-	    securedata_open(der, a->key, recipient, signer, list, err) || runas_read(list, &h, err))
-		goto out;
-	if (strcmp(h.group, k->start->group) != 0 || strcmp(h.agent, k->start->name) != 0 ||
-	    h.version != c->version ||
-	    !slice_eq(slice_of(h.recipient, sizeof h.recipient), PROTO_SLICE(c->recipient)))
-		(void)err_set(err, CLV_E_AUTH,
-		              "the list inside SecureData is not for this agent, key and version");
-	else
-		rc = CLV_OK;
-out:
-	secret_free(list);
-	X509_free(recipient);
-	X509_free(signer);
-	return rc;
-}
-
-static clv_rc key_for(struct kh *k, struct clv_slice recipient, struct kh_agent_key **out,
-                      struct clv_err *err)
-{
-	uint8_t hash[KEY_HASH_LEN];
-
-	for (size_t i = 0; i < k->n_keys; i++) {
-		if (sha256(buf_slice(&k->keys[i].cert), hash, err))
-			return CLV_FAILED;
-		if (slice_eq(slice_of(hash, sizeof hash), recipient)) {
-			*out = &k->keys[i];
-			return CLV_OK;
-		}
-	}
-	return err_set(err, CLV_E_NOTFOUND, "the configuration is sealed for a key that is not here (7004)");
-}
-
-static clv_rc open_config(struct kh *k, const Clv__KhOpen *q, Clv__KhOpened *m, struct clv_err *err)
-{
-	ProtobufCMessage *st = NULL;
-	const Clv__ConfigStatement *c;
-	struct kh_agent_key *a = NULL;
-	struct config_head head;
-	struct clv_buf der;
-	uint8_t hash[KEY_HASH_LEN];
-	clv_rc rc = CLV_FAILED;
-
-	buf_init(&der, SECUREDATA_MAX);
-	if (statement_open(STATEMENT_CONFIG, k->start->group, buf_slice(&k->group_spki), PROTO_SLICE(q->body),
-	                   PROTO_SLICE(q->signature), &st, err) ||
-	    sha256(PROTO_SLICE(q->xml), hash, err))
-		goto out;
-	c = (const Clv__ConfigStatement *)st;
-	if (!slice_eq(slice_of(hash, sizeof hash), PROTO_SLICE(c->xml_hash)) ||
-	    strcmp(c->agent, k->start->name) != 0) {
-		(void)err_set(err, CLV_E_AUTH, "the signature is of another configuration or agent");
-		goto out;
-	}
-	if (c->version < k->version) {
-		(void)err_set(err, CLV_E_CONFLICT,
-		              "configuration %" PRIu64 " is older than %" PRIu64 " which was opened",
-		              c->version, k->version);
-		goto out;
-	}
-	if (config_read(PROTO_SLICE(q->xml), &head, &der, err))
-		goto out;
-	if (head.version != c->version || strcmp(head.agent, c->agent) != 0 ||
-	    strcmp(head.group, k->start->group) != 0) {
-		(void)err_set(err, CLV_E_AUTH, "the configuration's head differs from its signature");
-		goto out;
-	}
-	if (key_for(k, PROTO_SLICE(c->recipient), &a, err) || open_list(k, a, c, buf_slice(&der), err))
-		goto out;
-	if (kh_remember(k, "version", c->version, err) ||
-	    (a->generation > k->proved && kh_remember(k, "proved", a->generation, err)))
-		goto out;
-	k->version = c->version;
-	if (a->generation > k->proved)
-		k->proved = a->generation;
-	m->generation = a->generation;
-	m->version = c->version;
-	rc = CLV_OK;
-out:
-	buf_release(&der);
-	proto_free(st);
-	return rc;
-}
-
-static clv_rc on_open(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
-{
-	const Clv__KhOpen *q = (const Clv__KhOpen *)msg;
-	struct kh *k = ctx;
-	Clv__KhOpened m = CLV__KH_OPENED__INIT;
-	struct clv_err why = {0};
-
-	(void)fds;
-	m.id = q->id;
-	if (open_config(k, q, &m, &why))
-		return answer_failed(k, q->id, &why, err);
-	return answer(k, IPC_KH_OPENED, &m.base, err);
+	return VERB_RESULT(rc, q->id);
 }
 
 const struct ipc_row kh_core_rows[] = {
-    {IPC_KH_INFO_REQUEST, on_info},   {IPC_KH_INIT, on_init},
-    {IPC_KH_SIGN, on_sign},           {IPC_KH_PIN_GROUP, on_pin_group},
-    {IPC_KH_MAKE_KEY, on_make_key},   {IPC_KH_PUBLISH, on_publish},
-    {IPC_KH_DESTROY_KEY, on_destroy}, {IPC_KH_SEAL, on_seal},
-    {IPC_KH_OPEN, on_open},           {0, NULL},
+    {IPC_KH_INFO_REQUEST, on_info},
+    {IPC_KH_INIT, on_init},
+    {IPC_KH_SIGN, on_sign},
+    {IPC_KH_PIN_GROUP, on_pin_group},
+    {IPC_KH_MAKE_KEY, on_make_key},
+    {IPC_KH_PUBLISH, on_publish},
+    {IPC_KH_DESTROY_KEY, on_destroy},
+    {IPC_KH_SEAL, kh_on_seal},
+    {IPC_KH_OPEN, kh_on_open},
+    {IPC_KH_ROW, kh_on_row},
+    {IPC_KH_ROW_KEPT, kh_on_row_kept},
+    {IPC_KH_ROWS_CHECK, kh_on_rows_check},
+    {IPC_KH_INTAKE_REQUEST, kh_on_intake},
+    {IPC_KH_ENTER, kh_on_enter},
+    {IPC_KH_TRY, kh_on_try},
+    {IPC_KH_KEY_ACT_KEPT, kh_on_key_act_kept},
+    {IPC_KH_AUDIT_HEAD, on_audit_head},
+    {0, NULL},
 };

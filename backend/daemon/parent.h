@@ -18,7 +18,8 @@
 #define PARENT_LINE_MAX      4096u
 
 enum proc_id { PROC_KEYHOLDER, PROC_CORE, PROC_NET_NODE, PROC_NET_CONSOLE, PROC_MAX };
-enum parent_mode { MODE_RUN, MODE_INIT, MODE_ENROLL };
+enum parent_mode { MODE_RUN, MODE_INIT, MODE_ENROLL, MODE_RECOVER, MODE_RESTORE, MODE_PROTECT, MODE_MAX };
+extern const char *const parent_modes[]; /* their words */
 
 struct child {
 	pid_t pid; /* 0: not running */
@@ -31,6 +32,8 @@ struct child {
 	int64_t started_ms, again_ms; /* monotonic; again_ms: when to start it anew */
 	uint32_t quick_deaths;
 };
+
+struct check;
 
 /* A connection being made for core. */
 struct dial {
@@ -54,18 +57,25 @@ struct parent {
 	const char *caller, *server_override; /* of init and enroll */
 	uint8_t recovery_hash[32];
 	bool has_recovery;
+	const char *recovery_path, *backup_path; /* of recover and restore; NULL: none */
+	int passphrase_fd;                       /* of either; -1 */
+	int vault_fd, new_secret_fd;             /* pipes with a passphrase of the vault; -1 */
+	const char *protect_by;                  /* of vault protect: the new protection */
 	struct child children[PROC_MAX];
 	int log_fd, signal_fd, null_fd;
 	int node_listeners[PARENT_LISTENERS_MAX], console_listeners[PARENT_LISTENERS_MAX];
 	size_t n_node_listeners, n_console_listeners;
 	char *node_listen_text; /* first address, as bound */
 	int console_fd;         /* unix socket; -1 */
+	int credential_fd;      /* unix socket of an agent; -1 */
+	struct check *checks;   /* running; parent_host.c */
 	uint64_t console_serial, creds_serial;
 	struct dial dials[PARENT_DIALS_MAX];
 	uint8_t creds_mark[64], creds_next[64]; /* what the files looked like */
 	int64_t creds_at_ms;
 	bool stopping;
 	int status;
+	bool told; /* a command: what came of it was said */
 };
 
 /* parent_child.c */
@@ -87,6 +97,23 @@ CLV_MUST clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_
 CLV_MUST clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_err *err);
 void parent_watch_creds(struct parent *p, int64_t now_ms, bool at_once);
 void parent_accept_console(struct parent *p);
+
+/* parent_vault.c */
+CLV_MUST clv_rc parent_prepare_vault(struct parent *p, struct clv_err *err);
+CLV_MUST clv_rc parent_send_vault(struct parent *p, struct clv_err *err);
+/* A key holder that died cannot be started again: what opens its vault is kept nowhere. */
+bool parent_vault_lost(const struct parent *p);
+
+/* parent_host.c: an agent's local side */
+CLV_MUST clv_rc parent_host_fill(const struct parent *p, Clv__Start *m, struct clv_err *err);
+void parent_host_release(Clv__Start *m);
+CLV_MUST clv_rc parent_unix_listen(const char *path, int *out, struct clv_err *err);
+void parent_accept_credential(struct parent *p);
+clv_rc parent_on_check(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);
+bool parent_check_reaped(struct parent *p, pid_t pid, int status);
+void parent_checks_step(struct parent *p, int64_t now_ms);
+int64_t parent_checks_at(const struct parent *p, int64_t at); /* the earlier of at and the next limit */
+void parent_checks_end(struct parent *p);
 
 /* parent_dial.c */
 clv_rc parent_on_dial(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);

@@ -48,6 +48,8 @@ bool proc_wanted(const struct parent *p, enum proc_id id)
 {
 	if (p->mode == MODE_INIT && id == PROC_NET_NODE)
 		return false;
+	if (p->mode == MODE_PROTECT && id != PROC_KEYHOLDER)
+		return false;
 	return (!procs[id].server_only || p->server) && (!procs[id].run_only || p->mode == MODE_RUN);
 }
 
@@ -244,6 +246,15 @@ static void died(struct parent *p, enum proc_id id, const char *how)
 	c->pid = 0;
 	if (p->stopping)
 		return;
+	if (id == PROC_KEYHOLDER && parent_vault_lost(p)) {
+		log_error(
+		    "keyholder %s; its vault is under a passphrase, which is kept nowhere, so the service "
+		    "ends: start it again and give the passphrase",
+		    how);
+		p->stopping = true;
+		p->status = 1;
+		return;
+	}
 	log_error("%s %s; it is started again", procs[id].name, how);
 #ifdef CLV_TEST_BUILD
 	(void)unsetenv("CLAVIGER_TEST_KILL_AT"); /* once is what a test wants to see survived */
@@ -277,7 +288,8 @@ void parent_reap(struct parent *p, pid_t pid, int status)
 			died(p, (enum proc_id)i, how);
 			return;
 		}
-	parent_dial_reaped(p, pid);
+	if (!parent_check_reaped(p, pid, status))
+		parent_dial_reaped(p, pid);
 }
 
 void parent_log_read(struct parent *p, struct child *c)

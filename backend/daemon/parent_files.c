@@ -19,15 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define MACHINE_SECRET_LEN 32u
-#define CREDS_WATCH_MS     1000
-#define NAMES_MAX          2000u
+#define CREDS_WATCH_MS 1000
+#define NAMES_MAX      2000u
 
 static const char *const creds_options[] = {"ca", "certificate", "key", "crl"};
 
@@ -63,35 +60,19 @@ static clv_rc own_file(const struct parent *p, const char *name, struct clv_err 
 	return rc;
 }
 
-static clv_rc make_machine_secret(const struct parent *p, struct clv_err *err)
+/* What is recovered stands on a database; none is made here. */
+static clv_rc needs_database(const struct parent *p, const char *db, struct clv_err *err)
 {
-	const char *path = conf_str(p->conf, "node", "machine_secret");
-	char *dir = clv_strdup(path), *slash = strrchr(dir, '/');
-	char *vault = clv_asprintf("%s/vault/vault.db", conf_str(p->conf, "node", "state"));
-	uint8_t bytes[MACHINE_SECRET_LEN];
+	char *path = clv_asprintf("%s/%s", conf_str(p->conf, "node", "state"), db);
 	clv_rc rc = CLV_OK;
 
-	if (file_exists(path))
-		goto out;
-	rc = CLV_FAILED;
-	if (file_exists(vault)) {
-		(void)err_set(err, CLV_E_CONFIG,
-		              "%s is missing but there is a vault: put the machine secret back", path);
-		goto out;
-	}
-	if (slash && slash != dir) {
-		*slash = 0;
-		if (file_mkdirs(dir, 0755, err))
-			goto out;
-	}
-	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
-		(void)err_sys(err, CLV_E_IO, "no random bytes for the machine secret");
-	else
-		rc = file_create(path, slice_of(bytes, sizeof bytes), 0400, err);
-	explicit_bzero(bytes, sizeof bytes);
-out:
-	clv_free(dir);
-	clv_free(vault);
+	if (!file_exists(path))
+		rc =
+		    err_set(err, CLV_E_NOTFOUND,
+		            "%s is not there: bring it back with clavigerd store restore FILE, or make a new "
+		            "group with clavigerd init",
+		            path);
+	clv_free(path);
 	return rc;
 }
 
@@ -111,7 +92,10 @@ clv_rc parent_prepare_state(struct parent *p, struct clv_err *err)
 	const char *db = p->server ? "OperationsManager.db" : "HealthService.db";
 	char journal[64];
 
-	if (file_mkdirs(conf_str(p->conf, "node", "state"), 0755, err) || make_machine_secret(p, err))
+	if ((p->mode == MODE_RECOVER || p->mode == MODE_RESTORE) && needs_database(p, db, err))
+		return CLV_FAILED;
+
+	if (file_mkdirs(conf_str(p->conf, "node", "state"), 0755, err) || parent_prepare_vault(p, err))
 		return CLV_FAILED;
 	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
 		if (own_dir(p, dirs[i].sub, dirs[i].owner, dirs[i].mode, err))
@@ -188,36 +172,22 @@ static clv_rc listen_list(struct parent *p, const char *option, int *fds, size_t
 	return CLV_OK;
 }
 
-static clv_rc listen_console(struct parent *p, struct clv_err *err)
-{
-	const char *path = conf_str(p->conf, "channel", "console_socket");
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	size_t n = strlen(path);
-
-	if (n >= sizeof un.sun_path)
-		return err_set(err, CLV_E_CONFIG, "%s: a socket's path has at most %zu bytes", path,
-		               sizeof un.sun_path - 1);
-	memcpy(un.sun_path, path, n + 1);
-	p->console_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	(void)unlink(path);
-	if (p->console_fd < 0 || bind(p->console_fd, (struct sockaddr *)&un, sizeof un) ||
-	    chmod(path, 0666) || listen(p->console_fd, 64))
-		return err_sys(err, CLV_E_IO, "listening at %s (does its folder exist?)", path);
-	return CLV_OK;
-}
-
 clv_rc parent_listen(struct parent *p, struct clv_err *err)
 {
 	const char *const *items = NULL;
 
-	if (!p->server || p->mode != MODE_RUN)
+	if (p->mode != MODE_RUN)
+		return CLV_OK;
+	if (parent_unix_listen(conf_str(p->conf, "channel", "credential_socket"), &p->credential_fd, err))
+		return CLV_FAILED;
+	if (!p->server)
 		return CLV_OK;
 	if (conf_list(p->conf, "channel", "listen", &items))
 		p->node_listen_text = clv_strdup(items[0]);
 	if (listen_list(p, "listen", p->node_listeners, &p->n_node_listeners, err) ||
 	    listen_list(p, "listen_console", p->console_listeners, &p->n_console_listeners, err))
 		return CLV_FAILED;
-	return listen_console(p, err);
+	return parent_unix_listen(conf_str(p->conf, "channel", "console_socket"), &p->console_fd, err);
 }
 
 void parent_accept_console(struct parent *p)
@@ -278,7 +248,6 @@ static void free_names(Clv__UserName **list, size_t n)
 
 static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine)
 {
-	static const char *const modes[] = {"run", "init", "enroll"};
 	enum log_level level = LOG_INFO;
 	const char *mech = conf_str(p->conf, "channel", "mechanism");
 
@@ -286,7 +255,7 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->group = (char *)(uintptr_t)conf_str(p->conf, "node", "group");
 	m->role = (char *)(uintptr_t)conf_str(p->conf, "node", "role");
 	m->state = (char *)(uintptr_t)conf_str(p->conf, "node", "state");
-	m->mode = (char *)(uintptr_t)modes[p->mode];
+	m->mode = (char *)(uintptr_t)parent_modes[p->mode];
 	m->machine = PROTO_BYTES(machine);
 	if (p->server_override)
 		m->server = (char *)(uintptr_t)p->server_override;
@@ -301,6 +270,7 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->key_bits = MS("keys", "bits");
 	m->key_days = MS("keys", "days");
 	m->renew_before_ms = conf_int(p->conf, "keys", "renew_before");
+	m->arrive_ms = conf_int(p->conf, "keys", "arrive");
 	m->approve_direct = strcmp(conf_str(p->conf, "trust", "approve"), "direct") == 0;
 	m->retain_events_ms = conf_int(p->conf, "store", "retain_events");
 	m->retain_audit_ms = conf_int(p->conf, "store", "retain_audit");
@@ -314,22 +284,39 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 		m->advertise = p->node_listen_text;
 	m->bare = conf_bool(p->conf, "node", "bare");
 	m->replace = p->replace;
+	m->reaccept = strcmp(conf_str(p->conf, "trust", "reaccept"), "direct") == 0;
+	m->owner = geteuid();
+	m->vault_protect = (char *)(uintptr_t)conf_str(p->conf, "node", "vault_protect");
+	if (p->protect_by)
+		m->protect_by = (char *)(uintptr_t)p->protect_by;
 }
 
-static clv_rc send_vault(struct parent *p, struct clv_err *err)
+static clv_rc give(struct parent *p, uint32_t which, int fd, struct clv_err *err)
 {
-	const char *path = conf_str(p->conf, "node", "machine_secret");
 	Clv__Vault m = CLV__VAULT__INIT;
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0)
-		return err_sys(err, CLV_E_IO, "the machine secret %s", path);
-	if (fstat(fd, &st) || (st.st_mode & 077)) {
-		(void)close(fd);
-		return err_set(err, CLV_E_CONFIG, "%s may be read by others: chmod 0400 it", path);
-	}
+	m.which = which;
 	return ipc_send(p->children[PROC_KEYHOLDER].ipc, IPC_VAULT, &m.base, &fd, 1, err);
+}
+
+/* Of recover and restore, once: what the key holder reads to its end. */
+static clv_rc send_given(struct parent *p, struct clv_err *err)
+{
+	const char *path = p->mode == MODE_RECOVER ? p->recovery_path : p->backup_path;
+	int fd;
+
+	if (path && p->mode != MODE_RUN) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(err, CLV_E_IO, "%s", path);
+		if (give(p, p->mode == MODE_RECOVER ? 10 : 11, fd, err))
+			return CLV_FAILED;
+	}
+	if (p->passphrase_fd < 0)
+		return CLV_OK;
+	fd = p->passphrase_fd;
+	p->passphrase_fd = -1;
+	return give(p, 12, fd, err);
 }
 
 static clv_rc send_listeners(struct parent *p, enum proc_id id, const int *fds, size_t n, struct clv_err *err)
@@ -369,10 +356,12 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 	fill_start(p, &m, buf_slice(&machine));
 	if (id == PROC_CORE)
 		read_names(&m);
+	if (id == PROC_KEYHOLDER && parent_host_fill(p, &m, err))
+		goto out;
 	if (ipc_send(p->children[id].ipc, IPC_START, &m.base, NULL, 0, err))
 		goto out;
 	if (id == PROC_KEYHOLDER)
-		rc = send_vault(p, err);
+		rc = send_given(p, err) ? CLV_FAILED : parent_send_vault(p, err);
 	else if (id == PROC_NET_NODE)
 		rc = parent_send_creds(p, id, err)
 		         ? CLV_FAILED
@@ -384,6 +373,7 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 	else
 		rc = CLV_OK;
 out:
+	parent_host_release(&m);
 	if (id == PROC_CORE) {
 		free_names(m.users, m.n_users);
 		free_names(m.groups, m.n_groups);

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -21,6 +22,8 @@
 #include <unistd.h>
 
 #define STOP_MS 3000
+
+const char *const parent_modes[] = {"run", "init", "enroll", "recover", "restore", "protect"};
 
 static clv_rc on_outcome(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
 {
@@ -34,7 +37,7 @@ static clv_rc on_outcome(void *ctx, const ProtobufCMessage *msg, int *fds, struc
 	else
 		(void)fprintf(o->status ? stderr : stdout, "%s%s\n", o->status ? "clavigerd: " : "", o->text);
 	p->status = (int)o->status;
-	p->stopping = true;
+	p->told = p->stopping = true;
 	return CLV_OK;
 }
 
@@ -50,7 +53,14 @@ static clv_rc on_ready(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 
 static const struct ipc_row core_rows[] = {
     {IPC_DIAL, parent_on_dial}, {IPC_OUTCOME, on_outcome}, {IPC_READY, on_ready}, {0, NULL}};
+static const struct ipc_row keyholder_rows[] = {
+    {IPC_CHECK_RUN, parent_on_check}, {IPC_OUTCOME, on_outcome}, {0, NULL}};
 static const struct ipc_row no_rows[] = {{0, NULL}};
+
+static const struct ipc_row *rows_of(enum proc_id id)
+{
+	return id == PROC_CORE ? core_rows : id == PROC_KEYHOLDER ? keyholder_rows : no_rows;
+}
 
 static clv_rc open_log(struct parent *p, struct clv_err *err)
 {
@@ -105,10 +115,10 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 		               p->conf_path, conf_line(p->conf, "node", "role"));
 	if (p->server && p->mode == MODE_ENROLL)
 		return err_set(err, CLV_E_USAGE, "a management server is not enrolled: use clavigerd init");
-	if (!p->server && p->mode == MODE_INIT)
+	if (!p->server && p->mode != MODE_RUN && p->mode != MODE_ENROLL && p->mode != MODE_PROTECT)
 		return err_set(err, CLV_E_USAGE,
-		               "init makes the first management server: [node] role in %s is another",
-		               p->conf_path);
+		               "%s is for a management server: [node] role in %s is another",
+		               parent_modes[p->mode], p->conf_path);
 	if (open_log(p, err) || open_signals(p, err) || parent_users(p, err) ||
 	    parent_prepare_state(p, err) || parent_listen(p, err))
 		return CLV_FAILED;
@@ -145,13 +155,26 @@ static void on_signal(struct parent *p)
 	}
 }
 
+/* What a child said before it ended is heard before its end is judged. */
+static void last_words(struct parent *p, pid_t pid)
+{
+	struct clv_err err = {0};
+
+	for (size_t i = 0; i < PROC_MAX; i++)
+		if (p->children[i].pid == pid && p->children[i].ipc &&
+		    ipc_wait(p->children[i].ipc, rows_of((enum proc_id)i), p, 0, &err))
+			err_clear(&err); /* it is gone: that is why we are here */
+}
+
 static void reap(struct parent *p)
 {
 	int status = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		last_words(p, pid);
 		parent_reap(p, pid, status);
+	}
 }
 
 static int next_timeout(const struct parent *p, int64_t now)
@@ -164,6 +187,7 @@ static int next_timeout(const struct parent *p, int64_t now)
 	for (size_t i = 0; i < PARENT_DIALS_MAX; i++)
 		if (p->dials[i].conn && p->dials[i].limit_ms < at)
 			at = p->dials[i].limit_ms;
+	at = parent_checks_at(p, at);
 	return at <= now ? 0 : (int)(at - now);
 }
 
@@ -177,8 +201,7 @@ static void serve_child(struct parent *p, enum proc_id id, const struct pollfd *
 			continue;
 		if (c->log_fd >= 0 && fds[i].fd == c->log_fd)
 			parent_log_read(p, c);
-		else if (c->ipc && fds[i].fd == ipc_fd(c->ipc) &&
-		         ipc_wait(c->ipc, id == PROC_CORE ? core_rows : no_rows, p, 0, &err)) {
+		else if (c->ipc && fds[i].fd == ipc_fd(c->ipc) && ipc_wait(c->ipc, rows_of(id), p, 0, &err)) {
 			/* Its end is reaped soon; a child that breaks the grammar is ended. */
 			if (err.cls != CLV_CLASS_CLOSED) {
 				log_err(LOG_ERROR, &err, "a child misbehaves");
@@ -193,13 +216,13 @@ static void serve_child(struct parent *p, enum proc_id id, const struct pollfd *
 
 static void turn(struct parent *p)
 {
-	struct pollfd fds[2 + PROC_MAX * 2 + PARENT_DIALS_MAX];
+	struct pollfd fds[3 + PROC_MAX * 2 + PARENT_DIALS_MAX];
 	size_t n = 0;
 	int64_t now = clock_mono_ms();
 
 	fds[n++] = (struct pollfd){.fd = p->signal_fd, .events = POLLIN};
-	if (p->console_fd >= 0)
-		fds[n++] = (struct pollfd){.fd = p->console_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = p->console_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = p->credential_fd, .events = POLLIN};
 	for (size_t i = 0; i < PROC_MAX; i++) {
 		const struct child *c = &p->children[i];
 
@@ -218,8 +241,11 @@ static void turn(struct parent *p)
 		serve_child(p, (enum proc_id)i, fds, n);
 	if (fds[0].revents)
 		on_signal(p);
-	if (p->console_fd >= 0 && fds[1].revents)
+	if (fds[1].revents)
 		parent_accept_console(p);
+	if (fds[2].revents)
+		parent_accept_credential(p);
+	parent_checks_step(p, now);
 	parent_dial_step(p, fds, n, now);
 	reap(p);
 	restart_due(p, now);
@@ -255,28 +281,39 @@ static void stop_all(struct parent *p)
 				(void)kill(p->children[i].pid, SIGKILL);
 		}
 	}
+	parent_checks_end(p);
 	if (p->console_fd >= 0)
 		(void)unlink(conf_str(p->conf, "channel", "console_socket"));
+	if (p->credential_fd >= 0)
+		(void)unlink(conf_str(p->conf, "channel", "credential_socket"));
 }
 
 static void init_fds(struct parent *p)
 {
-	p->log_fd = p->signal_fd = p->null_fd = p->console_fd = -1;
+	p->passphrase_fd = p->vault_fd = p->new_secret_fd = -1;
+	p->log_fd = p->signal_fd = p->null_fd = p->console_fd = p->credential_fd = -1;
 	for (size_t i = 0; i < PROC_MAX; i++)
 		p->children[i].log_fd = -1;
 	for (size_t i = 0; i < PARENT_DIALS_MAX; i++)
 		p->dials[i].pipe = p->dials[i].fd = -1;
 }
 
+/* A pipe that the command left open for us: for no other child. */
+static int inherited(const char *text)
+{
+	int fd = (int)strtol(text, NULL, 10);
+
+	return fd > 2 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
+}
+
 static clv_rc parse_args(struct parent *p, int argc, char **argv, struct clv_err *err)
 {
-	static const char *const modes[] = {"run", "init", "enroll"};
 	bool known = false;
 
 	if (argc < 3)
 		return err_set(err, CLV_E_USAGE, "parent is started by clavigerd");
-	for (size_t i = 0; i < 3; i++)
-		if (strcmp(argv[1], modes[i]) == 0) {
+	for (size_t i = 0; i < MODE_MAX; i++)
+		if (strcmp(argv[1], parent_modes[i]) == 0) {
 			p->mode = (enum parent_mode)i;
 			known = true;
 		}
@@ -289,6 +326,18 @@ static clv_rc parse_args(struct parent *p, int argc, char **argv, struct clv_err
 		else if (strncmp(argv[i], "recovery=", 9) == 0)
 			p->has_recovery =
 			    !hex_decode(argv[i] + 9, strlen(argv[i] + 9), p->recovery_hash, 32, err);
+		else if (strncmp(argv[i], "recovery-key=", 13) == 0)
+			p->recovery_path = argv[i] + 13;
+		else if (strncmp(argv[i], "backup=", 7) == 0)
+			p->backup_path = argv[i] + 7;
+		else if (strncmp(argv[i], "passphrase=", 11) == 0)
+			p->passphrase_fd = (int)strtol(argv[i] + 11, NULL, 10);
+		else if (strncmp(argv[i], "vault-passphrase=", 17) == 0)
+			p->vault_fd = inherited(argv[i] + 17);
+		else if (strncmp(argv[i], "new-passphrase=", 15) == 0)
+			p->new_secret_fd = inherited(argv[i] + 15);
+		else if (strncmp(argv[i], "by=", 3) == 0)
+			p->protect_by = argv[i] + 3;
 		else if (strcmp(argv[i], "replace") == 0)
 			p->replace = true;
 		else
@@ -331,6 +380,10 @@ int main(int argc, char **argv)
 	while (!p.stopping)
 		turn(&p);
 	stop_all(&p);
+	/* Who waits for a command hears of its failure where the command was given. */
+	if (p.mode != MODE_RUN && p.status && !p.told && p.log_fd != 2)
+		(void)fprintf(stderr, "clavigerd: %s was not done; the log says why: %s\n",
+		              parent_modes[p.mode], conf_str(p.conf, "node", "log"));
 	conf_free(p.conf);
 	clv_free(p.libexec);
 	clv_free(p.node_listen_text);
