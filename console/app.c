@@ -4,6 +4,7 @@
  * now; the view decides what an action means to it.
  */
 #include "console/app.h"
+#include "console/needs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,6 +58,10 @@ void app_push(struct app *a, struct view *v)
 		a->depth--;
 	}
 	a->stack[a->depth++] = v;
+	a->hit = -1;
+	a->ctx.held = 0;
+	if (list_of(v) != NULL)
+		setup_columns(a, list_of(v));
 	a->dirty = true;
 }
 
@@ -66,6 +71,8 @@ void app_pop(struct app *a)
 		return;
 	leave_top(a);
 	view_close(a->stack[--a->depth]);
+	a->hit = -1;
+	a->ctx.held = 0;
 	app_top(a)->ask = true;
 	a->dirty = true;
 }
@@ -81,6 +88,24 @@ static struct view *open_by(struct app *a, enum action action, const char *arg)
 		return view_agents_open(arg);
 	case ACTION_GO_AGENT:
 		return view_agent_open(arg);
+	case ACTION_GO_ACCOUNTS:
+		return view_accounts_open(arg);
+	case ACTION_GO_ACCOUNT:
+		return view_account_open(arg);
+	case ACTION_GO_PROFILES:
+		return view_profiles_open(arg);
+	case ACTION_GO_GROUPS:
+		return view_groups_open(arg);
+	case ACTION_GO_RECOVER:
+		return view_recover_open(arg);
+	case ACTION_GO_AUDIT:
+		return view_audit_open(arg);
+	case ACTION_GO_EXPIRY:
+		return view_expiry_open(arg);
+	case ACTION_GO_FOUND:
+		return view_found_open(arg);
+	case ACTION_GO_CONTEXTS:
+		return context_view(a);
 	case ACTION_GO_PENDING:
 		return view_pending_open(arg);
 	case ACTION_GO_EVENTS:
@@ -105,11 +130,24 @@ void app_command(struct app *a, const char *line)
 		app_say(a, INK_LOOK, "No command begins with %.*s here. ? lists them.", (int)word, line);
 		return;
 	}
-	if (action == ACTION_GO_AGENT && arg[0] == '\0') {
-		app_say(a, INK_LOOK, "agent needs a name: :agent web01");
+	if ((action == ACTION_GO_AGENT || action == ACTION_GO_ACCOUNT) && arg[0] == '\0') {
+		app_say(a, INK_LOOK, "%s needs a name: :%s", action_rows[action].command,
+		        action == ACTION_GO_AGENT ? "agent web01" : "account sql-reader");
 		return;
 	}
-	struct view *v = open_by(a, action, arg);
+	if (action == ACTION_GO_FOUND && arg[0] == '\0') {
+		line_begin(a, MODE_FIND, "");
+		return;
+	}
+	if (action_absent(action, a->ctx.restricted)) {
+		app_say(a, INK_LOOK, "Not in restricted mode: :%s", action_rows[action].command);
+		return;
+	}
+	if (action == ACTION_GO_CONTEXT && arg[0] != '\0') {
+		context_go(a, arg);
+		return;
+	}
+	struct view *v = open_by(a, action == ACTION_GO_CONTEXT ? ACTION_GO_CONTEXTS : action, arg);
 	if (v != NULL)
 		app_push(a, v);
 	else
@@ -131,17 +169,6 @@ static void go_home(struct app *a)
 {
 	while (a->depth > 1)
 		app_pop(a);
-}
-
-static void begin_line(struct app *a, enum app_mode mode, const char *text)
-{
-	struct list *l = list_of(app_top(a));
-	a->mode = mode;
-	a->message[0] = '\0';
-	snprintf(a->line, sizeof(a->line), "%s", text);
-	a->len = strlen(a->line);
-	if (mode == MODE_FILTER && l != NULL)
-		snprintf(a->filter_before, sizeof(a->filter_before), "%s", l->filter);
 }
 
 static void mark_action(struct app *a, struct list *l, enum action action)
@@ -184,7 +211,8 @@ static void mark_action(struct app *a, struct list *l, enum action action)
 static void neighbour(struct app *a, enum action action)
 {
 	struct list *l = a->depth > 1 ? list_of(a->stack[a->depth - 2]) : NULL;
-	if (l == NULL || l->lo->kind != CLV_LIST_AGENTS)
+	if (l == NULL ||
+	    l->lo->kind != (app_top(a)->ops->where == W_ACCOUNT ? CLV_LIST_ACCOUNTS : CLV_LIST_AGENTS))
 		return;
 	struct view *below = a->stack[a->depth - 2];
 	below->ops->request(below, action == ACTION_NEXT ? ACTION_DOWN : ACTION_UP, &a->ctx);
@@ -222,6 +250,39 @@ static bool forbidden(struct app *a, enum action action)
 	return true;
 }
 
+static void act_runas(struct app *a, enum action action)
+{
+	bool profiles = app_top(a)->ops->where == W_PROFILES;
+	switch (action) {
+	case ACTION_ENTER_PASSWORD:
+		entry_begin(a);
+		break;
+	case ACTION_ADD:
+		form_begin(a, profiles ? FORM_PROFILE_ADD : FORM_ACCOUNT_ADD);
+		break;
+	case ACTION_CHANGE:
+		form_begin(a, profiles ? FORM_ASSOCIATE : FORM_ACCOUNT_CHANGE);
+		break;
+	case ACTION_SEND:
+		form_begin(a, FORM_SEND);
+		break;
+	case ACTION_NEED_ASIDE:
+		needs_action(a);
+		break;
+	case ACTION_SET_ASIDE:
+	case ACTION_FINISH:
+		recover_action(a, action);
+		break;
+	case ACTION_GO_ON:
+	case ACTION_STOP:
+	case ACTION_END_RUNAS:
+		runas_action(a, action);
+		break;
+	default:
+		break;
+	}
+}
+
 static void act(struct app *a, enum action action)
 {
 	static const struct {
@@ -235,28 +296,76 @@ static void act(struct app *a, enum action action)
 		if (rows[i].action == action && !forbidden(a, action))
 			question_begin(a, rows[i].what);
 	}
+	if (action_rows[action].dangerous && !forbidden(a, action))
+		act_runas(a, action);
+}
+
+/* A screen of its own, or an act on what this one shows. */
+static void open_or_act(struct app *a, enum action action)
+{
+	if (action == ACTION_HELP && app_top(a)->ops->where == W_HELP)
+		return;
+	struct view *v = open_by(a, action, "");
+	if (v != NULL)
+		app_push(a, v);
+	else
+		act(a, action);
+}
+
+/* What opens a line, a menu or a panel, or looks further; false: none of these. */
+static bool look_action(struct app *a, enum action action)
+{
+	char name[160];
+	switch (action) {
+	case ACTION_SEARCH:
+		line_begin(a, MODE_SEARCH, "");
+		break;
+	case ACTION_FIND:
+		line_begin(a, MODE_FIND, "");
+		break;
+	case ACTION_NEXT_HIT:
+	case ACTION_LAST_HIT:
+		lookup_next(a, action == ACTION_NEXT_HIT ? 1 : -1);
+		break;
+	case ACTION_READY:
+		menu_begin(a, MENU_READY);
+		break;
+	case ACTION_COPY:
+		menu_begin(a, MENU_COPY);
+		break;
+	case ACTION_OPTIONS:
+		setup_begin(a);
+		break;
+	case ACTION_WRITE:
+		export_name(a, name, sizeof(name));
+		line_begin(a, MODE_WRITE, name);
+		break;
+	case ACTION_VERIFY_AUDIT:
+		a->audit_req = clv_session_audit_check(a->s, &(struct clv_err){0});
+		app_say(a, INK_DIM, "%s",
+		        a->audit_req != 0 ? "Looking at every row…" : "There is no line to the server.");
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 static void own_action(struct app *a, enum action action)
 {
 	struct view *v = app_top(a);
 	struct list *l = list_of(v);
+	if (look_action(a, action))
+		return;
 	switch (action) {
 	case ACTION_COMMAND:
-		begin_line(a, MODE_COMMAND, "");
+		line_begin(a, MODE_COMMAND, "");
 		break;
 	case ACTION_FILTER:
-		begin_line(a, MODE_FILTER, l != NULL ? l->filter : "");
+		line_begin(a, MODE_FILTER, l != NULL ? l->filter : "");
 		break;
 	case ACTION_GO_OVERVIEW:
 		go_home(a);
-		break;
-	case ACTION_GO_AGENTS:
-	case ACTION_GO_PENDING:
-	case ACTION_GO_EVENTS:
-	case ACTION_HELP:
-		if (v->ops->where != W_HELP || action != ACTION_HELP)
-			app_push(a, open_by(a, action, ""));
 		break;
 	case ACTION_BACK:
 		go_back(a);
@@ -283,6 +392,9 @@ static void own_action(struct app *a, enum action action)
 	case ACTION_ZONE:
 		cycle(a, action);
 		break;
+	case ACTION_VERIFY:
+		recover_action(a, action);
+		break;
 	case ACTION_MARK:
 	case ACTION_MARK_ALL:
 	case ACTION_MARK_RANGE:
@@ -292,7 +404,7 @@ static void own_action(struct app *a, enum action action)
 			mark_action(a, l, action);
 		break;
 	default:
-		act(a, action);
+		open_or_act(a, action);
 	}
 }
 
@@ -316,134 +428,63 @@ void app_action(struct app *a, enum action action)
 	}
 }
 
-/* --- lines --- */
-
-static void line_changed(struct app *a)
+/* The wheel moves, a press selects the row under it; nothing is opened and nothing acts. */
+static void mouse_key(struct app *a, const struct key *k)
 {
-	struct list *l = list_of(app_top(a));
-	if (a->mode == MODE_FILTER && l != NULL) {
-		a->message[0] = '\0';
-		list_set_filter(l, a->line);
+	struct view *v = app_top(a);
+	struct list *l = list_of(v);
+	if (k->ch[0] != 'p') {
+		app_action(a, k->ch[0] == 'u' ? ACTION_UP : ACTION_DOWN);
+		return;
 	}
-}
-
-static void line_add(struct app *a, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len && a->len + 1 < sizeof(a->line) - 4; i++) {
-		char c = s[i];
-		if ((unsigned char)c < 0x20 || c == 0x7f) /* a pasted line feed runs nothing */
-			c = ' ';
-		a->line[a->len++] = c;
-	}
-	a->line[a->len] = '\0';
-}
-
-static void line_erase(struct app *a)
-{
-	while (a->len > 0 && ((unsigned char)a->line[a->len - 1] & 0xc0) == 0x80)
-		a->len--;
-	if (a->len > 0)
-		a->len--;
-	a->line[a->len] = '\0';
-}
-
-static void line_erase_word(struct app *a)
-{
-	while (a->len > 0 && a->line[a->len - 1] == ' ')
-		a->len--;
-	while (a->len > 0 && a->line[a->len - 1] != ' ')
-		a->len--;
-	a->line[a->len] = '\0';
-}
-
-static void line_leave(struct app *a, bool taken)
-{
-	struct list *l = list_of(app_top(a));
-	enum app_mode mode = a->mode;
-	a->mode = MODE_LOOK;
-	if (mode == MODE_FILTER && !taken && l != NULL && strcmp(l->filter, a->filter_before) != 0)
-		list_set_filter(l, a->filter_before);
-	if (mode == MODE_COMMAND && taken)
-		app_command(a, a->line);
-}
-
-static void line_complete(struct app *a)
-{
-	size_t word = strcspn(a->line, " ");
-	enum action action = keys_command(a->line, word);
-	if (a->mode == MODE_COMMAND && a->line[word] == '\0' && action != ACTION_NONE) {
-		snprintf(a->line, sizeof(a->line), "%s ", action_rows[action].command);
-		a->len = strlen(a->line);
-	}
-}
-
-/* True when the key edited the line. Shared with questions. */
-static bool line_edit(struct app *a, const struct key *k)
-{
-	switch (k->code) {
-	case KEYC_CHAR:
-		line_add(a, k->ch, strlen(k->ch));
-		return true;
-	case KEYC_PASTE:
-		line_add(a, k->text, k->len);
-		return true;
-	case KEYC_BACKSPACE:
-		line_erase(a);
-		return true;
-	case KEYC_CTRL:
-		if (k->ch[0] == 'U') {
-			a->len = 0;
-			a->line[0] = '\0';
-		} else if (k->ch[0] == 'W') {
-			line_erase_word(a);
-		} else {
-			return false;
-		}
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void line_key(struct app *a, const struct key *k)
-{
-	bool nothing_left = k->code == KEYC_BACKSPACE && a->len == 0 && a->mode == MODE_COMMAND;
-	if (nothing_left || k->code == KEYC_ESC || (k->code == KEYC_CTRL && k->ch[0] == 'C'))
-		line_leave(a, false);
-	else if (line_edit(a, k))
-		line_changed(a);
-	else if (k->code == KEYC_ENTER)
-		line_leave(a, true);
-	else if (k->code == KEYC_TAB)
-		line_complete(a);
-	else if (a->mode == MODE_FILTER && (k->code == KEYC_DOWN || k->code == KEYC_UP)) {
-		struct view *v = app_top(a);
-		v->ops->request(v, k->code == KEYC_DOWN ? ACTION_DOWN : ACTION_UP, &a->ctx);
-	}
+	int row = k->y - 3; /* under the two lines of the frame and the header */
+	if (l == NULL || row < 0 || row >= l->page || l->top + (uint64_t)row >= l->rows.matched)
+		return;
+	for (uint64_t to = l->top + (uint64_t)row, n = 0; l->cur != to && n < 200; n++)
+		(void)v->ops->request(v, l->cur < to ? ACTION_DOWN : ACTION_UP, &a->ctx);
 }
 
 void app_key(struct app *a, const struct key *k)
 {
 	a->dirty = true;
+	if (a->mode == MODE_FORM) {
+		form_key(a, k);
+		return;
+	}
 	if (a->mode == MODE_QUESTION) {
+		if (question_changes(a, k))
+			return;
 		if (a->q.strength == ASK_YES || !line_edit(a, k))
 			question_key(a, k);
+		return;
+	}
+	if (a->mode == MODE_LOCKED) {
+		app_unlock_key(a, k);
+		return;
+	}
+	if (a->mode == MODE_MENU) {
+		menu_key(a, k);
+		return;
+	}
+	if (a->mode == MODE_SETUP) {
+		setup_key(a, k);
 		return;
 	}
 	if (a->mode != MODE_LOOK) {
 		line_key(a, k);
 		return;
 	}
-	if (k->code == KEYC_PASTE) { /* a paste into a list opens / with it, not run */
-		struct list *l = list_of(app_top(a));
-		if (l == NULL)
-			return;
-		begin_line(a, MODE_FILTER, "");
-		line_add(a, k->text, k->len);
-		line_changed(a);
+	if (k->code == KEYC_MOUSE) {
+		mouse_key(a, k);
 		return;
 	}
-	enum action action = keys_action(k, app_top(a)->ops->where);
-	if (action != ACTION_NONE)
+	if (k->code == KEYC_PASTE) {
+		line_paste(a, k);
+		return;
+	}
+	enum action action = keys_action(k, app_top(a)->ops->where, a->ctx.keys);
+	if (action_absent(action, a->ctx.restricted))
+		app_say(a, INK_LOOK, "Not in restricted mode: %s.", action_rows[action].help);
+	else if (action != ACTION_NONE)
 		app_action(a, action);
 }

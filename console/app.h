@@ -6,9 +6,14 @@
 #ifndef CONSOLE_APP_H
 #define CONSOLE_APP_H
 
+#include "console/entry.h"
+#include "console/export.h"
+#include "console/form.h"
 #include "console/input.h"
 #include "console/keys.h"
+#include "console/menu.h"
 #include "console/options.h"
+#include "console/setup.h"
 #include "views/list.h"
 #include "views/view.h"
 
@@ -16,9 +21,24 @@
 #define APP_LINE_MAX     512
 #define APP_ACTS_AT_ONCE 24u
 
-enum app_mode { MODE_LOOK, MODE_COMMAND, MODE_FILTER, MODE_QUESTION };
+#define APP_HISTORY_MAX 32
+
+enum app_mode {
+	MODE_LOOK,
+	MODE_COMMAND,
+	MODE_FILTER,
+	MODE_SEARCH, /* / in a text */
+	MODE_FIND,   /* / on the overview: anything */
+	MODE_WRITE,  /* w: the file's name */
+	MODE_MENU,   /* y and f: one more key */
+	MODE_SETUP,  /* o */
+	MODE_LOCKED, /* nobody was here: nothing is shown until the line is made anew */
+	MODE_QUESTION,
+	MODE_FORM,
+	MODE_ENTRY
+};
 enum strength { ASK_YES, ASK_NUMBER, ASK_NAME, ASK_DIGITS, ASK_REASON };
-enum question_for { FOR_ROTATE, FOR_REMOVE, FOR_ACCEPT, FOR_DECLINE, FOR_QUIT };
+enum question_for { FOR_ROTATE, FOR_REMOVE, FOR_ACCEPT, FOR_DECLINE, FOR_QUIT, FOR_RUNAS, FOR_SSH };
 
 /* One object of an act. */
 struct object {
@@ -51,12 +71,22 @@ struct act_row {
 	uint64_t req; /* 0: not sent yet */
 };
 
+/* An act with strings of its own. */
+struct runas {
+	struct clv_act act;
+	uint64_t plan_req, req;
+	struct clv_plan_fact *plan;
+	bool from_form, lists;
+};
+
 struct app {
 	struct options *o;
 	struct clv_session *s;
 	struct clv_whoami_fact *who;
 	uint64_t whoami_req;
-	uint64_t asking; /* what the top view asked and was not told yet */
+	uint64_t audit_req; /* of V on the audit trail */
+	uint64_t answered;  /* the top view's request that has had its first answer */
+	uint64_t asking;    /* what the top view asked and was not told yet */
 	uint32_t epoch;
 	char domain[VIEW_ID_MAX];
 	int64_t skew_ms; /* the server's clock less ours */
@@ -68,6 +98,15 @@ struct app {
 	char line[APP_LINE_MAX];
 	size_t len;
 	char filter_before[VIEW_FILTER_MAX];
+	char *history[APP_HISTORY_MAX]; /* commands, the newest last; in memory alone */
+	size_t n_history, history_at;
+	char needle[VIEW_FILTER_MAX]; /* what n and N look for */
+	int hit;                      /* line of the page that was found; -1 none */
+	int64_t key_at_ms;            /* monotonic: the last byte from the terminal */
+	int rows, cols;               /* of the last frame */
+	struct menu menu;
+	struct setup setup;
+	struct export export;
 	struct question q;
 	char message[400];
 	unsigned message_ink;
@@ -76,7 +115,12 @@ struct app {
 	struct act_row *acts;
 	size_t n_acts, done, refused;
 	char first_refusal[300];
-	char *dropped; /* what a lost line left undone */
+	char *dropped;      /* what a lost line left undone */
+	struct runas runas; /* the act on accounts that is planned, asked or under way */
+	struct form form;
+	struct entry e;
+	int entry_fd; /* what the form reads from now; -1: time alone */
+	char entry_next[VIEW_ID_MAX], entry_said[400];
 	/* marks against a filter */
 	enum probe probe;
 	uint64_t probe_req;
@@ -88,6 +132,23 @@ struct app {
 	int exit_code;
 };
 
+/* app_line.c: what is typed after : and /, and answers to questions */
+void line_begin(struct app *a, enum app_mode mode, const char *text);
+void line_key(struct app *a, const struct key *k);
+/* context.c: contexts of console.conf, and leaving for another server */
+struct view *context_view(const struct app *a);
+void context_go(struct app *a, const char *name);
+/* complete.c: Tab, the history, and what the command would do. */
+void complete_line(struct app *a);
+void history_add(struct app *a, const char *line);
+void history_move(struct app *a, int by);
+void complete_preview(const struct app *a, char *out, size_t size);
+/* lookup.c: / in a page, n and N */
+void lookup_begin(struct app *a, const char *needle);
+void lookup_next(struct app *a, int by);
+/* True when the key edited the line. */
+bool line_edit(struct app *a, const struct key *k);
+void line_paste(struct app *a, const struct key *k);
 /* app.c */
 struct view *app_top(const struct app *a);
 void app_push(struct app *a, struct view *v);
@@ -101,16 +162,47 @@ void app_action(struct app *a, enum action action);
 void app_key(struct app *a, const struct key *k);
 /* app_draw.c */
 void app_draw(struct app *a, struct canvas *c);
+/* idle.c: after `idle_lock` minutes without a key the line is closed and the screen is empty; Enter
+ * authenticates anew and shows the same screen. */
+void app_lock(struct app *a);
+void app_unlock_key(struct app *a, const struct key *k);
+void lock_draw(const struct app *a, struct canvas *c);
+void app_forget_acts(struct app *a);
 /* app_net.c: asks what the top view wants, takes what came. */
 void app_ask(struct app *a);
 void app_take(struct app *a);
 void app_probe(struct app *a, enum probe p, enum question_for what);
 void app_send_acts(struct app *a);
 void app_add_act(struct app *a, const struct act_row *row);
+/* runas.c: acts on accounts, profiles and groups, with their plans */
+void runas_release(struct runas *r);
+/* A copy of act is planned where it has a plan, else sent; form: C in the plan goes back to it. */
+void app_act_begin(struct app *a, const struct clv_act *act, bool from_form);
+/* X, A and D on what the top view shows. */
+void runas_action(struct app *a, enum action action);
+bool runas_take(struct app *a, const struct clv_reply *r);
+void runas_answered(struct app *a);
+/* A question about an act without a plan: its lines and its strength come next. */
+void runas_prepare(struct app *a, const struct clv_act *act);
+void runas_how_to_answer(struct app *a);
+void runas_show_lists(struct app *a);
+/* recover.c: D, V and F of the recovery */
+void recover_action(struct app *a, enum action action);
+void recover_reason(struct app *a);
+/* ask.c: what the SSH transport asks, in the same band and form as our own questions */
+void ask_look(struct app *a);
+void ask_typed(struct app *a);
+void ask_left(struct app *a);
+void ask_answered(struct app *a, bool yes);
 /* question.c */
+void question_line(struct question *q, unsigned ink, const char *fmt, ...) CLV_PRINTF(3, 4);
+void question_show(struct app *a);
+void question_where(const struct app *a, char *out, size_t size);
 void question_begin(struct app *a, enum question_for what);
 void question_with_rows(struct app *a, enum question_for what, const struct clv_rows *rows);
 void question_key(struct app *a, const struct key *k);
 void question_end(struct app *a);
+/* C in a plan goes back to its form. */
+bool question_changes(struct app *a, const struct key *k);
 
 #endif

@@ -44,11 +44,21 @@ static bool connecting_band(const struct app *a, struct band *b)
 
 static void line_band(const struct app *a, struct band *b)
 {
+	static const struct {
+		const char *prompt, *keys;
+	} rows[] = {[MODE_COMMAND] = {":", "Tab completes   Esc leaves"},
+	            [MODE_FILTER] = {"/", "Enter keeps it   Esc takes it back"},
+	            [MODE_SEARCH] = {"/", "Enter, then n N   Esc leaves"},
+	            [MODE_FIND] = {"Find ", "names, users, keys of all generations"},
+	            [MODE_WRITE] = {"Write to ", ".txt .csv .json   Esc leaves"}};
 	*b = (struct band){.has_input = true, .input = a->line};
-	snprintf(b->prompt, sizeof(b->prompt), "%s", a->mode == MODE_COMMAND ? ":" : "/");
-	snprintf(b->keys, sizeof(b->keys), "%s",
-	         a->mode == MODE_COMMAND ? "Tab completes   Esc leaves"
-	                                 : "Enter keeps it   Esc takes it back");
+	snprintf(b->prompt, sizeof(b->prompt), "%s", rows[a->mode].prompt);
+	snprintf(b->keys, sizeof(b->keys), "%s", rows[a->mode].keys);
+	if (a->mode == MODE_COMMAND && a->message[0] == '\0') {
+		b->n_lines = 1;
+		b->inks[0] = INK_DIM;
+		complete_preview(a, b->lines[0], sizeof(b->lines[0]));
+	}
 	if (a->message[0] != '\0') {
 		b->n_lines = 1;
 		b->inks[0] = a->message_ink;
@@ -69,9 +79,19 @@ static bool choose_band(struct app *a, struct band *b)
 		return true;
 	case MODE_COMMAND:
 	case MODE_FILTER:
+	case MODE_SEARCH:
+	case MODE_FIND:
+	case MODE_WRITE:
 		line_band(a, b);
 		return true;
+	case MODE_MENU:
+		menu_band(a, b);
+		return true;
 	case MODE_LOOK:
+	case MODE_FORM:
+	case MODE_SETUP:
+	case MODE_LOCKED:
+	case MODE_ENTRY:
 		break;
 	}
 	if (a->message[0] != '\0') {
@@ -86,6 +106,39 @@ static bool choose_band(struct app *a, struct band *b)
 	return connecting_band(a, b);
 }
 
+/* A canvas over another one: the line that / found is reversed. */
+struct hit_canvas {
+	const struct canvas *inner;
+	int row;
+};
+
+static void hit_put(void *ctx, int y, int x, const char *cluster, size_t len, int cells, unsigned ink)
+{
+	struct hit_canvas *h = ctx;
+	h->inner->ops->put(h->inner->ctx, y, x, cluster, len, cells, y == h->row ? ink | INK_REVERSE : ink);
+}
+
+static void hit_cursor(void *ctx, int y, int x)
+{
+	struct hit_canvas *h = ctx;
+	(void)y;
+	(void)x;
+	h->inner->ops->cursor(h->inner->ctx, h->row, 1);
+}
+
+static void draw_view(struct app *a, struct view *v, struct canvas *body)
+{
+	static const struct canvas_ops ops = {.put = hit_put, .cursor = hit_cursor};
+	int row = a->hit - v->skip;
+	bool hit = (v->ops->where & W_PAGES) != 0 && a->needle[0] != '\0' && a->hit >= 0 && row >= 0 &&
+	           row < body->rows;
+	struct hit_canvas h = {.inner = body, .row = body->y0 + row};
+	struct canvas over = *body;
+	over.ops = &ops;
+	over.ctx = &h;
+	v->ops->draw(v, hit ? &over : body, &a->ctx);
+}
+
 void app_draw(struct app *a, struct canvas *c)
 {
 	struct band b;
@@ -95,16 +148,39 @@ void app_draw(struct app *a, struct canvas *c)
 		frame_small(c);
 		return;
 	}
+	if (a->mode == MODE_LOCKED) {
+		lock_draw(a, c);
+		return;
+	}
 	a->ctx.time.now_ms = now + a->skew_ms;
 	a->ctx.since_ms = a->stale_since_ms;
 	a->ctx.domain = c->cols >= 120 && a->mode != MODE_QUESTION ? "" : a->domain;
 	if (a->ctx.server == NULL)
 		a->ctx.server = clv_session_server(a->s);
-	bool have = choose_band(a, &b);
+	a->rows = c->rows;
+	a->cols = c->cols;
 	frame_draw(c, v, &a->ctx);
+	if (a->mode == MODE_FORM) {
+		struct canvas all = canvas_sub(c, 2, c->rows - 3);
+		form_draw(&a->form, &all, &a->ctx);
+		form_hints(c);
+		return;
+	}
+	if (a->mode == MODE_ENTRY) {
+		struct canvas rest = canvas_sub(c, 2, c->rows - 3 - entry_rows(a, c));
+		v->ops->draw(v, &rest, &a->ctx);
+		entry_draw(a, c);
+		return;
+	}
+	bool have = choose_band(a, &b);
+	if (a->mode == MODE_SETUP)
+		setup_hints(c);
 	/* a band never covers the row it speaks of: the view gets the room that is left */
 	struct canvas body = canvas_sub(c, 2, c->rows - 3 - (have ? frame_band_rows(c, &b) : 0));
-	v->ops->draw(v, &body, &a->ctx);
+	if (a->mode == MODE_SETUP)
+		setup_draw(a, &body);
+	else
+		draw_view(a, v, &body);
 	if (have)
 		frame_band(c, &b);
 }

@@ -18,7 +18,9 @@ static uint64_t send_want(struct app *a, const struct want *w, struct clv_err *e
 	case WANT_LIST:
 		return clv_session_list(a->s, w->list, &w->window, err);
 	case WANT_AGENT:
-		return clv_session_agent(a->s, w->agent, true, err);
+		return clv_session_agent(a->s, w->name, true, err);
+	case WANT_ACCOUNT:
+		return clv_session_account(a->s, w->name, true, err);
 	case WANT_NONE:
 		break;
 	}
@@ -101,11 +103,10 @@ static void take_probe(struct app *a, const struct clv_reply *r)
 
 static const char *act_word(enum question_for what)
 {
-	static const char *const words[] = {[FOR_ROTATE] = "rotate",
-	                                    [FOR_REMOVE] = "remove",
-	                                    [FOR_ACCEPT] = "accept",
-	                                    [FOR_DECLINE] = "decline",
-	                                    [FOR_QUIT] = ""};
+	static const char *const words[] = {[FOR_ROTATE] = "rotate", [FOR_REMOVE] = "remove",
+	                                    [FOR_ACCEPT] = "accept", [FOR_DECLINE] = "decline",
+	                                    [FOR_QUIT] = "",         [FOR_RUNAS] = "",
+	                                    [FOR_SSH] = ""};
 	return words[what];
 }
 
@@ -222,6 +223,11 @@ static void drop_acts(struct app *a, bool maybe_sent)
 		forget_act(a, a->n_acts - 1);
 }
 
+void app_forget_acts(struct app *a)
+{
+	drop_acts(a, true);
+}
+
 /* --- answers --- */
 
 static void take_whoami(struct app *a, struct clv_reply *r)
@@ -263,10 +269,44 @@ static void take_view(struct app *a, struct clv_reply *r)
 	}
 }
 
+/* --plain: what came by itself waits for r; only its number is said. */
+static bool hold_push(struct app *a, const struct clv_reply *r)
+{
+	if (!a->ctx.plain || a->answered != r->req || r->kind == CLV_REPLY_REFUSED) {
+		a->answered = r->req;
+		a->ctx.held = 0;
+		return false;
+	}
+	a->ctx.held++;
+	a->dirty = true;
+	return true;
+}
+
 static void take_one(struct app *a, struct clv_reply *r)
 {
 	if (r->req == a->asking)
 		a->asking = 0;
+	if (a->audit_req != 0 && r->req == a->audit_req) {
+		a->audit_req = 0;
+		a->dirty = true;
+		if (r->kind == CLV_REPLY_AUDIT_CHECK && app_top(a)->ops->where == W_AUDIT) {
+			a->message[0] = '\0';
+			app_top(a)->ops->take(app_top(a), r);
+		} else if (r->kind == CLV_REPLY_REFUSED) {
+			app_say(a, INK_LOOK, "%.300s", r->text);
+		}
+		return;
+	}
+	if (export_take(a, r)) {
+		a->dirty = true;
+		return;
+	}
+	if (claim_take(a, r)) /* no frame by it while somebody types */
+		return;
+	if (entry_take(a, r) || runas_take(a, r) || form_take(a, r)) {
+		a->dirty = true;
+		return;
+	}
 	if (r->kind == CLV_REPLY_DROPPED) {
 		if (r->is_act)
 			drop_acts(a, r->sent);
@@ -276,6 +316,8 @@ static void take_one(struct app *a, struct clv_reply *r)
 		take_whoami(a, r);
 	else if (r->req == a->probe_req && r->req != 0)
 		take_probe(a, r);
+	else if (r->req == app_top(a)->req && hold_push(a, r))
+		return;
 	else if (r->req == app_top(a)->req)
 		take_view(a, r);
 	else
@@ -310,6 +352,7 @@ static void line_is_back(struct app *a)
 void app_take(struct app *a)
 {
 	struct clv_reply *r;
+	ask_look(a);
 	bool open = clv_session_state(a->s) == CLV_SESSION_OPEN;
 	if (open && clv_session_epoch(a->s) != a->epoch)
 		line_is_back(a);
@@ -323,11 +366,16 @@ void app_take(struct app *a)
 	a->ctx.fresh = FRESH_STALE;
 	a->stale_since_ms = app_wall_ms() + a->skew_ms;
 	drop_acts(a, false);
+	export_drop(a);
+	entry_line_lost(a);
 	if (a->mode == MODE_QUESTION && a->q.what != FOR_QUIT) {
 		clv_free(a->dropped);
 		a->dropped = clv_asprintf("The question was not answered: ask again.");
+		if (a->q.what == FOR_RUNAS)
+			runas_release(&a->runas);
 		question_end(a);
 	}
-	a->message[0] = '\0';
+	if (a->mode != MODE_ENTRY)
+		a->message[0] = '\0';
 	a->dirty = true;
 }

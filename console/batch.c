@@ -3,6 +3,7 @@
  * Batch commands: which there are, connecting, waiting, asking.
  */
 #include "console/batch.h"
+#include "console/manual.h"
 
 #include "claviger/text.h"
 
@@ -22,9 +23,15 @@ int64_t batch_mono_ms(void)
 
 int batch_fail(const struct clv_err *err)
 {
-	struct clv_text *t = text_new_str(err->text[0] != '\0' ? err->text : clv_code_text(err->code));
-	fprintf(stderr, "claviger: %s\n", text_str(t));
-	text_free(t);
+	const char *s = err->text[0] != '\0' ? err->text : clv_code_text(err->code), *head = "claviger: ";
+	while (*s != '\0') { /* a few messages have more than one line */
+		size_t len = strcspn(s, "\n");
+		struct clv_text *t = text_new(slice_of(s, len));
+		fprintf(stderr, "%s%s\n", head, text_str(t));
+		text_free(t);
+		head = "  ";
+		s += len + (s[len] == '\n');
+	}
 	return exit_code_of(err);
 }
 
@@ -54,8 +61,10 @@ static clv_rc connect_first(struct batch *b, struct clv_err *err)
 			*err = *why;
 			return CLV_FAILED;
 		}
+		batch_answer(b);
 		turn(b, 0);
 	}
+	batch_answer(b);
 	return CLV_OK;
 }
 
@@ -70,6 +79,12 @@ struct clv_reply *batch_wait(struct batch *b, uint64_t req, struct clv_err *err)
 				err_set(err, CLV_E_TIMEOUT, "time is over");
 				return NULL;
 			}
+			if (clv_session_error(b->s)->cls !=
+			    CLV_CLASS_NONE) { /* a watch has no reply for it */
+				err_set(err, CLV_E_CLOSED, "the line to %s was lost",
+				        clv_session_server(b->s));
+				return NULL;
+			}
 			turn(b, b->deadline_mono_ms);
 			continue;
 		}
@@ -82,10 +97,13 @@ struct clv_reply *batch_wait(struct batch *b, uint64_t req, struct clv_err *err)
 			err_set(err, r->code, "%s", text_str(t));
 			text_free(t);
 		} else if (r->kind == CLV_REPLY_DROPPED) {
-			err_set(err, CLV_E_CLOSED, "the line to %s was lost%s", clv_session_server(b->s),
+			const struct clv_err *why = clv_session_error(b->s);
+			err_set(err, CLV_E_CLOSED, "the line to %s was lost%s%s%.300s%s",
+			        clv_session_server(b->s),
 			        !r->is_act ? ""
 			        : r->sent  ? "; it may have been done: look before you ask again"
-			                   : "; nothing was sent");
+			                   : "; nothing was sent",
+			        why->text[0] != '\0' ? " (" : "", why->text, why->text[0] != '\0' ? ")" : "");
 		} else {
 			return r;
 		}
@@ -118,77 +136,176 @@ bool batch_confirm(const struct batch *b, const char *question, const char *word
 
 static const char usage[] =
     "claviger [-s SERVER] [--read-only] [VIEW]          the full screen\n"
-    "claviger get agents|events|pending|audit|roles|requests\n"
-    "             [--filter EXPR] [--sort COLUMN] [--limit N] [-o table|wide|json|csv]\n"
-    "claviger describe agent NAME [-o text|json]\n"
+    "claviger get agents|accounts|profiles|groups|servers|events|pending|audit|expiry|roles|requests\n"
+    "             [--filter EXPR] [--sort COLUMN] [--limit N] [-o table|wide|json|csv] [--watch]\n"
+    "claviger get servers -o pem                        the group signing key's certificate\n"
+    "claviger find TEXT                                 names, users, keys of all generations, audit\n"
+    "claviger status [-o text|json|nagios]              what needs a person; nagios has its exit codes\n"
+    "claviger overview aside KEY --until DATE --reason TEXT    overview aside KEY --back\n"
+    "claviger describe agent|account NAME [-o text|json]\n"
     "claviger approve NAME --fingerprint DIGITS [--replace]\n"
     "claviger reject NAME [--reason TEXT]\n"
     "claviger remove agent NAME\n"
     "claviger rotate NAME... [--wait [--timeout SECONDS]]\n"
+    "claviger account add NAME --type TYPE [FIELD...]   account edit NAME [--name NEW] [FIELD...]\n"
+    "    TYPE: simple basic digest windows action community snmpv3 binary; FIELD: --user U --domain D\n"
+    "    --kept-by X --note X --ends DATE|never --context C --auth-protocol md5|sha|none\n"
+    "    --privacy-protocol des|aes|none\n"
+    "claviger account distribute NAME [--to SPEC...] [--not SPEC...] [--less-secure|--more-secure] [--plan]\n"
+    "    SPEC: a host, a pattern with * or ?, group:NAME\n"
+    "claviger account remove NAME [--plan]              account continue NAME [--stop]\n"
+    "claviger reenter ACCOUNT [--password-fd N] [--first HOST] [--all-at-once]\n"
+    "claviger recovery status [--report] [-o text|json]\n"
+    "claviger recovery verify [ACCOUNT] [-o text|json]  exit 5: a host misses what it should have\n"
+    "claviger recovery aside ACCOUNT --reason TEXT      recovery aside ACCOUNT --back\n"
+    "claviger recovery finish                           nothing is left to be entered: a signed report\n"
+    "claviger profile add NAME                          profile remove NAME [--plan]\n"
+    "claviger profile associate PROFILE ACCOUNT [--all|--class C|--group G|--object O|--pattern P]\n"
+    "    [--remove] [--plan]\n"
+    "claviger group add NAME MEMBER...                  group remove NAME [--plan]\n"
+    "claviger group edit NAME [--add M...] [--remove M...] [--plan]\n"
     "claviger role grant|revoke PRINCIPAL ROLE\n"
+    "claviger completion bash|zsh|fish                  for the shell\n"
+    "claviger dial-stdio                                the far end of -s ssh://host\n"
+    "claviger audit verify [-o text|json]               exit 5: a row was changed, inserted, taken away or "
+    "cut off\n"
     "\n"
-    "-s takes unix:PATH or NAME[@ADDRESS][:PORT]; else CLAVIGER_SERVER, claviger.conf, " CLV_DEFAULT_SERVER
-    "\n"
+    "-s takes unix:PATH, NAME[@ADDRESS][:PORT], ssh://[USER@]HOST[:PORT] (runs claviger dial-stdio there) "
+    "or\n"
+    "ssh://[USER@]HOST[:PORT]/NAME[:PORT]; else CLAVIGER_SERVER, claviger.conf, " CLV_DEFAULT_SERVER "\n"
     "--ca --cert --key FILE, --trust-group FINGERPRINT for host[:port]; --config FILE; --yes does not ask\n"
     "Exit: 0 done, 1 failed, 2 usage, 3 not allowed, 4 server not reached or not proven, 5 a verification "
     "failed\n";
 
+static clv_rc check_approve(const struct options *o, struct clv_err *err)
+{
+	return o->fingerprint != NULL ? CLV_OK
+	                              : err_set(err, CLV_E_USAGE,
+	                                        "approve NAME --fingerprint DIGITS (those that the host "
+	                                        "printed)");
+}
+
+/* word, second word or NULL, how many words, what it says when they are others */
+static const struct command {
+	const char *word, *sub;
+	int least, most;
+	const char *usage;
+	bool changes;
+	clv_rc (*check)(const struct options *o, struct clv_err *err); /* before a server is asked */
+	int (*run)(struct batch *b, int argc, char **argv);
+} commands[] = {
+    {"get", NULL, 2, 2,
+     "get agents|accounts|profiles|groups|servers|events|pending|audit|expiry|roles|requests", false, NULL,
+     batch_get},
+    {"describe", "agent", 3, 3, "describe agent|account NAME", false, NULL, batch_describe},
+    {"describe", "account", 3, 3, "describe agent|account NAME", false, NULL, batch_describe_account},
+    {"approve", NULL, 2, 2, "approve NAME --fingerprint DIGITS (those that the host printed)", true,
+     check_approve, batch_act},
+    {"reject", NULL, 2, 2, "reject NAME [--reason TEXT]", true, NULL, batch_act},
+    {"remove", "agent", 3, 3, "remove agent NAME", true, NULL, batch_act},
+    {"rotate", NULL, 2, 0, "rotate NAME... [--wait]", true, NULL, batch_rotate},
+    {"role", "grant", 4, 4, "role grant|revoke PRINCIPAL ROLE", true, NULL, batch_act},
+    {"role", "revoke", 4, 4, "role grant|revoke PRINCIPAL ROLE", true, NULL, batch_act},
+    {"account", "add", 3, 3, "account add NAME --type TYPE [--user U] [--domain D] ...", true,
+     batch_runas_check, batch_runas},
+    {"account", "edit", 3, 3, "account edit NAME [--name NEW] [--user U] ...", true, batch_runas_check,
+     batch_runas},
+    {"account", "remove", 3, 3, "account remove NAME", true, batch_runas_check, batch_runas},
+    {"account", "distribute", 3, 3,
+     "account distribute NAME [--to SPEC...] [--not SPEC...] [--less-secure|--more-secure] [--plan]", true,
+     batch_runas_check, batch_runas},
+    {"account", "continue", 3, 3, "account continue NAME [--stop]", true, batch_runas_check, batch_runas},
+    {"account", NULL, 0, 0, "account add|edit|remove|distribute|continue NAME ...", true, NULL, NULL},
+    {"profile", "add", 3, 3, "profile add NAME", true, batch_runas_check, batch_runas},
+    {"profile", "remove", 3, 3, "profile remove NAME", true, batch_runas_check, batch_runas},
+    {"profile", "associate", 4, 4,
+     "profile associate PROFILE ACCOUNT [--all|--class C|--group G|--object O|--pattern P] [--remove]", true,
+     batch_runas_check, batch_runas},
+    {"profile", NULL, 0, 0, "profile add|remove|associate NAME ...", true, NULL, NULL},
+    {"group", "add", 4, 0, "group add NAME MEMBER...", true, batch_runas_check, batch_runas},
+    {"group", "edit", 3, 3, "group edit NAME [--add M...] [--remove M...]", true, batch_runas_check,
+     batch_runas},
+    {"group", "remove", 3, 3, "group remove NAME", true, batch_runas_check, batch_runas},
+    {"group", NULL, 0, 0, "group add|edit|remove NAME ...", true, NULL, NULL},
+    {"reenter", NULL, 2, 2, "reenter ACCOUNT [--password-fd N] [--first HOST] [--all-at-once]", true,
+     batch_reenter_check, batch_reenter},
+    {"recovery", "status", 2, 2, "recovery status [--report] [-o text|json]", false, batch_recovery_check,
+     batch_recovery},
+    {"recovery", "verify", 2, 3, "recovery verify [ACCOUNT] [-o text|json]", false, batch_recovery_check,
+     batch_recovery},
+    {"recovery", "aside", 3, 3, "recovery aside ACCOUNT --reason TEXT, or --back", true, batch_recovery_check,
+     batch_recovery},
+    {"recovery", "finish", 2, 2, "recovery finish", true, batch_recovery_check, batch_recovery},
+    {"recovery", NULL, 0, 0, "recovery status|verify|aside|finish", true, NULL, NULL},
+    {"find", NULL, 2, 0, "find TEXT", false, NULL, batch_find},
+    {"status", NULL, 1, 1, "status [-o text|json|nagios]", false, NULL, batch_status},
+    {"dial-stdio", NULL, 1, 1, "dial-stdio", false, batch_dial_check, NULL},
+    {"audit", "verify", 2, 2, "audit verify [-o text|json]", false, batch_audit_check, batch_audit},
+    {"audit", NULL, 0, 0, "audit verify [-o text|json]", false, NULL, NULL},
+    {"overview", "aside", 3, 3, "overview aside KEY --until DATE --reason TEXT, or --back", true, NULL,
+     batch_overview},
+    {"completion", NULL, 2, 2, "completion bash|zsh|fish", false, NULL, NULL},
+    {"manual", NULL, 1, 1, "manual", false, NULL, NULL},
+    {"help", NULL, 0, 0, "help", false, NULL, NULL},
+    {"version", NULL, 0, 0, "version", false, NULL, NULL},
+};
+
+bool batch_command_row(size_t i, struct batch_command *out)
+{
+	if (i >= sizeof(commands) / sizeof(commands[0]))
+		return false;
+	const struct command *c = &commands[i];
+	*out = (struct batch_command){.word = c->word,
+	                              .sub = c->sub,
+	                              .usage = c->usage,
+	                              .changes = c->changes,
+	                              .group = c->run == NULL && c->sub == NULL &&
+	                                       strchr(c->usage, ' ') != NULL && c->least == 0};
+	return true;
+}
+
+/* `overview` and `audit` alone are screens. */
+bool batch_is_command_line(int argc, char *const *argv)
+{
+	if (argc == 1 && (strcmp(argv[0], "overview") == 0 || strcmp(argv[0], "audit") == 0))
+		return false;
+	return batch_is_command(argv[0]) && (strcmp(argv[0], "audit") != 0 || strcmp(argv[1], "verify") == 0);
+}
+
 bool batch_is_command(const char *word)
 {
-	static const char *const words[] = {"get",    "describe", "approve", "reject", "remove",
-	                                    "rotate", "role",     "help",    "version"};
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i], word) == 0)
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].word, word) == 0)
 			return true;
 	}
 	return false;
 }
 
 /* What can be seen to be wrong before a server is asked. */
-static clv_rc check_usage(const struct options *o, struct clv_err *err)
+static const struct command *find_command(const struct options *o, struct clv_err *err)
 {
-	const char *cmd = o->args[0];
-	int n = o->n_args;
-	if (strcmp(cmd, "get") == 0)
-		return n == 2 ? CLV_OK
-		              : err_set(err, CLV_E_USAGE, "get agents|events|pending|audit|roles|requests");
-	if (strcmp(cmd, "describe") == 0)
-		return n == 3 && strcmp(o->args[1], "agent") == 0
-		           ? CLV_OK
-		           : err_set(err, CLV_E_USAGE, "describe agent NAME");
-	if (strcmp(cmd, "approve") == 0)
-		return n == 2 && o->fingerprint != NULL
-		           ? CLV_OK
-		           : err_set(err, CLV_E_USAGE,
-		                     "approve NAME --fingerprint DIGITS (those that the host printed)");
-	if (strcmp(cmd, "reject") == 0)
-		return n == 2 ? CLV_OK : err_set(err, CLV_E_USAGE, "reject NAME [--reason TEXT]");
-	if (strcmp(cmd, "remove") == 0)
-		return n == 3 && strcmp(o->args[1], "agent") == 0
-		           ? CLV_OK
-		           : err_set(err, CLV_E_USAGE, "remove agent NAME");
-	if (strcmp(cmd, "rotate") == 0)
-		return n >= 2 ? CLV_OK : err_set(err, CLV_E_USAGE, "rotate NAME... [--wait]");
-	if (n == 4 && (strcmp(o->args[1], "grant") == 0 || strcmp(o->args[1], "revoke") == 0))
-		return CLV_OK;
-	return err_set(err, CLV_E_USAGE, "role grant|revoke PRINCIPAL ROLE");
-}
-
-static int dispatch(struct batch *b)
-{
-	char **a = b->o->args;
-	if (strcmp(a[0], "get") == 0)
-		return batch_get(b, a[1]);
-	if (strcmp(a[0], "describe") == 0)
-		return batch_describe(b, a[1], a[2]);
-	if (strcmp(a[0], "rotate") == 0)
-		return batch_rotate(b, b->o->n_args - 1, a + 1);
-	return batch_act(b, b->o->n_args, a);
-}
-
-static bool changes_something(const char *cmd)
-{
-	return strcmp(cmd, "get") != 0 && strcmp(cmd, "describe") != 0;
+	const struct command *best = NULL;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct command *c = &commands[i];
+		if (strcmp(c->word, o->args[0]) != 0)
+			continue;
+		if (best == NULL || c->run == NULL)
+			best = c;
+		if (c->sub == NULL || (o->n_args > 1 && strcmp(c->sub, o->args[1]) == 0)) {
+			best = c;
+			break;
+		}
+	}
+	bool right = best != NULL && (best->run != NULL || best->least > 0) && o->n_args >= best->least &&
+	             (best->most == 0 || o->n_args <= best->most) &&
+	             (best->sub == NULL || strcmp(best->sub, o->args[1]) == 0);
+	if (!right) {
+		err_set(err, CLV_E_USAGE, "%s", best != NULL ? best->usage : "claviger --help");
+		return NULL;
+	}
+	if (best->check != NULL && best->check(o, err) != CLV_OK)
+		return NULL;
+	return best;
 }
 
 int batch_run(struct options *o)
@@ -201,12 +318,19 @@ int batch_run(struct options *o)
 		return fputs(usage, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
 	if (o->version || strcmp(o->args[0], "version") == 0)
 		return printf("claviger %s\n", CLV_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
-	if (check_usage(o, &err) != CLV_OK)
+	const struct command *cmd = find_command(o, &err);
+	if (cmd == NULL)
 		return batch_fail(&err);
-	if (o->read_only && changes_something(o->args[0])) {
+	if (strcmp(cmd->word, "manual") == 0)
+		return manual_page();
+	if (strcmp(cmd->word, "completion") == 0)
+		return manual_completion(o);
+	if (o->read_only && cmd->changes) {
 		err_set(&err, CLV_E_DENIED, "not done: --read-only");
 		return batch_fail(&err);
 	}
+	if (cmd->run == NULL)
+		return batch_dial(o);
 	b.s = options_session(o, &err);
 	if (b.s == NULL)
 		return batch_fail(&err);
@@ -226,7 +350,7 @@ int batch_run(struct options *o)
 	}
 	b.who = r->whoami;
 	r->whoami = NULL;
-	code = dispatch(&b);
+	code = cmd->run(&b, o->n_args, o->args);
 	if (fflush(stdout) != 0 && code == EXIT_DONE) {
 		err_sys(&err, CLV_E_IO, "writing the result");
 		code = batch_fail(&err);

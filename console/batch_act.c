@@ -10,14 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void say(FILE *to, const char *foreign)
+void batch_say(FILE *to, const char *foreign)
 {
 	struct clv_text *t = text_new_str(foreign);
 	fprintf(to, "%s\n", text_str(t));
 	text_free(t);
 }
 
-static int send_act(struct batch *b, const struct clv_act *act)
+int batch_send_act(struct batch *b, const struct clv_act *act)
 {
 	struct clv_err err = {0};
 	struct clv_reply *r = batch_wait(b, clv_session_act(b->s, act, &err), &err);
@@ -25,7 +25,7 @@ static int send_act(struct batch *b, const struct clv_act *act)
 		int code = batch_fail(&err);
 		return err.code == CLV_E_SIGNATURE ? EXIT_VERIFY : code;
 	}
-	say(stderr, r->text != NULL && r->text[0] != '\0' ? r->text : "Done.");
+	batch_say(stderr, r->text != NULL && r->text[0] != '\0' ? r->text : "Done.");
 	clv_reply_free(r);
 	return EXIT_DONE;
 }
@@ -82,7 +82,7 @@ int batch_act(struct batch *b, int argc, char **argv)
 	}
 	make_act(b, argc, argv, &act, &question, &word);
 	if (batch_confirm(b, question, word))
-		code = send_act(b, &act);
+		code = batch_send_act(b, &act);
 	else
 		fprintf(stderr, "Nothing was done.\n");
 	clv_free(question);
@@ -119,7 +119,7 @@ static int begin_rotation(struct batch *b, struct rotation *r)
 		return batch_fail(&err);
 	}
 	if (!b->o->wait)
-		say(stdout, done->text != NULL && done->text[0] != '\0' ? done->text : r->name);
+		batch_say(stdout, done->text != NULL && done->text[0] != '\0' ? done->text : r->name);
 	r->waits = true;
 	clv_reply_free(done);
 	return EXIT_DONE;
@@ -170,8 +170,10 @@ static int wait_rotation(struct batch *b, struct rotation *r)
 	}
 }
 
-int batch_rotate(struct batch *b, int n, char **names)
+int batch_rotate(struct batch *b, int argc, char **argv)
 {
+	int n = argc - 1;
+	char **names = argv + 1;
 	struct rotation *rs = clv_calloc((size_t)n, sizeof(*rs));
 	char *question =
 	    n == 1 ? clv_asprintf("Rotate the key of %s in %s? The old one serves until confirmed.", names[0],

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `claviger get`: rows as table, wide, JSON or CSV. Foreign text is escaped in table and CSV; CSV
- * is safe to open in a spreadsheet; JSON is ASCII, so that no terminal can be steered by it.
+ * `claviger get`: rows as table, wide, JSON or CSV. Foreign text is escaped in tables.
  */
 #include "console/batch.h"
-#include "console/batch_json.h"
-#include "console/batch_rows.h"
+#include "console/batch_out.h"
 
 #include "claviger/text.h"
 
@@ -24,20 +22,6 @@ struct table {
 	size_t n_rows;
 };
 
-static char *safe_cell(const struct cell *c)
-{
-	if (c->kind == CELL_NULL)
-		return NULL;
-	if (c->kind == CELL_NUMBER)
-		return clv_asprintf("%llu", (unsigned long long)(c->shown ? c->shown : c->number));
-	if (c->kind == CELL_BOOL)
-		return clv_strdup(c->number != 0 ? "true" : "false");
-	struct clv_text *t = text_new_str(c->foreign != NULL ? c->foreign : c->own);
-	char *s = clv_strdup(text_str(t));
-	text_free(t);
-	return s;
-}
-
 static void table_init(struct table *t, enum clv_list list, bool wide)
 {
 	*t = (struct table){0};
@@ -55,7 +39,7 @@ static void table_add(struct table *t, const struct clv_rows *rows, size_t n)
 		for (size_t k = 0; k < t->n_cols; k++) {
 			struct cell c = {0};
 			t->cols[k]->get(rows, i, &c);
-			t->cells[(t->n_rows + i) * t->n_cols + k] = safe_cell(&c);
+			t->cells[(t->n_rows + i) * t->n_cols + k] = batch_out_cell(&c);
 		}
 	}
 	t->n_rows += n;
@@ -135,95 +119,6 @@ static void print_table(const struct table *t)
 		print_cells(t, widths, (const char *const *)&t->cells[i * t->n_cols], width);
 }
 
-/* RFC 4180 quoting; what a spreadsheet would take for a formula gets an apostrophe in front. */
-static void print_csv_field(const char *s, bool text)
-{
-	if (s == NULL)
-		return;
-	bool formula = text && s[0] != '\0' && strchr("=+-@\t\r", s[0]) != NULL;
-	bool quote = formula || strpbrk(s, ",\"\r\n") != NULL;
-	if (!quote) {
-		fputs(s, stdout);
-		return;
-	}
-	fputs(formula ? "\"'" : "\"", stdout);
-	for (; *s != '\0'; s++) {
-		if (*s == '"')
-			putchar('"');
-		putchar(*s);
-	}
-	putchar('"');
-}
-
-static void print_csv_header(const struct table *t)
-{
-	for (size_t k = 0; k < t->n_cols; k++)
-		printf("%s%s", k > 0 ? "," : "", t->cols[k]->name);
-	putchar('\n');
-}
-
-static void print_csv(const struct table *t, const struct clv_rows *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < t->n_cols; k++) {
-			struct cell c = {0};
-			t->cols[k]->get(rows, i, &c);
-			char *s = safe_cell(&c);
-			/* a tab or a line feed at the front is escaped already, but its meaning was a
-			 * formula's */
-			bool odd = c.foreign != NULL && (c.foreign[0] == '\t' || c.foreign[0] == '\r');
-			if (k > 0)
-				putchar(',');
-			if (odd)
-				printf("\"'%s\"", s);
-			else
-				print_csv_field(s, c.kind == CELL_TEXT);
-			clv_free(s);
-		}
-		putchar('\n');
-	}
-}
-
-static json_t *cell_json(const struct cell *c)
-{
-	if (c->kind == CELL_NULL)
-		return json_null();
-	if (c->kind == CELL_NUMBER)
-		return json_integer((json_int_t)c->number);
-	if (c->kind == CELL_BOOL)
-		return json_boolean(c->number != 0);
-	const char *s = c->foreign != NULL ? c->foreign : c->own;
-	json_t *j = json_string(s);
-	if (j == NULL) { /* not UTF-8: the escaped form is what can be said in JSON */
-		struct clv_text *t = text_new_str(s);
-		j = json_string(text_str(t));
-		text_free(t);
-	}
-	return j;
-}
-
-json_t *batch_row_json(enum clv_list list, const struct clv_rows *rows, size_t i)
-{
-	json_t *o = json_object();
-	for (const struct row_column *col = row_columns(list); col->name != NULL; col++) {
-		struct cell c = {0};
-		col->get(rows, i, &c);
-		json_object_set_new(o, col->name, cell_json(&c));
-	}
-	return o;
-}
-
-static void print_json(enum clv_list list, const struct clv_rows *rows, size_t n, bool first)
-{
-	for (size_t i = 0; i < n; i++) {
-		json_t *o = batch_row_json(list, rows, i);
-		char *s = json_dumps(o, JSON_ENSURE_ASCII | JSON_COMPACT);
-		printf("%s%s", first && i == 0 ? "" : ",\n", s != NULL ? s : "{}");
-		free(s);
-		json_decref(o);
-	}
-}
-
 static void print_footer(const struct batch *b, const struct clv_rows *rows, uint64_t shown)
 {
 	struct cell time = {0};
@@ -242,9 +137,9 @@ static void print_rows(struct table *t, const struct options *o, const struct cl
                        bool first)
 {
 	if (o->output == OUTPUT_JSON)
-		print_json(rows->list, rows, n, first);
+		batch_out_json(stdout, rows, n, first);
 	else if (o->output == OUTPUT_CSV)
-		print_csv(t, rows, n);
+		batch_out_csv(stdout, rows, n);
 	else
 		table_add(t, rows, n);
 }
@@ -259,18 +154,45 @@ static void set_sort(struct clv_window *w, const char *sort)
 	}
 }
 
-static int get_list(struct batch *b, enum clv_list list)
+/* A certificate is printed as it stands, but only when it is nothing else. */
+static bool is_pem(const char *s)
+{
+	if (strncmp(s, "-----BEGIN CERTIFICATE-----\n", 28) != 0)
+		return false;
+	return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=- \n") ==
+	       strlen(s);
+}
+
+static int get_pem(struct batch *b)
+{
+	struct clv_err err = {0};
+	struct clv_window w = {.limit = 1};
+	int code = EXIT_DONE;
+	struct clv_reply *r = batch_wait(b, clv_session_list(b->s, CLV_LIST_SERVERS, &w, &err), &err);
+	if (r == NULL || r->kind != CLV_REPLY_LIST || r->rows.list != CLV_LIST_SERVERS) {
+		code = batch_fail(&err);
+	} else if (r->rows.n == 0 || !is_pem(r->rows.u.servers[0].pem)) {
+		err_set(&err, CLV_E_NOTFOUND, "the server gave no certificate of the group signing key");
+		code = batch_fail(&err);
+	} else if (fputs(r->rows.u.servers[0].pem, stdout) < 0) {
+		code = EXIT_FAILED;
+	}
+	clv_reply_free(r);
+	return code;
+}
+
+static int get_list(struct batch *b, enum clv_list list, const char *filter)
 {
 	const struct options *o = b->o;
 	struct clv_err err = {0};
-	struct clv_window w = {.filter = o->filter};
+	struct clv_window w = {.filter = filter};
 	struct table t;
 	uint64_t shown = 0;
 	int code = EXIT_DONE;
 	set_sort(&w, o->sort);
 	table_init(&t, list, o->output == OUTPUT_WIDE || o->output == OUTPUT_CSV);
 	if (o->output == OUTPUT_CSV)
-		print_csv_header(&t);
+		batch_out_csv_header(stdout, list);
 	if (o->output == OUTPUT_JSON)
 		printf("[");
 	for (bool more = true; more;) {
@@ -299,19 +221,52 @@ static int get_list(struct batch *b, enum clv_list list)
 	return code;
 }
 
-int batch_get(struct batch *b, const char *what)
+int batch_get(struct batch *b, int argc, char **argv)
 {
 	enum clv_list list;
 	struct clv_err err = {0};
-	if (!row_list_parse(what, &list)) {
-		err_set(&err, CLV_E_USAGE, "get takes one of: agents events pending audit roles requests");
+	(void)argc;
+	if (!row_list_parse(argv[1], &list) || list == CLV_LIST_FOUND) {
+		err_set(&err, CLV_E_USAGE,
+		        "get takes one of: agents accounts profiles groups servers events pending audit "
+		        "expiry roles requests");
 		return batch_fail(&err);
 	}
 	if (b->o->output == OUTPUT_DEFAULT)
 		b->o->output = OUTPUT_TABLE;
-	if (b->o->output == OUTPUT_TEXT) {
+	if (b->o->output == OUTPUT_PEM && list == CLV_LIST_SERVERS)
+		return get_pem(b);
+	if (b->o->output == OUTPUT_TEXT || b->o->output == OUTPUT_PEM) {
+		err_set(&err, CLV_E_USAGE, "-o is one of: table, wide, json, csv%s",
+		        list == CLV_LIST_SERVERS ? ", pem" : "");
+		return batch_fail(&err);
+	}
+	if (b->o->watch && b->o->output != OUTPUT_JSON && b->o->output != OUTPUT_TABLE) {
+		err_set(&err, CLV_E_USAGE, "--watch writes JSON lines: leave -o out, or -o json");
+		return batch_fail(&err);
+	}
+	if (b->o->watch) {
+		struct clv_window w = {.filter = b->o->filter};
+		set_sort(&w, b->o->sort);
+		return batch_watch(b, list, &w);
+	}
+	return get_list(b, list, b->o->filter);
+}
+
+/* Several words are one text: a thumbprint has blanks. */
+int batch_find(struct batch *b, int argc, char **argv)
+{
+	struct clv_err err = {0};
+	char text[512] = "";
+	for (int i = 1; i < argc; i++) {
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof(text) - used, "%s%s", i > 1 ? " " : "", argv[i]);
+	}
+	if (b->o->output == OUTPUT_DEFAULT)
+		b->o->output = OUTPUT_TABLE;
+	if (b->o->output > OUTPUT_CSV) {
 		err_set(&err, CLV_E_USAGE, "-o is one of: table, wide, json, csv");
 		return batch_fail(&err);
 	}
-	return get_list(b, list);
+	return get_list(b, CLV_LIST_FOUND, text);
 }

@@ -46,6 +46,13 @@ void cell_counted(struct cell *c, uint64_t n, uint64_t shown, bool have)
 	c->shown = shown;
 }
 
+void cell_list(struct cell *c, char *const *list, size_t n)
+{
+	c->kind = CELL_LIST;
+	c->list = list;
+	c->n_list = n;
+}
+
 void cell_word(struct cell *c, const char *word, bool have)
 {
 	if (!have)
@@ -119,6 +126,51 @@ void cell_word(struct cell *c, const char *word, bool have)
 	C(requests, changes, true, (c->kind = CELL_BOOL, c->number = f->changes)) \
 	C(requests, help, true, cell_foreign(c, f->help))
 
+#define ACCOUNTS(C)                                                                                         \
+	C(accounts, name, true, cell_foreign(c, f->name))                                                   \
+	C(accounts, type, true, cell_word(c, clv_account_type_word(f->type), true))                         \
+	C(accounts, state, true, cell_word(c, clv_account_state_word(f->state), true))                      \
+	C(accounts, distribution, true, cell_word(c, f->less_secure ? "less secure" : "more secure", true)) \
+	C(accounts, targets, true, cell_number(c, f->targets, true))                                        \
+	C(accounts, sent, true, cell_number(c, f->sent, true))                                              \
+	C(accounts, confirmed, true, cell_number(c, f->confirmed, true))                                    \
+	C(accounts, missing, true, cell_number(c, f->missing, true))                                        \
+	C(accounts, changed, true, cell_time(c, f->changed))
+
+#define PROFILES(C)                                                                            \
+	C(profiles, profile, true, cell_foreign(c, f->name))                                   \
+	C(profiles, account, true, cell_foreign(c, f->account[0] != '\0' ? f->account : NULL)) \
+	C(profiles, target, true, cell_foreign(c, f->account[0] != '\0' ? f->target : NULL))
+
+#define GROUPS(C)                                                        \
+	C(groups, name, true, cell_foreign(c, f->name))                  \
+	C(groups, hosts, true, cell_number(c, f->hosts, true))           \
+	C(groups, members, true, cell_list(c, f->members, f->n_members)) \
+	C(groups, used_by, true, cell_list(c, f->used_by, f->n_used_by))
+
+#define SERVERS(C)                                                                   \
+	C(servers, name, true, cell_foreign(c, f->name))                             \
+	C(servers, group_key, true, cell_number(c, f->group_key, f->group_key != 0)) \
+	C(servers, version, true, cell_foreign(c, f->version))                       \
+	C(servers, node_key_id, true, cell_hex(c, f->node_key_id, 32, true))
+
+#define THINGS(C)                                         \
+	C(things, ends, true, cell_time(c, f->ends))      \
+	C(things, what, true, cell_foreign(c, f->what))   \
+	C(things, whose, true, cell_foreign(c, f->whose)) \
+	C(things, renews, true, cell_foreign(c, f->text))
+
+/* With `what` of the things before it; the others have names of their own. */
+#define FOUND(C)                                          \
+	C(things, name, true, cell_foreign(c, f->whose))  \
+	C(things, detail, true, cell_foreign(c, f->text)) \
+	C(things, screen, false, cell_foreign(c, f->go))
+
+#define G_things   const struct clv_thing_fact
+#define G_accounts const struct clv_account_fact
+#define G_profiles const struct clv_profile_fact
+#define G_groups   const struct clv_group_fact
+#define G_servers  const struct clv_server_fact
 #define G_agents   const struct clv_agent_fact
 #define G_events   const struct clv_event_fact
 #define G_pending  const struct clv_pending_fact
@@ -138,6 +190,12 @@ PENDING(DEFINE)
 AUDIT(DEFINE)
 ROLES(DEFINE)
 REQUESTS(DEFINE)
+ACCOUNTS(DEFINE)
+PROFILES(DEFINE)
+GROUPS(DEFINE)
+SERVERS(DEFINE)
+THINGS(DEFINE)
+FOUND(DEFINE)
 
 #define ROW(member, col, narrow, statement) {#col, narrow, get_##member##_##col},
 static const struct row_column agents[] = {AGENTS(ROW){NULL, false, NULL}};
@@ -146,6 +204,13 @@ static const struct row_column pending[] = {PENDING(ROW){NULL, false, NULL}};
 static const struct row_column audit[] = {AUDIT(ROW){NULL, false, NULL}};
 static const struct row_column roles[] = {ROLES(ROW){NULL, false, NULL}};
 static const struct row_column requests[] = {REQUESTS(ROW){NULL, false, NULL}};
+static const struct row_column accounts[] = {ACCOUNTS(ROW){NULL, false, NULL}};
+static const struct row_column profiles[] = {PROFILES(ROW){NULL, false, NULL}};
+static const struct row_column groups[] = {GROUPS(ROW){NULL, false, NULL}};
+static const struct row_column found_rows[] = {{"what", true, get_things_what},
+                                               FOUND(ROW){NULL, false, NULL}};
+static const struct row_column things[] = {THINGS(ROW){NULL, false, NULL}};
+static const struct row_column servers[] = {SERVERS(ROW){NULL, false, NULL}};
 
 static const struct {
 	const char *name, *one, *many;
@@ -157,6 +222,12 @@ static const struct {
     [CLV_LIST_AUDIT] = {"audit", "audit row", "audit rows", audit},
     [CLV_LIST_ROLES] = {"roles", "role", "roles", roles},
     [CLV_LIST_REQUESTS] = {"requests", "request", "requests", requests},
+    [CLV_LIST_ACCOUNTS] = {"accounts", "account", "accounts", accounts},
+    [CLV_LIST_PROFILES] = {"profiles", "profile row", "profile rows", profiles},
+    [CLV_LIST_GROUPS] = {"groups", "group", "groups", groups},
+    [CLV_LIST_SERVERS] = {"servers", "server", "servers", servers},
+    [CLV_LIST_EXPIRY] = {"expiry", "thing that ends", "things that end", things},
+    [CLV_LIST_FOUND] = {"find", "hit", "hits", found_rows},
 };
 
 const struct row_column *row_columns(enum clv_list list)

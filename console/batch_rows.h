@@ -7,13 +7,15 @@
 
 #include "claviger/client.h"
 
-enum cell_kind { CELL_NULL, CELL_TEXT, CELL_NUMBER, CELL_BOOL };
+enum cell_kind { CELL_NULL, CELL_TEXT, CELL_NUMBER, CELL_BOOL, CELL_LIST };
 struct cell {
 	enum cell_kind kind;
 	const char *foreign; /* TEXT: borrowed from the fact, or NULL */
 	char own[80];        /* TEXT of ours where foreign is NULL */
-	uint64_t number;     /* NUMBER, BOOL */
-	uint64_t shown;      /* not 0: what a table says instead (screens count generations from 1) */
+	char *const *list;   /* LIST: borrowed, foreign; number of them in n_list */
+	size_t n_list;
+	uint64_t number; /* NUMBER, BOOL */
+	uint64_t shown;  /* not 0: what a table says instead (screens count generations from 1) */
 };
 
 struct row_column {
@@ -33,6 +35,7 @@ void cell_hex(struct cell *c, const uint8_t *p, size_t len, bool have);
 void cell_foreign(struct cell *c, const char *s);
 void cell_number(struct cell *c, uint64_t n, bool have);
 void cell_counted(struct cell *c, uint64_t n, uint64_t shown, bool have);
+void cell_list(struct cell *c, char *const *list, size_t n);
 void cell_word(struct cell *c, const char *word, bool have);
 
 #endif

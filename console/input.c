@@ -23,6 +23,13 @@ void input_clear(struct input *in)
 	in->paste_len = 0;
 }
 
+void input_wipe(struct input *in)
+{
+	int esc_ms = in->esc_ms;
+	explicit_bzero(in, sizeof(*in));
+	in->esc_ms = esc_ms;
+}
+
 /* Twelve or more hexadecimal digits, blanks and colons in one read are a pasted thumbprint. */
 static bool looks_pasted(const uint8_t *p, size_t len)
 {
@@ -144,6 +151,26 @@ static enum key_code csi_meaning(struct input *in, const uint8_t *p, size_t n)
 	return n == 3 ? csi_letter(final) : KEYC_OTHER; /* with Shift or Ctrl: bound to nothing */
 }
 
+/* CSI < button ; column ; row M: a press of the first button, or the wheel; all else is nothing. */
+static enum key_code mouse(const uint8_t *p, size_t n, struct key *out)
+{
+	int v[3] = {0}, at = 0;
+	for (size_t i = 3; i + 1 < n; i++) {
+		if (p[i] == ';' && at < 2)
+			at++;
+		else if (isdigit(p[i]) && v[at] < 10000)
+			v[at] = v[at] * 10 + p[i] - '0';
+		else
+			return KEYC_NONE;
+	}
+	if (at != 2 || p[n - 1] != 'M' || (v[0] != 0 && v[0] != 64 && v[0] != 65) || v[1] < 1 || v[2] < 1)
+		return KEYC_NONE;
+	out->ch[0] = v[0] == 0 ? 'p' : v[0] == 64 ? 'u' : 'd';
+	out->x = v[1] - 1;
+	out->y = v[2] - 1;
+	return KEYC_MOUSE;
+}
+
 static bool take_escape(struct input *in, int64_t now, struct key *out)
 {
 	const uint8_t *p = in->bytes;
@@ -176,7 +203,9 @@ static bool take_escape(struct input *in, int64_t now, struct key *out)
 		return false;
 	}
 	out->code = KEYC_OTHER;
-	if (p[1] == '[' && n > 2 && p[n - 1] >= 0x40)
+	if (p[1] == '[' && n > 3 && p[2] == '<')
+		out->code = mouse(p, n, out);
+	else if (p[1] == '[' && n > 2 && p[n - 1] >= 0x40)
 		out->code = csi_meaning(in, p, n);
 	else if (p[1] == 'O')
 		out->code = csi_letter(p[2]);

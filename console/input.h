@@ -36,6 +36,7 @@ enum key_code {
 	KEYC_F1,
 	KEYC_PASTE, /* text and len: what was pasted */
 	KEYC_READY, /* the terminal's answer to CSI 5n */
+	KEYC_MOUSE, /* y, x from 0; ch "p" a press, "u" and "d" the wheel */
 	KEYC_OTHER, /* understood as a key, bound to nothing */
 };
 
@@ -44,6 +45,7 @@ struct key {
 	char ch[5];       /* CHAR: one UTF-8 character; CTRL: the letter */
 	const char *text; /* PASTE: borrowed until the next call */
 	size_t len;
+	int y, x; /* MOUSE */
 };
 
 struct input {
@@ -67,5 +69,7 @@ bool input_next(struct input *in, int64_t now_ms, struct key *out);
 int input_timeout_ms(const struct input *in, int64_t now_ms);
 /* Throws away all that has been read. */
 void input_clear(struct input *in);
+/* The same, and no byte of it stays. */
+void input_wipe(struct input *in);
 
 #endif

@@ -39,12 +39,13 @@ static bool has_key(const char *keys, const char *name)
 	return false;
 }
 
-enum action keys_action(const struct key *k, unsigned where)
+enum action keys_action(const struct key *k, unsigned where, const char *const *own)
 {
 	char buf[8];
 	const char *name = keys_name(k, buf);
 	for (int i = 1; i < ACTION_MAX; i++) {
-		if ((action_rows[i].where & where) != 0 && has_key(action_rows[i].keys, name))
+		if ((action_rows[i].where & where) != 0 &&
+		    has_key(action_keys(own, action_rows[i].action), name))
 			return action_rows[i].action;
 	}
 	return ACTION_NONE;

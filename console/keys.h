@@ -8,8 +8,8 @@
 #include "console/input.h"
 #include "views/actions.h"
 
-/* ACTION_NONE when the key is bound to nothing there. */
-enum action keys_action(const struct key *k, unsigned where);
+/* ACTION_NONE when the key is bound to nothing there. own: the person's keys by action, or NULL. */
+enum action keys_action(const struct key *k, unsigned where, const char *const *own);
 /* By command name, or its unique beginning; NONE: no such. */
 enum action keys_command(const char *word, size_t len);
 /* As the table writes it: "Space", "^F", "j". */

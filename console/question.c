@@ -11,9 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-static void line_of(struct question *q, unsigned ink, const char *fmt, ...) CLV_PRINTF(3, 4);
-
-static void line_of(struct question *q, unsigned ink, const char *fmt, ...)
+void question_line(struct question *q, unsigned ink, const char *fmt, ...)
 {
 	va_list ap;
 	if (q->band.n_lines >= 5)
@@ -50,7 +48,7 @@ static const char *shown(const struct app *a, const struct object *o, char *buf,
 	return view_name(&a->ctx, o->name, buf, size);
 }
 
-static void where(const struct app *a, char *out, size_t size)
+void question_where(const struct app *a, char *out, size_t size)
 {
 	if (a->ctx.label != NULL)
 		snprintf(out, size, "%.120s (%.60s)", a->ctx.group, a->ctx.label);
@@ -84,7 +82,7 @@ static void expect_name(struct app *a, struct question *q)
 		snprintf(q->band.prompt, sizeof(q->band.prompt),
 		         "Cannot be undone. Type %.12s: ", q->expect2);
 	} else {
-		line_of(q, INK_PLAIN, "Cannot be undone. Type %.280s", q->expect2);
+		question_line(q, INK_PLAIN, "Cannot be undone. Type %.280s", q->expect2);
 		snprintf(q->band.prompt, sizeof(q->band.prompt), "Name: ");
 	}
 	snprintf(q->band.keys, sizeof(q->band.keys), "Esc nothing happens");
@@ -93,14 +91,15 @@ static void expect_name(struct app *a, struct question *q)
 static void not_taken(struct question *q)
 {
 	if (q->hidden > 0 && q->conflicts > 0)
-		line_of(q, INK_LOOK, "Not taken: %zu conflict%s, %zu marked row%s that the filter hides.",
-		        q->conflicts, q->conflicts == 1 ? "" : "s", q->hidden, q->hidden == 1 ? "" : "s");
+		question_line(
+		    q, INK_LOOK, "Not taken: %zu conflict%s, %zu marked row%s that the filter hides.",
+		    q->conflicts, q->conflicts == 1 ? "" : "s", q->hidden, q->hidden == 1 ? "" : "s");
 	else if (q->hidden > 0)
-		line_of(q, INK_LOOK, "Not taken: %zu marked row%s that the filter hides.", q->hidden,
-		        q->hidden == 1 ? "" : "s");
+		question_line(q, INK_LOOK, "Not taken: %zu marked row%s that the filter hides.", q->hidden,
+		              q->hidden == 1 ? "" : "s");
 	else if (q->conflicts > 0)
-		line_of(q, INK_LOOK, "Not taken: %zu conflict%s; accept those one by one.", q->conflicts,
-		        q->conflicts == 1 ? "" : "s");
+		question_line(q, INK_LOOK, "Not taken: %zu conflict%s; accept those one by one.",
+		              q->conflicts, q->conflicts == 1 ? "" : "s");
 }
 
 /* --- what each question says --- */
@@ -108,16 +107,17 @@ static void not_taken(struct question *q)
 static void say_rotate(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX], g[256];
-	where(a, g, sizeof(g));
+	question_where(a, g, sizeof(g));
 	if (q->n == 1) {
-		line_of(q, INK_BOLD, "Rotate the key of %.200s in %s? The old one serves until confirmed.",
-		        shown(a, &q->objects[0], buf, sizeof(buf)), g);
+		question_line(q, INK_BOLD,
+		              "Rotate the key of %.200s in %s? The old one serves until confirmed.",
+		              shown(a, &q->objects[0], buf, sizeof(buf)), g);
 		not_taken(q);
 		expect_yes(q);
 		return;
 	}
-	line_of(q, INK_BOLD, "Rotate the keys of %zu agents in %s?", q->n, g);
-	line_of(q, INK_PLAIN, "The old keys serve until the new ones are confirmed.");
+	question_line(q, INK_BOLD, "Rotate the keys of %zu agents in %s?", q->n, g);
+	question_line(q, INK_PLAIN, "The old keys serve until the new ones are confirmed.");
 	not_taken(q);
 	expect_number(q);
 }
@@ -125,10 +125,10 @@ static void say_rotate(struct app *a, struct question *q)
 static void say_remove(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX], g[256];
-	where(a, g, sizeof(g));
-	line_of(q, INK_BOLD, "Remove %.200s from %s: its keys are forgotten.",
-	        shown(a, &q->objects[0], buf, sizeof(buf)), g);
-	line_of(q, INK_PLAIN, "It comes back only when it asks again and is accepted anew.");
+	question_where(a, g, sizeof(g));
+	question_line(q, INK_BOLD, "Remove %.200s from %s: its keys are forgotten.",
+	              shown(a, &q->objects[0], buf, sizeof(buf)), g);
+	question_line(q, INK_PLAIN, "It comes back only when it asks again and is accepted anew.");
 	expect_name(a, q);
 }
 
@@ -141,20 +141,21 @@ static void say_accept(struct app *a, struct question *q)
 	q->band = (struct band){.has_input = true};
 	a->len = 0;
 	a->line[0] = '\0';
-	where(a, g, sizeof(g));
+	question_where(a, g, sizeof(g));
 	if (q->n > 1)
 		snprintf(count, sizeof(count), "   (%zu of %zu)", q->at + 1, q->n);
 	if (o->conflict && q->strength != ASK_NAME) {
-		line_of(q, INK_BOLD | INK_BAD, "%.120s is in conflict with a node that is known in %s.", name,
-		        g);
-		line_of(q, INK_PLAIN, "Accepting this one forgets the known node: its keys, its pin.");
+		question_line(q, INK_BOLD | INK_BAD, "%.120s is in conflict with a node that is known in %s.",
+		              name, g);
+		question_line(q, INK_PLAIN, "Accepting this one forgets the known node: its keys, its pin.");
 		expect_name(a, q);
 		return;
 	}
-	line_of(q, INK_BOLD, "Accept %.200s in %s?%s", name, g, count);
+	question_line(q, INK_BOLD, "Accept %.200s in %s?%s", name, g, count);
 	if (!o->conflict)
-		line_of(q, INK_PLAIN, "It proved the name it asks for.");
-	line_of(q, INK_PLAIN, "On the host, clavigerd enroll printed twelve digits that are not shown here.");
+		question_line(q, INK_PLAIN, "It proved the name it asks for.");
+	question_line(q, INK_PLAIN,
+	              "On the host, clavigerd enroll printed twelve digits that are not shown here.");
 	not_taken(q);
 	q->strength = ASK_DIGITS;
 	snprintf(q->band.prompt, sizeof(q->band.prompt), "Digits ");
@@ -164,15 +165,15 @@ static void say_accept(struct app *a, struct question *q)
 static void say_decline(struct app *a, struct question *q)
 {
 	char buf[VIEW_ID_MAX], g[256];
-	where(a, g, sizeof(g));
+	question_where(a, g, sizeof(g));
 	q->band = (struct band){.has_input = true};
 	a->len = 0;
 	a->line[0] = '\0';
 	if (q->n == 1)
-		line_of(q, INK_BOLD, "Decline %.200s in %s? It may ask again.",
-		        shown(a, &q->objects[0], buf, sizeof(buf)), g);
+		question_line(q, INK_BOLD, "Decline %.200s in %s? It may ask again.",
+		              shown(a, &q->objects[0], buf, sizeof(buf)), g);
 	else
-		line_of(q, INK_BOLD, "Decline %zu nodes in %s? They may ask again.", q->n, g);
+		question_line(q, INK_BOLD, "Decline %zu nodes in %s? They may ask again.", q->n, g);
 	not_taken(q);
 	if (q->strength != ASK_REASON) {
 		q->strength = ASK_REASON;
@@ -185,7 +186,7 @@ static void say_decline(struct app *a, struct question *q)
 	}
 }
 
-static void show(struct app *a)
+void question_show(struct app *a)
 {
 	struct question *q = &a->q;
 	q->band.has_input = true;
@@ -217,12 +218,15 @@ static void ask(struct app *a, enum question_for what)
 		say_decline(a, q);
 		break;
 	case FOR_QUIT:
-		line_of(q, INK_BOLD, "End claviger?%s",
-		        a->n_acts > 0 ? " Acts that were not sent are forgotten." : "");
+		question_line(q, INK_BOLD, "End claviger?%s",
+		              a->n_acts > 0 ? " Acts that were not sent are forgotten." : "");
 		expect_yes(q);
 		break;
+	case FOR_RUNAS: /* runas.c says it */
+	case FOR_SSH:   /* ask.c does */
+		break;
 	}
-	show(a);
+	question_show(a);
 }
 
 /* --- what a question is about --- */
@@ -332,7 +336,7 @@ static void digits_given(struct app *a)
 	if (++q->at < q->n) {
 		q->strength = ASK_DIGITS;
 		say_accept(a, q);
-		show(a);
+		question_show(a);
 	} else {
 		struct list *l = list_of(app_top(a));
 		if (l != NULL)
@@ -347,12 +351,31 @@ static void answered(struct app *a)
 	struct question *q = &a->q;
 	if (q->what == FOR_QUIT)
 		a->quit = true;
+	else if (q->what == FOR_RUNAS)
+		runas_answered(a);
+	else if (q->what == FOR_SSH)
+		ask_answered(a, true);
 	else
 		send_all(a, NULL);
 }
 
+bool question_changes(struct app *a, const struct key *k)
+{
+	if (a->q.what != FOR_RUNAS || !a->runas.from_form || a->q.strength == ASK_NAME || a->len > 0 ||
+	    k->code != KEYC_CHAR || strcasecmp(k->ch, "c") != 0)
+		return false;
+	question_end(a);
+	runas_release(&a->runas);
+	form_again(a);
+	return true;
+}
+
 static void nothing(struct app *a, const char *why)
 {
+	if (a->q.what == FOR_RUNAS)
+		runas_release(&a->runas);
+	if (a->q.what == FOR_SSH)
+		ask_answered(a, false);
 	question_end(a);
 	app_say(a, INK_DIM, "%s", why);
 }
@@ -361,6 +384,10 @@ static void nothing(struct app *a, const char *why)
 static void enter_alone(struct app *a)
 {
 	struct list *l = list_of(app_top(a));
+	if (a->q.what == FOR_RUNAS && a->q.strength == ASK_NUMBER) {
+		runas_show_lists(a);
+		return;
+	}
 	bool list = a->q.strength == ASK_NUMBER && l != NULL && l->lo->kind == CLV_LIST_AGENTS;
 	nothing(a, "Nothing was done.");
 	if (list)
@@ -370,10 +397,12 @@ static void enter_alone(struct app *a)
 static void enter_key(struct app *a)
 {
 	struct question *q = &a->q;
-	if (q->strength == ASK_REASON) {
+	if (q->strength == ASK_REASON && q->what == FOR_RUNAS) {
+		recover_reason(a);
+	} else if (q->strength == ASK_REASON) {
 		snprintf(q->reason, sizeof(q->reason), "%s", a->line);
 		say_decline(a, q);
-		show(a);
+		question_show(a);
 	} else if (a->len == 0) {
 		enter_alone(a);
 	} else if (q->strength == ASK_DIGITS) {
@@ -384,7 +413,7 @@ static void enter_key(struct app *a)
 	           (strcmp(a->line, q->expect) == 0 || strcmp(a->line, q->expect2) == 0)) {
 		if (q->what == FOR_ACCEPT) {
 			say_accept(a, q);
-			show(a);
+			question_show(a);
 		} else {
 			answered(a);
 		}

@@ -76,6 +76,8 @@ static void suspend(struct app *a)
 {
 	if (a->o->restricted)
 		return;
+	if (a->q.what == FOR_RUNAS)
+		runas_release(&a->runas);
 	question_end(a);
 	term_suspend();
 	a->dirty = true;
@@ -108,9 +110,31 @@ static void take_keys(struct app *a)
 	}
 }
 
+/* What the password form left to be done here. */
+static void after_entry(struct app *a)
+{
+	struct entry *e = &a->e;
+	if (e->repaint)
+		term_repaint();
+	e->repaint = false;
+	if (!e->suspend)
+		return;
+	e->suspend = false;
+	suspend(a);
+	e->dirty = true;
+	if (e->state == ENTRY_TYPING) /* what was typed to the shell is not for the form */
+		e->unseen = e->ask_ready = true;
+}
+
 static void read_terminal(struct app *a)
 {
 	uint8_t bytes[4096];
+	a->key_at_ms = app_mono_ms();
+	if (a->mode == MODE_ENTRY) { /* never through these bytes */
+		entry_read(a, STDIN_FILENO);
+		after_entry(a);
+		return;
+	}
 	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -120,6 +144,7 @@ static void read_terminal(struct app *a)
 		return;
 	}
 	input_feed(&a->in, bytes, (size_t)n, app_mono_ms());
+	explicit_bzero(bytes, (size_t)n);
 	take_keys(a);
 }
 
@@ -133,9 +158,32 @@ static void sooner(int *wait, int64_t ms)
 		*wait = (int)ms;
 }
 
+/* No push redraws while a password is typed. */
+static bool needs_frame(const struct app *a)
+{
+	return a->mode == MODE_ENTRY ? a->e.dirty : a->dirty;
+}
+
+/* Monotonic; 0: never. */
+static int64_t lock_at(const struct app *a)
+{
+	int64_t ms = (int64_t)a->o->settings.idle_lock_min * 60000;
+	return ms > 0 && a->mode != MODE_LOCKED ? a->key_at_ms + ms : 0;
+}
+
 static int next_wait(struct app *a, int64_t now, int64_t drawn)
 {
 	int wait = -1, t = clv_session_timeout_ms(a->s);
+	if (a->mode == MODE_ENTRY) {
+		if (t >= 0)
+			sooner(&wait, t);
+		t = entry_timeout_ms(a, now);
+		if (t >= 0)
+			sooner(&wait, t);
+		if (needs_frame(a) && !term_busy())
+			sooner(&wait, 0);
+		return wait;
+	}
 	if (t >= 0)
 		sooner(&wait, t);
 	t = input_timeout_ms(&a->in, now);
@@ -146,7 +194,11 @@ static int next_wait(struct app *a, int64_t now, int64_t drawn)
 	if (clv_session_retry_at_ms(a->s) != 0) /* the seconds to the next try are counted down */
 		sooner(&wait, 1000 - now % 1000);
 	sooner(&wait, drawn + AGES_MS - now);
-	if (a->dirty && !term_busy())
+	if (app_top(a)->redraw_at != 0)
+		sooner(&wait, app_top(a)->redraw_at - a->skew_ms - app_wall_ms());
+	if (lock_at(a) != 0)
+		sooner(&wait, lock_at(a) - now);
+	if (needs_frame(a) && !term_busy())
 		sooner(&wait, 0);
 	return wait;
 }
@@ -184,11 +236,11 @@ static void draw(struct app *a)
 	app_draw(a, &c);
 	app_ask(a); /* drawing may have found rows that are not loaded */
 	term_end();
-	a->dirty = false;
+	a->dirty = a->e.dirty = false;
 	set_title(a);
-	if (a->ask_ready) {
-		a->ask_ready = false;
-		a->q.asked_at_ms = a->q.last_byte_ms = app_mono_ms();
+	if (a->ask_ready || a->e.ask_ready) {
+		a->ask_ready = a->e.ask_ready = false;
+		a->q.asked_at_ms = a->q.last_byte_ms = a->e.asked_at_ms = app_mono_ms();
 		a->ready_owed++;
 		term_ask_ready();
 	}
@@ -201,7 +253,7 @@ static void turn(struct app *a, const sigset_t *open_mask, int64_t *drawn)
 	                      {.fd = term_out_fd(), .events = POLLOUT}};
 	int wait = next_wait(a, app_mono_ms(), *drawn);
 	struct timespec ts = {.tv_sec = wait / 1000, .tv_nsec = (long)(wait % 1000) * 1000000};
-	int n = ppoll(p, 3, &ts, open_mask);
+	int n = ppoll(p, 3, wait >= 0 ? &ts : NULL, open_mask);
 	int64_t now = app_mono_ms();
 	if (got_end != 0) {
 		a->quit = true;
@@ -210,28 +262,41 @@ static void turn(struct app *a, const sigset_t *open_mask, int64_t *drawn)
 	if (got_winch != 0) {
 		got_winch = 0;
 		term_resize();
-		a->dirty = true;
+		a->dirty = a->e.dirty = true;
 	}
 	if (got_stop != 0) {
 		got_stop = 0;
-		suspend(a);
+		entry_stop(a);
+		if (a->mode == MODE_ENTRY)
+			after_entry(a);
+		else
+			suspend(a);
 	}
 	if (n > 0 && p[2].revents != 0)
 		(void)term_flush();
 	if (n > 0 && p[0].revents != 0)
 		read_terminal(a);
+	else if (a->mode == MODE_ENTRY)
+		entry_tick(a);
 	else
 		take_keys(a); /* an Esc whose time has come */
-	clv_session_step(a->s);
-	app_take(a);
-	app_ask(a);
-	clv_session_step(a->s); /* what was asked goes out in the same turn */
+	if (lock_at(a) != 0 && now >= lock_at(a))
+		app_lock(a);
+	if (a->mode != MODE_LOCKED) {
+		clv_session_step(a->s);
+		app_take(a);
+		app_ask(a);
+		clv_session_step(a->s); /* what was asked goes out in the same turn */
+	}
 	check_unseen(a, now);
 	if (clv_session_retry_at_ms(a->s) != 0 || now - *drawn >= AGES_MS)
 		a->dirty = true;
-	if (a->dirty) {
+	if (app_top(a)->redraw_at != 0 && app_wall_ms() + a->skew_ms >= app_top(a)->redraw_at)
+		a->dirty = true;
+	if (needs_frame(a)) {
 		draw(a);
-		clv_session_step(a->s);
+		if (a->mode != MODE_LOCKED)
+			clv_session_step(a->s);
 		*drawn = app_mono_ms();
 	}
 }
@@ -249,10 +314,43 @@ static void app_release(struct app *a)
 		clv_free(a->acts[i].reason);
 	}
 	clv_free(a->acts);
+	export_drop(a);
+	for (size_t i = 0; i < a->n_history; i++)
+		clv_free(a->history[i]);
 	clv_free(a->dropped);
+	runas_release(&a->runas);
+	entry_release(&a->e);
 	facts_whoami_free(a->who);
 	clv_session_free(a->s);
 	clv_free(a);
+}
+
+/* The screen that was asked for, or the one that stood when it ended here; never an act. */
+static void open_first(struct app *a, const char *view)
+{
+	bool keeps = !a->o->restricted && !a->o->settings.no_restore;
+	char *last = view == NULL && keeps ? state_load(clv_session_server(a->s)) : NULL;
+	if (view != NULL)
+		app_command(a, view);
+	else if (last != NULL)
+		app_command(a, last);
+	clv_free(last);
+}
+
+static void remember_screen(struct app *a)
+{
+	char screen[VIEW_FILTER_MAX + 40];
+	if (a->o->restricted || a->o->settings.no_restore)
+		return;
+	for (size_t i = a->depth; i-- > 0;) {
+		struct list *l = list_of(a->stack[i]);
+		if (l == NULL && i > 0)
+			continue; /* a page's place is its list */
+		snprintf(screen, sizeof(screen), "%s%s%s", a->stack[i]->ops->name,
+		         l != NULL && l->filter[0] != '\0' ? " " : "", l != NULL ? l->filter : "");
+		state_save(clv_session_server(a->s), screen);
+		return;
+	}
 }
 
 static void run(struct app *a, const char *view)
@@ -263,9 +361,9 @@ static void run(struct app *a, const char *view)
 	struct clv_err err = {0};
 	catch_signals(&open_mask);
 	a->stack[a->depth++] = view_overview_open();
-	if (view != NULL)
-		app_command(a, view);
+	open_first(a, view);
 	a->dirty = true;
+	a->key_at_ms = app_mono_ms();
 	draw(a); /* the first paint waits for nobody */
 	clv_session_step(a->s);
 	app_take(a);
@@ -279,6 +377,7 @@ static void run(struct app *a, const char *view)
 				app_say(a, INK_LOOK, "%.300s", err.text);
 		}
 	}
+	remember_screen(a);
 	sigprocmask(SIG_SETMASK, &open_mask, NULL);
 }
 
@@ -290,11 +389,23 @@ int screen_run(struct options *o, const char *view)
 	a->o = o;
 	a->exit_code = EXIT_DONE;
 	a->s = options_session(o, &err);
-	if (a->s == NULL || term_open(&err) != CLV_OK) {
+	struct term_opts t = {.ascii = o->settings.ascii, .plain = o->plain};
+	if (a->s == NULL || term_open(&t, &err) != CLV_OK) {
 		code = batch_fail(&err);
 		app_release(a);
 		return code;
 	}
+	if (setup_start(a, &err) != CLV_OK) {
+		term_close();
+		code = batch_fail(&err);
+		app_release(a);
+		return code;
+	}
+	a->hit = -1;
+	a->ctx.restricted = o->restricted;
+	a->ctx.plain = o->plain;
+	if (o->settings.own_keys)
+		a->ctx.keys = (const char *const *)o->settings.keys;
 	a->ctx.read_only = o->read_only;
 	a->ctx.label = o->label;
 	a->ctx.time.local_ms = local_offset_ms();

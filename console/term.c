@@ -5,6 +5,8 @@
  */
 #include "console/term.h"
 
+#include "console/theme.h"
+
 #include <curses.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +28,7 @@
 #define DRAIN_MS  500 /* at the end the last bytes are waited for that long */
 
 static struct {
-	bool open, ascii, title;
+	bool open, ascii, title, plain, colour, mouse;
 	SCREEN *screen;
 	struct termios saved;
 	char restore[256]; /* made beforehand: a crash handler may only write(2) */
@@ -196,7 +198,7 @@ static void set_raw(void)
 static void prepare_restore(void)
 {
 	term.restore_len = 0;
-	add_restore("\033[?2004l");
+	add_restore("\033[?2004l\033[?1000l\033[?1006l");
 	if (term.title)
 		add_restore("\033[23;2t");
 	add_capability("sgr0");
@@ -211,33 +213,32 @@ static void catch_crashes(void)
 		sigaction(crash_signals[i], &sa, NULL);
 }
 
-/* By meaning: a sign and a word stand beside each, so that mono loses nothing. */
+void term_theme(const struct theme *t)
+{
+	for (int i = 0; i < INK_MAX; i++) {
+		const struct theme_ink *k = &t->ink[i];
+		chtype a = A_NORMAL;
+		a |= (k->attrs & THEME_BOLD) != 0 ? A_BOLD : 0;
+		a |= (k->attrs & THEME_DIM) != 0 ? A_DIM : 0;
+		a |= (k->attrs & THEME_UNDERLINE) != 0 ? A_UNDERLINE : 0;
+		a |= (k->attrs & THEME_REVERSE) != 0 ? A_REVERSE : 0;
+		if (term.colour && k->colour >= 0) {
+			init_pair((short)(i + 1), theme_nearest(k->colour, COLORS), -1);
+			a |= COLOR_PAIR(i + 1);
+		}
+		term.attrs[i] = a;
+	}
+}
+
+/* Without colours dark is mono. */
 static void choose_colours(void)
 {
-	static const struct {
-		enum ink ink;
-		short colour;
-		chtype mono;
-	} rows[] = {
-	    {INK_DIM, -1, A_DIM},
-	    {INK_ACCENT, COLOR_CYAN, A_UNDERLINE},
-	    {INK_GOOD, COLOR_GREEN, A_NORMAL},
-	    {INK_MOVING, COLOR_BLUE, A_NORMAL},
-	    {INK_LOOK, COLOR_YELLOW, A_BOLD},
-	    {INK_BAD, COLOR_RED, A_BOLD},
-	    {INK_SILENT, COLOR_MAGENTA, A_DIM},
-	    {INK_ASIDE, -1, A_DIM},
-	};
+	struct theme t;
 	const char *no = getenv("NO_COLOR");
-	bool colour = has_colors() && (no == NULL || no[0] == '\0') && start_color() == OK &&
+	term.colour = has_colors() && (no == NULL || no[0] == '\0') && start_color() == OK &&
 	              use_default_colors() == OK;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		term.attrs[rows[i].ink] = rows[i].mono;
-		if (!colour || rows[i].colour < 0)
-			continue;
-		init_pair((short)rows[i].ink, rows[i].colour, -1);
-		term.attrs[rows[i].ink] = COLOR_PAIR(rows[i].ink);
-	}
+	if (theme_builtin(term.colour ? "dark" : "mono", &t))
+		term_theme(&t);
 }
 
 static bool wants_ascii(const char *name)
@@ -266,6 +267,8 @@ static void enter(void)
 	if (term.title)
 		put_raw("\033[22;2t", 7);
 	put_raw("\033[?2004h", 8);
+	if (term.mouse)
+		put_raw("\033[?1000h\033[?1006h", 16);
 }
 
 static void get_size(int *rows, int *cols)
@@ -296,7 +299,7 @@ static SCREEN *new_screen(const char *name)
 	return s;
 }
 
-clv_rc term_open(struct clv_err *err)
+clv_rc term_open(const struct term_opts *o, struct clv_err *err)
 {
 	const char *name = getenv("TERM");
 	if (name == NULL || name[0] == '\0' || strcmp(name, "dumb") == 0)
@@ -317,7 +320,8 @@ clv_rc term_open(struct clv_err *err)
 		text_free(t);
 		return CLV_FAILED;
 	}
-	term.ascii = wants_ascii(name);
+	term.ascii = o->ascii >= 0 ? o->ascii > 0 : wants_ascii(name);
+	term.plain = o->plain;
 	term.title = can_title(name);
 	prepare_restore();
 	choose_colours();
@@ -334,6 +338,8 @@ void term_close(void)
 		return;
 	term.open = false;
 	put_raw("\033[?2004l", 8);
+	if (term.mouse)
+		put_raw("\033[?1000l\033[?1006l", 16);
 	if (term.title)
 		put_raw("\033[23;2t", 7);
 	endwin();
@@ -360,7 +366,7 @@ static attr_t attrs_of(unsigned ink)
 	attr_t a = term.attrs[ink & INK_MASK];
 	if ((ink & INK_BOLD) != 0)
 		a |= A_BOLD;
-	if ((ink & INK_REVERSE) != 0)
+	if ((ink & INK_REVERSE) != 0 && !term.plain)
 		a |= A_REVERSE;
 	return a;
 }
@@ -441,6 +447,8 @@ void term_suspend(void)
 	sigset_t stop, before;
 	struct sigaction dfl = {.sa_handler = SIG_DFL}, ours;
 	put_raw("\033[?2004l", 8);
+	if (term.mouse)
+		put_raw("\033[?1000l\033[?1006l", 16);
 	endwin();
 	collect();
 	drain();
@@ -474,6 +482,59 @@ void term_title(const struct clv_text *title)
 	if (n > 0 && (size_t)n < sizeof(s))
 		put_raw(s, (size_t)n);
 	(void)term_flush();
+}
+
+void term_mouse(bool on)
+{
+	if (term.mouse != on)
+		put_raw(on ? "\033[?1000h\033[?1006h" : "\033[?1000l\033[?1006l", 16);
+	term.mouse = on;
+}
+
+#define COPY_MAX 74994u /* bytes in base64: what terminals take at most */
+
+/* screen and tmux hand on what stands in their own brackets; screen takes short pieces only. */
+static void put_wrapped(const char *s, size_t len)
+{
+	const char *name = getenv("TERM");
+	bool tmux = getenv("TMUX") != NULL, screen = name != NULL && strncmp(name, "screen", 6) == 0;
+	if (tmux) {
+		put_raw("\033Ptmux;\033", 8);
+		put_raw(s, len);
+		put_raw("\033\\", 2);
+		return;
+	}
+	for (size_t at = 0; screen && at < len; at += 240) {
+		put_raw("\033P", 2);
+		put_raw(s + at, len - at < 240 ? len - at : 240);
+		put_raw("\033\\", 2);
+	}
+	if (!screen)
+		put_raw(s, len);
+}
+
+bool term_copy(const struct clv_text *t)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)text_str(t);
+	size_t len = text_len(t), n = 0;
+	if ((len + 2) / 3 * 4 > COPY_MAX)
+		return false;
+	char *s = clv_calloc((len + 2) / 3 * 4 + 16, 1);
+	n = (size_t)snprintf(s, 8, "\033]52;c;");
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned v = (unsigned)p[i] << 16 | (i + 1 < len ? (unsigned)p[i + 1] << 8 : 0) |
+		             (i + 2 < len ? p[i + 2] : 0u);
+		s[n++] = digits[v >> 18];
+		s[n++] = digits[v >> 12 & 63];
+		s[n++] = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		s[n++] = i + 2 < len ? digits[v & 63] : '=';
+	}
+	s[n++] = '\007';
+	put_wrapped(s, n);
+	clv_free(s);
+	(void)term_flush();
+	return true;
 }
 
 int term_esc_ms(void)

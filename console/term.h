@@ -12,8 +12,21 @@
 
 #include <stdint.h>
 
+struct theme;
+struct term_opts {
+	int ascii;  /* -1 as the terminal, 0 never, 1 always */
+	bool plain; /* nothing is reversed: a reader speaks the row that the cursor is on */
+};
 /* Takes over the terminal on stdin and stdout. From here on crashes restore it. */
-CLV_MUST clv_rc term_open(struct clv_err *err);
+CLV_MUST clv_rc term_open(const struct term_opts *o, struct clv_err *err);
+/* What each meaning looks like from the next frame on; NO_COLOR and terminals without colours keep the
+ * attributes alone. */
+void term_theme(const struct theme *t);
+/* Presses and the wheel are told, as input.h says; off by default. */
+void term_mouse(bool on);
+/* Into the terminal's clipboard by OSC 52, wrapped for tmux and screen; false: longer than terminals take.
+ * Never read back. */
+bool term_copy(const struct clv_text *t);
 /* Gives it back; more than once is fine. */
 void term_close(void);
 /* Asks the kernel for the size anew. */

@@ -3,7 +3,7 @@
  * One agent: its certificate in full, the key's history with each state's time, the link and both
  * ends' word on it, the node key, the configuration, its events. A page that scrolls.
  */
-#include "views/draw.h"
+#include "views/page.h"
 #include "views/view.h"
 
 #include <stdio.h>
@@ -15,13 +15,12 @@ struct agent {
 	struct clv_agent_detail *d;
 	bool gone;
 	char why[256];
-	int skip, lines, page;
 };
 
 static void agent_want(struct view *v, struct want *w)
 {
 	struct agent *s = (struct agent *)v;
-	*w = (struct want){.kind = WANT_AGENT, .agent = s->name};
+	*w = (struct want){.kind = WANT_AGENT, .name = s->name};
 }
 
 static void agent_take(struct view *v, struct clv_reply *r)
@@ -175,27 +174,69 @@ static void draw_trust(const struct clv_agent_detail *d, struct pager *p, const 
 		            d->agent.config_ordinal);
 }
 
-static void draw_events(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
+/* "sql-reader v7 ✔   deploy v3 » sent 21:03:57" */
+static void account_text(const struct clv_agent_account *a, const struct view_ctx *ctx, char *out,
+                         size_t size)
 {
-	static const unsigned inks[CLV_LEVEL_MAX] = {
-	    [CLV_LEVEL_WARNING] = INK_LOOK, [CLV_LEVEL_ERROR] = INK_BAD};
-	char t[FMT_MAX], one[512];
-	for (size_t i = 0; i < d->n_events; i++) {
-		const struct clv_event_fact *e = &d->events[i];
-		snprintf(one, sizeof(one), "%.500s", e->text);
-		one[strcspn(one, "\r\n")] = '\0'; /* the first line; the whole text is on the events screen */
-		int y = p->line - p->skip;
-		int x = draw_str(p->c, y, p->indent, 12, INK_DIM, fmt_when(t, &ctx->time, e->time)) + 2;
-		x = draw_fmt(p->c, y, x, 6, inks[e->level], "%5u", e->id) + 2;
-		draw_str(p->c, y, x, p->c->cols - x - 1, inks[e->level], one);
-		p->line++;
+	char t[FMT_MAX];
+	if (a->held_back)
+		snprintf(out, size, "%.200s » tried elsewhere first", a->name);
+	else if (a->version == 0)
+		snprintf(out, size, "%.200s – not entered", a->name);
+	else if (!a->missing)
+		snprintf(out, size, "%.200s v%llu ✔", a->name, (unsigned long long)a->version);
+	else
+		snprintf(out, size, "%.200s v%llu » %s%s%s", a->name, (unsigned long long)a->version,
+		         a->step == CLV_STEP_NONE ? "not sealed yet" : clv_step_word(a->step),
+		         a->since != 0 ? " " : "", a->since != 0 ? fmt_when(t, &ctx->time, a->since) : "");
+}
+
+static void draw_accounts(const struct clv_agent_detail *d, struct pager *p, const struct view_ctx *ctx)
+{
+	char n[FMT_MAX], c[FMT_MAX], m[FMT_MAX], line[600] = "", one[400];
+	size_t used = 0;
+	if (d->accounts == 0) {
+		pager_field(p, "Accounts", INK_PLAIN, "none goes here");
+		return;
 	}
+	pager_field(p, "Accounts", d->accounts_missing > 0 ? INK_LOOK : INK_PLAIN,
+	            "%s: %s confirmed, %s missing", fmt_count(n, d->accounts),
+	            fmt_count(c, d->accounts_confirmed),
+	            d->accounts_missing > 0 ? fmt_count(m, d->accounts_missing) : "none");
+	for (size_t i = 0; i < d->n_account_rows && i < 8; i++) {
+		account_text(&d->account_rows[i], ctx, one, sizeof(one));
+		if (used + strlen(one) + 8 >= sizeof(line))
+			break;
+		used +=
+		    (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", used > 0 ? "   " : "", one);
+	}
+	pager_field(p, "", INK_PLAIN, "%s%s", line, d->accounts > 8 ? "   …" : "");
+}
+
+static enum action scroll(struct agent *s, int by)
+{
+	int last = s->v.lines > s->v.page ? s->v.lines - s->v.page : 0;
+	s->v.skip += by;
+	s->v.skip = s->v.skip > last ? last : s->v.skip < 0 ? 0 : s->v.skip;
+	return ACTION_NONE;
+}
+
+static void draw_page(const struct agent *s, struct pager *p, const struct view_ctx *ctx)
+{
+	draw_key(&s->d->agent, p);
+	draw_history(s->d, p, ctx);
+	draw_link(s->d, p, ctx);
+	draw_trust(s->d, p, ctx);
+	draw_accounts(s->d, p, ctx);
+	page_events(p, s->d->events, s->d->n_events, ctx);
 }
 
 static void agent_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct agent *s = (struct agent *)v;
-	struct pager p = {.c = c, .skip = s->skip, .indent = 1, .now_ms = ctx->time.now_ms};
+	struct canvas none = canvas_sub(c, 0, 0);
+	struct pager count = {.c = &none, .indent = 1, .now_ms = ctx->time.now_ms};
+	struct pager p = {.c = c, .indent = 1, .now_ms = ctx->time.now_ms};
 	if (s->gone) {
 		pager_wrap(&p, 1, INK_PLAIN, s->why);
 		return;
@@ -204,22 +245,13 @@ static void agent_draw(struct view *v, struct canvas *c, const struct view_ctx *
 		pager_line(&p, INK_DIM, "Asking the server…");
 		return;
 	}
-	draw_key(&s->d->agent, &p);
-	draw_history(s->d, &p, ctx);
-	draw_link(s->d, &p, ctx);
-	draw_trust(s->d, &p, ctx);
-	draw_events(s->d, &p, ctx);
-	s->lines = p.line;
-	s->page = c->rows;
+	draw_page(s, &count, ctx); /* lines are as many as the width makes them */
+	s->v.lines = count.line;
+	s->v.page = c->rows;
+	(void)scroll(s, 0);
+	p.skip = s->v.skip;
+	draw_page(s, &p, ctx);
 	draw_cursor(c, 0, 0);
-}
-
-static enum action scroll(struct agent *s, int by)
-{
-	int last = s->lines > s->page ? s->lines - s->page : 0;
-	s->skip += by;
-	s->skip = s->skip > last ? last : s->skip < 0 ? 0 : s->skip;
-	return ACTION_NONE;
 }
 
 static enum action agent_request(struct view *v, enum action a, const struct view_ctx *ctx)
@@ -232,17 +264,17 @@ static enum action agent_request(struct view *v, enum action a, const struct vie
 	case ACTION_UP:
 		return scroll(s, -1);
 	case ACTION_PAGE_DOWN:
-		return scroll(s, s->page);
+		return scroll(s, s->v.page);
 	case ACTION_PAGE_UP:
-		return scroll(s, -s->page);
+		return scroll(s, -s->v.page);
 	case ACTION_HALF_DOWN:
-		return scroll(s, s->page / 2);
+		return scroll(s, s->v.page / 2);
 	case ACTION_HALF_UP:
-		return scroll(s, -s->page / 2);
+		return scroll(s, -s->v.page / 2);
 	case ACTION_TOP:
-		return scroll(s, -s->lines);
+		return scroll(s, -s->v.lines);
 	case ACTION_BOTTOM:
-		return scroll(s, s->lines);
+		return scroll(s, s->v.lines);
 	case ACTION_RELOAD:
 		v->ask = true;
 		return ACTION_NONE;
@@ -280,7 +312,9 @@ static bool agent_target(const struct view *v, struct target *t)
 	const struct agent *s = (const struct agent *)v;
 	if (s->d == NULL || s->gone)
 		return false;
-	*t = (struct target){.name = s->d->agent.name, .row_version = s->d->agent.row_version};
+	*t = (struct target){.name = s->d->agent.name,
+	                     .row_version = s->d->agent.row_version,
+	                     .key = s->d->agent.has_key ? &s->d->agent.key : NULL};
 	snprintf(t->id, sizeof(t->id), "%s", s->d->agent.name);
 	return true;
 }

@@ -156,6 +156,27 @@ static void agents_empty(const struct list *l, struct canvas *c, const struct vi
 	    "No agent yet. On a host:  clavigerd enroll --role agent --server HOST  then here 7, and A.");
 }
 
+/* All of the key, and what stands on the agent's page first. */
+static void agents_preview(const struct list *l, size_t i, struct pager *p, const struct view_ctx *ctx)
+{
+	const struct clv_agent_fact *a = &l->rows.u.agents[i];
+	char s[FMT_MAX], t[FMT_MAX];
+	p->line++;
+	pager_field(p, "Name", INK_PLAIN, "%s", a->name);
+	if (!a->has_key)
+		return;
+	pager_field(p, "Key id", INK_PLAIN, "%s", fmt_thumb(s, &a->key, THUMB_KEY_ID, 0));
+	pager_field(p, "SHA-1", INK_PLAIN, "%s", fmt_thumb(s, &a->key, THUMB_SHA1, 0));
+	pager_field(p, "SHA-256", INK_PLAIN, "%s", fmt_thumb(s, &a->key, THUMB_SHA256, 0));
+	pager_field(p, "Valid", INK_PLAIN, "%s to %s", fmt_date(s, a->key.not_before),
+	            fmt_date(t, a->key.not_after));
+	pager_field(p, "Gen", INK_PLAIN, "%u", a->key.ordinal);
+	pager_field(p, "Seen", INK_PLAIN, "%s%s", fmt_when(s, &ctx->time, a->last_seen),
+	            fmt_zone(&ctx->time));
+	if (a->cipher != NULL)
+		pager_field(p, "Cipher", INK_PLAIN, "%s", a->cipher);
+}
+
 static const struct list_ops list = {
     .kind = CLV_LIST_AGENTS,
     .title = "Agents",
@@ -167,6 +188,7 @@ static const struct list_ops list = {
     .sign = agents_sign,
     .cell = agents_cell,
     .width = agents_width,
+    .preview = agents_preview,
     .empty = agents_empty,
 };
 
@@ -192,7 +214,8 @@ static bool agents_target(const struct view *v, struct target *t)
 	if (!list_selected(l, &i))
 		return false;
 	const struct clv_agent_fact *a = &l->rows.u.agents[i];
-	*t = (struct target){.name = a->name, .row_version = a->row_version};
+	*t = (struct target){
+	    .name = a->name, .row_version = a->row_version, .key = a->has_key ? &a->key : NULL};
 	snprintf(t->id, sizeof(t->id), "%s", a->name);
 	return true;
 }

@@ -34,7 +34,7 @@ struct canvas_ops {
 struct canvas {
 	const struct canvas_ops *ops;
 	void *ctx;
-	int y0;         /* where this area begins */
+	int y0, x0;     /* where this area begins */
 	int rows, cols; /* how large it is */
 	bool ascii;
 };

@@ -11,9 +11,10 @@ static const struct {
 	const char *utf8;
 	const char *ascii; /* as many columns as the first */
 } fallback[] = {
-    {"✔", "+"}, {"»", ">"}, {"✖", "x"}, {"○", "o"}, {"–", "-"}, {"›", ">"}, {"…", "~"}, {"▲", "^"},
-    {"▼", "v"}, {"•", "*"}, {"→", ">"}, {"×", "x"}, {"▌", "_"}, {"▁", "_"}, {"▂", "."}, {"▃", "."},
-    {"▄", ":"}, {"▅", ":"}, {"▆", "|"}, {"▇", "|"}, {"█", "#"}, {"·", "."}, {"║", "|"}, {"●", "*"},
+    {"✔", "+"}, {"»", ">"}, {"✖", "x"}, {"○", "o"}, {"–", "-"}, {"›", ">"}, {"…", "~"},
+    {"▲", "^"}, {"▼", "v"}, {"•", "*"}, {"→", ">"}, {"←", "<"}, {"×", "x"}, {"▌", "_"},
+    {"▁", "_"}, {"▂", "."}, {"▃", "."}, {"▄", ":"}, {"▅", ":"}, {"▆", "|"}, {"▇", "|"},
+    {"█", "#"}, {"·", "."}, {"║", "|"}, {"●", "*"},
 };
 
 static const struct {
@@ -46,10 +47,10 @@ static void put(struct canvas *c, int y, int x, struct clv_slice cl, int cells, 
 				other = fallback[i].ascii;
 		}
 		for (int i = 0; i < cells; i++)
-			c->ops->put(c->ctx, c->y0 + y, x + i, other + i, 1, 1, ink);
+			c->ops->put(c->ctx, c->y0 + y, c->x0 + x + i, other + i, 1, 1, ink);
 		return;
 	}
-	c->ops->put(c->ctx, c->y0 + y, x, s, len, cells, ink);
+	c->ops->put(c->ctx, c->y0 + y, c->x0 + x, s, len, cells, ink);
 }
 
 int draw_text(struct canvas *c, int y, int x, int width, unsigned ink, const struct clv_text *t)
@@ -130,13 +131,13 @@ void draw_fill(struct canvas *c, int y, int x, int width, unsigned ink)
 	if (y < 0 || y >= c->rows)
 		return;
 	for (int i = x; i < x + width && i < c->cols; i++)
-		c->ops->put(c->ctx, c->y0 + y, i, " ", 1, 1, ink);
+		c->ops->put(c->ctx, c->y0 + y, c->x0 + i, " ", 1, 1, ink);
 }
 
 void draw_cursor(struct canvas *c, int y, int x)
 {
 	if (c->ops->cursor != NULL && y >= 0 && y < c->rows && x >= 0 && x < c->cols)
-		c->ops->cursor(c->ctx, c->y0 + y, x);
+		c->ops->cursor(c->ctx, c->y0 + y, c->x0 + x);
 }
 
 struct canvas canvas_sub(const struct canvas *c, int y, int rows)

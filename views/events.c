@@ -139,6 +139,10 @@ static enum action events_request(struct view *v, enum action a, const struct vi
 		l->skip += a == ACTION_DOWN ? 1 : l->skip > 0 ? -1 : 0;
 		return ACTION_NONE;
 	}
+	if (l->expanded && (a == ACTION_NEXT || a == ACTION_PREVIOUS)) {
+		l->skip = 0;
+		a = a == ACTION_NEXT ? ACTION_DOWN : ACTION_UP;
+	}
 	return list_request(v, a, ctx);
 }
 

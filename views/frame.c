@@ -25,6 +25,16 @@ const char *view_name(const struct view_ctx *ctx, const char *name, char *out, s
 	return out;
 }
 
+const char *view_person(const char *principal, char out[VIEW_PERSON_MAX])
+{
+	const char *colon = strchr(principal, ':'), *name = colon != NULL ? colon + 1 : principal;
+	size_t n = strcspn(name, "@");
+	if (n == 0)
+		n = strlen(name);
+	snprintf(out, VIEW_PERSON_MAX, "%.*s", (int)(n < VIEW_PERSON_MAX ? n : VIEW_PERSON_MAX - 1), name);
+	return out;
+}
+
 static void draw_first(struct canvas *c, const struct view_ctx *ctx)
 {
 	char who[600], where[700], server[VIEW_ID_MAX];
@@ -57,6 +67,8 @@ static int freshness(char *out, size_t size, unsigned *ink, const struct view *v
 	if (ctx->fresh == FRESH_STALE) {
 		*ink = INK_LOOK | INK_REVERSE;
 		snprintf(out, size, "STALE since %s Z", fmt_clock(t, ctx->since_ms));
+	} else if (ctx->held > 0) {
+		snprintf(out, size, "%u change%s, r", ctx->held, ctx->held == 1 ? "" : "s");
 	} else {
 		snprintf(out, size, "%s", v->have && ctx->fresh == FRESH_LIVE ? "live" : "asking");
 	}
@@ -88,10 +100,17 @@ static void draw_second(struct canvas *c, const struct view *v, const struct vie
 	}
 }
 
+/* The key that does it here: a person may have bound another. */
+static void hint_key(char out[24], const struct hint_row *h, const struct view_ctx *ctx)
+{
+	const char *own = ctx->keys != NULL ? ctx->keys[h->action] : NULL;
+	snprintf(out, 24, "%.*s", own != NULL ? (int)strcspn(own, " ") : 20, own != NULL ? own : h->key);
+}
+
 void frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx)
 {
 	int x = 1, y = c->rows - 1, tail = 0;
-	char s[96];
+	char s[96], key[24];
 	for (size_t i = 0; i < n_hint_rows;
 	     i++) { /* `? help  q back` always end the line: their room is kept */
 		const struct hint_row *h = &hint_rows[i];
@@ -101,13 +120,16 @@ void frame_hints(struct canvas *c, unsigned where, const struct view_ctx *ctx)
 	for (size_t i = 0; i < n_hint_rows; i++) {
 		const struct hint_row *h = &hint_rows[i];
 		bool last = h->action == ACTION_HELP || h->action == ACTION_BACK;
-		if ((h->where & where) == 0 || action_forbidden(h->action, ctx->role, ctx->read_only) != NULL)
+		if ((h->where & where) == 0 ||
+		    action_forbidden(h->action, ctx->role, ctx->read_only) != NULL ||
+		    action_absent(h->action, ctx->restricted))
 			continue;
-		snprintf(s, sizeof(s), "%s %s", h->key, h->label);
+		hint_key(key, h, ctx);
+		snprintf(s, sizeof(s), "%s %s", key, h->label);
 		int need = str_cells(s) + 2;
 		if (x + need + (last ? 0 : tail) > c->cols + 1)
 			continue;
-		x = draw_str(c, y, x, c->cols - x, INK_BOLD, h->key);
+		x = draw_str(c, y, x, c->cols - x, INK_BOLD, key);
 		x = draw_fmt(c, y, x, c->cols - x, INK_DIM, " %s", h->label) + 2;
 	}
 }

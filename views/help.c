@@ -12,7 +12,6 @@
 struct help {
 	struct view v;
 	unsigned where;
-	int skip, lines, page;
 };
 
 static void help_want(struct view *v, struct want *w)
@@ -28,9 +27,10 @@ static void help_take(struct view *v, struct clv_reply *r)
 }
 
 /* The first key, and the arrows' words where there is no letter. */
-static void first_keys(char *out, size_t size, const struct action_row *r)
+static void first_keys(char *out, size_t size, const struct action_row *r, const struct view_ctx *ctx)
 {
-	snprintf(out, size, "%.*s", (int)strcspn(r->keys, " "), r->keys);
+	const char *keys = action_keys(ctx->keys, r->action);
+	snprintf(out, size, "%.*s", (int)strcspn(keys, " "), keys);
 }
 
 static const char *screen_name(unsigned where)
@@ -38,11 +38,11 @@ static const char *screen_name(unsigned where)
 	static const struct {
 		unsigned where;
 		const char *name;
-	} names[] = {{W_OVERVIEW, "overview"},
-	             {W_AGENTS, "agents"},
-	             {W_AGENT, "agent"},
-	             {W_PENDING, "pending"},
-	             {W_EVENTS, "events"}};
+	} names[] = {{W_OVERVIEW, "overview"}, {W_AGENTS, "agents"},     {W_AGENT, "agent"},
+	             {W_PENDING, "pending"},   {W_EVENTS, "events"},     {W_ACCOUNTS, "accounts"},
+	             {W_ACCOUNT, "account"},   {W_PROFILES, "profiles"}, {W_GROUPS, "groups"},
+	             {W_RECOVER, "recovery"},  {W_AUDIT, "audit"},       {W_EXPIRY, "expiry"},
+	             {W_FOUND, "find"},        {W_CONTEXTS, "contexts"}};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (names[i].where == where)
 			return names[i].name;
@@ -58,10 +58,11 @@ static void draw_section(const struct help *s, struct pager *p, enum section sec
 	for (int i = 1; i < ACTION_MAX; i++) {
 		const struct action_row *r = &action_rows[i];
 		char key[24], text[160];
-		if (r->section != sec || (r->where & s->where) == 0 || r->keys[0] == '\0')
+		if (r->section != sec || (r->where & s->where) == 0 || r->keys[0] == '\0' ||
+		    action_absent(r->action, ctx->restricted))
 			continue;
 		const char *why = action_forbidden(r->action, ctx->role, ctx->read_only);
-		first_keys(key, sizeof(key), r);
+		first_keys(key, sizeof(key), r, ctx);
 		if (why == NULL)
 			snprintf(text, sizeof(text), "%s", r->help);
 		else if (ctx->read_only && r->dangerous)
@@ -91,40 +92,85 @@ static void draw_row(struct pager *p, const char *label, const char *text)
 	pager_wrap(p, 8, INK_PLAIN, text);
 }
 
+/* Every command by its name: an agent and an account need one more word, lists take a filter. */
+static void draw_commands(struct pager *p)
+{
+	char line[600] = "";
+	for (int i = 1; i < ACTION_MAX; i++) {
+		const struct action_row *r = &action_rows[i];
+		size_t used = strlen(line);
+		if (r->command == NULL)
+			continue;
+		snprintf(line + used, sizeof(line) - used, "%s:%s%s", used > 0 ? "  " : "", r->command,
+		         r->action == ACTION_GO_AGENT || r->action == ACTION_GO_ACCOUNT ||
+		                 r->action == ACTION_GO_CONTEXT
+		             ? " NAME"
+		         : r->action == ACTION_GO_FOUND ? " TEXT"
+		                                        : "");
+	}
+	draw_row(p, "Type", line);
+}
+
+static void draw_example(const struct help *s, struct pager *p)
+{
+	static const struct {
+		unsigned where;
+		const char *text;
+	} rows[] = {{W_AGENTS, "claviger get agents --filter 'expires<30d' -o csv"},
+	            {W_PENDING, "claviger approve NAME --fingerprint DIGITS"},
+	            {W_ACCOUNTS | W_ACCOUNT, "claviger account distribute NAME --to 'db*' group:sql --plan"},
+	            {W_PROFILES, "claviger profile associate PROFILE ACCOUNT --class 'SQL Server'"},
+	            {W_GROUPS, "claviger group edit NAME --add 'db*' --remove db07"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if ((rows[i].where & s->where) != 0) {
+			draw_row(p, "Batch", rows[i].text);
+			return;
+		}
+	}
+}
+
+static void draw_find(const struct help *s, struct pager *p)
+{
+	static const struct {
+		unsigned where;
+		const char *text;
+	} rows[] = {
+	    {W_AGENTS, "/app   state:stored   expires<30d   !seen:now   ~^db[0-9]   is:marked   4A A8 71 8B"},
+	    {W_PENDING, "/app   conflict:true   role:gateway   from:10.4."},
+	    {W_EVENTS, "/7006   node:web01   level:error   since:1h   ~certificate.*expired"},
+	    {W_ACCOUNTS, "/sql   state:\"needs re-entry\"   type:windows   missing>0"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if ((rows[i].where & s->where) != 0) {
+			draw_row(p, "", rows[i].text);
+			return;
+		}
+	}
+}
+
 static void help_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct help *s = (struct help *)v;
-	struct pager p = {.c = c, .skip = s->skip};
+	struct pager p = {.c = c, .skip = s->v.skip};
 	draw_section(s, &p, SEC_LOOK, "Look", ctx);
 	draw_section(s, &p, SEC_ACT, "Act", ctx);
 	draw_section(s, &p, SEC_MARK, "Mark", ctx);
-	if ((s->where & W_AGENTS) != 0)
-		draw_row(
-		    &p, "Find",
-		    "/app   state:stored   expires<30d   !seen:now   ~^db[0-9]   is:marked   4A A8 71 8B");
-	else if ((s->where & W_PENDING) != 0)
-		draw_row(&p, "Find", "/app   conflict:true   role:gateway   from:10.4.");
-	else if ((s->where & W_EVENTS) != 0)
-		draw_row(&p, "Find", "/7006   node:web01   level:error   since:1h   ~certificate.*expired");
+	draw_section(s, &p, SEC_FIND, "Find", ctx);
+	draw_find(s, &p);
 	draw_section(s, &p, SEC_MOVE, "Move", ctx);
 	draw_section(s, &p, SEC_EVERYWHERE, "All", ctx);
 	draw_row(&p, "Signs", "✔ good   » on its way   ! look   ✖ bad   ○ silent   – set aside");
-	draw_row(&p, "Type",
-	         ":overview  :agents [FILTER]  :agent NAME  :pending  :events [FILTER]  :help  :quit");
-	if ((s->where & W_AGENTS) != 0)
-		draw_row(&p, "Batch", "claviger get agents --filter 'expires<30d' -o csv");
-	else if ((s->where & W_PENDING) != 0)
-		draw_row(&p, "Batch", "claviger approve NAME --fingerprint DIGITS");
-	s->lines = p.line;
-	s->page = c->rows;
+	draw_commands(&p);
+	draw_example(s, &p);
+	s->v.lines = p.line;
+	s->v.page = c->rows;
 	draw_cursor(c, 0, 1);
 }
 
 static enum action scroll(struct help *s, int by)
 {
-	int last = s->lines > s->page ? s->lines - s->page : 0;
-	s->skip += by;
-	s->skip = s->skip > last ? last : s->skip < 0 ? 0 : s->skip;
+	int last = s->v.lines > s->v.page ? s->v.lines - s->v.page : 0;
+	s->v.skip += by;
+	s->v.skip = s->v.skip > last ? last : s->v.skip < 0 ? 0 : s->v.skip;
 	return ACTION_NONE;
 }
 
@@ -139,16 +185,16 @@ static enum action help_request(struct view *v, enum action a, const struct view
 		return scroll(s, -1);
 	case ACTION_PAGE_DOWN:
 	case ACTION_HALF_DOWN:
-		return scroll(s, s->page);
+		return scroll(s, s->v.page);
 	case ACTION_PAGE_UP:
 	case ACTION_HALF_UP:
-		return scroll(s, -s->page);
+		return scroll(s, -s->v.page);
 	case ACTION_HELP:
 		s->where = W_ALL;
-		return scroll(s, -s->skip);
+		return scroll(s, -s->v.skip);
 	case ACTION_RELOAD:
 	case ACTION_TOP:
-		return scroll(s, -s->skip);
+		return scroll(s, -s->v.skip);
 	default:
 		return a;
 	}

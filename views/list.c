@@ -66,7 +66,7 @@ static char *server_filter(const struct list *l)
 	bool marked = false;
 	char *out = NULL;
 	buf_init(&b, 12000);
-	clv_rc rc = CLV_OK;
+	clv_rc rc = l->lo->base != NULL ? buf_printf(&b, NULL, "%s ", l->lo->base) : CLV_OK;
 	for (const char *s = l->filter; *s != '\0' && rc == CLV_OK;) {
 		size_t word = strcspn(s, " ");
 		if (word == 9 && strncmp(s, "is:marked", 9) == 0)
@@ -307,6 +307,12 @@ enum action list_request(struct view *v, enum action a, const struct view_ctx *c
 	switch (a) {
 	case ACTION_SORT:
 		sort_by_column(l);
+		return ACTION_NONE;
+	case ACTION_GROUP:
+		l->grouped = !l->grouped;
+		if (l->grouped && (l->sort == NULL || l->lo->cols[l->col].sort == NULL ||
+		                   strcmp(l->sort, l->lo->cols[l->col].sort) != 0))
+			sort_by_column(l);
 		return ACTION_NONE;
 	case ACTION_RELOAD:
 		l->news = 0;

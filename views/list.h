@@ -20,6 +20,13 @@ struct column {
 	bool right, is_name;
 };
 
+/* What a person made of a column: gone, or wider and narrower than drawn. */
+#define LIST_COLS_MAX 12
+struct column_pref {
+	bool hidden;
+	int extra;
+};
+
 struct marks {
 	char **ids;
 	size_t n;
@@ -33,6 +40,7 @@ struct list_ops {
 	int n_cols;
 	const char *sort; /* at first; NULL: the list's own order */
 	bool desc;
+	const char *base; /* filter that is always there, before the operator's; NULL: none */
 	bool can_mark;
 	void (*id)(const struct clv_rows *rows, size_t i, char *out, size_t size);
 	enum sign (*sign)(const struct clv_rows *rows, size_t i);
@@ -44,6 +52,9 @@ struct list_ops {
 	int (*panel_rows)(const struct list *l, const struct canvas *c);
 	void (*panel)(const struct list *l, size_t i, struct canvas *c, const struct view_ctx *ctx);
 	void (*empty)(const struct list *l, struct canvas *c, const struct view_ctx *ctx);
+	/* More of a row beside the list, under its columns; NULL: the columns alone. */
+	void (*preview)(const struct list *l, size_t i, struct pager *p, const struct view_ctx *ctx);
+	bool own_empty; /* also where a filter leaves nothing */
 };
 
 struct list {
@@ -69,6 +80,10 @@ struct list {
 	int cols_total; /* columns of the screen at the last drawing */
 	uint64_t from;
 	uint32_t limit;
+	struct column_pref pref[LIST_COLS_MAX];
+	bool grouped;         /* a value like the one above it in the sorted column is not repeated */
+	uint64_t preview_cur; /* the row that the preview is of, and since when it stands there */
+	int64_t preview_since;
 	bool expanded; /* one row fills the screen */
 	int skip;      /* lines scrolled in it */
 };
@@ -85,8 +100,15 @@ void list_close(struct view *v);
 
 /* NULL when the view is no list. */
 struct list *list_of(struct view *v);
+/* list_preview.c: the area beside or under the list; rows 0: none. */
+struct canvas list_preview_area(const struct list *l, struct canvas *c, const struct view_ctx *ctx);
+void list_preview(struct list *l, struct canvas *c, const struct view_ctx *ctx);
 /* The selected row's place in rows; false when it is not loaded. */
 bool list_selected(const struct list *l, size_t *i);
+/* One row as a line of its columns, two blanks between them; foreign text in it. */
+void list_row_line(const struct list *l, size_t i, const struct view_ctx *ctx, char *out, size_t size);
+/* A column that may be hidden: not the one without which the row says nothing. */
+bool list_may_hide(const struct list *l, int col);
 void list_set_filter(struct list *l, const char *filter);
 bool marks_have(const struct marks *m, const char *id);
 void list_mark_toggle(struct list *l, const char *id);

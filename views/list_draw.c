@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLS_MAX  12
+#define COLS_MAX  LIST_COLS_MAX
 #define FIRST_COL 3 /* mark, sign, blank */
 
 struct layout {
@@ -37,14 +37,21 @@ static bool drop_one(const struct list *l, struct layout *lay)
 	return best >= 0;
 }
 
+static int wanted_width(const struct list *l, int i, int cols, const struct view_ctx *ctx)
+{
+	const struct list_ops *lo = l->lo;
+	int w = (lo->width != NULL ? lo->width(l, i, cols, ctx) : lo->cols[i].width) + l->pref[i].extra;
+	return w < 3 ? 3 : w;
+}
+
 /* Columns may shrink to their least width before one has to leave, and grow with what is left. */
 static void lay_out(const struct list *l, int cols, const struct view_ctx *ctx, struct layout *lay)
 {
 	const struct list_ops *lo = l->lo;
 	*lay = (struct layout){0};
 	for (int i = 0; i < lo->n_cols; i++) {
-		lay->shown[i] = true;
-		lay->width[i] = lo->width != NULL ? lo->width(l, i, cols, ctx) : lo->cols[i].width;
+		lay->shown[i] = !l->pref[i].hidden;
+		lay->width[i] = wanted_width(l, i, cols, ctx);
 	}
 	for (;;) {
 		for (int i = lo->n_cols - 1; i >= 0; i--) {
@@ -55,7 +62,7 @@ static void lay_out(const struct list *l, int cols, const struct view_ctx *ctx, 
 		if (total_width(l, lay) <= cols || !drop_one(l, lay))
 			break;
 		for (int i = 0; i < lo->n_cols; i++)
-			lay->width[i] = lo->width != NULL ? lo->width(l, i, cols, ctx) : lo->cols[i].width;
+			lay->width[i] = wanted_width(l, i, cols, ctx);
 	}
 	for (int i = 0; i < lo->n_cols; i++) {
 		int room = cols - total_width(l, lay), can = lo->cols[i].max - lay->width[i];
@@ -89,6 +96,18 @@ static void draw_header(const struct list *l, struct canvas *c, const struct lay
 	}
 }
 
+/* Grouped: the value that the row above has already is not said again; the first in sight says it. */
+static bool repeats(const struct list *l, size_t i, int k, const char *text, const struct view_ctx *ctx)
+{
+	char above[1024] = "";
+	unsigned ink = INK_PLAIN;
+	if (!l->grouped || l->lo->cols[k].sort == NULL || l->sort == NULL || i == 0 ||
+	    l->rows.offset + i == l->top || strcmp(l->lo->cols[k].sort, l->sort) != 0)
+		return false;
+	l->lo->cell(l, i - 1, k, ctx, above, sizeof(above), &ink);
+	return strcmp(above, text) == 0;
+}
+
 static void draw_row(const struct list *l, size_t i, int y, struct canvas *c, const struct layout *lay,
                      const struct view_ctx *ctx)
 {
@@ -109,6 +128,8 @@ static void draw_row(const struct list *l, size_t i, int y, struct canvas *c, co
 			continue;
 		text[0] = '\0';
 		l->lo->cell(l, i, k, ctx, text, sizeof(text), &ink);
+		if (repeats(l, i, k, text, ctx))
+			continue;
 		if (ctx->fresh == FRESH_STALE)
 			ink = INK_DIM;
 		if (l->lo->cols[k].right)
@@ -122,6 +143,25 @@ static void draw_row(const struct list *l, size_t i, int y, struct canvas *c, co
 		draw_cursor(c, y, FIRST_COL);
 }
 
+void list_row_line(const struct list *l, size_t i, const struct view_ctx *ctx, char *out, size_t size)
+{
+	char text[1024];
+	unsigned ink = INK_PLAIN;
+	size_t used = 0;
+	out[0] = '\0';
+	for (int k = 0; k < l->lo->n_cols && used < size; k++) {
+		text[0] = '\0';
+		l->lo->cell(l, i, k, ctx, text, sizeof(text), &ink);
+		int n = snprintf(out + used, size - used, "%s%s", used > 0 ? "  " : "", text);
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
+bool list_may_hide(const struct list *l, int col)
+{
+	return l->lo->cols[col].leave > 0;
+}
+
 static void draw_empty(const struct list *l, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct pager p = {.c = c, .line = 2, .indent = 1};
@@ -130,7 +170,7 @@ static void draw_empty(const struct list *l, struct canvas *c, const struct view
 		pager_line(&p, INK_DIM, "Asking the server…");
 		return;
 	}
-	if (l->filter[0] != '\0') { /* message 18 */
+	if (l->filter[0] != '\0' && !l->lo->own_empty) { /* message 18 */
 		char s[VIEW_FILTER_MAX + 160];
 		snprintf(s, sizeof(s), "No %s matches %s. %s without the filter: Esc",
 		         l->lo->kind == CLV_LIST_AGENTS ? "agent" : "row", l->filter,
@@ -146,6 +186,10 @@ void list_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 	struct list *l = (struct list *)v;
 	struct layout lay;
 	size_t sel = 0;
+	struct canvas own = *c, side = list_preview_area(l, &own, ctx);
+	if (side.rows > 0)
+		list_preview(l, &side, ctx);
+	c = &own;
 	l->cols_total = c->cols;
 	int panel = l->lo->panel_rows != NULL && l->rows.n > 0 ? l->lo->panel_rows(l, c) : 0;
 	int head = c->rows < 3 ? 0 : 1; /* a big question leaves room for its row, not for the header */

@@ -12,7 +12,7 @@
 #define ITEMS_MAX 48
 
 struct item {
-	int line;
+	int line, need; /* need: which of the lines that D sets aside, from 1; 0 none */
 	char go[VIEW_ID_MAX];
 };
 
@@ -21,6 +21,7 @@ struct overview {
 	struct clv_overview_fact *o;
 	struct item items[ITEMS_MAX];
 	int n_items, sel, skip, n_needs;
+	bool plain; /* no bars */
 };
 
 static void overview_want(struct view *v, struct want *w)
@@ -47,6 +48,7 @@ static void add_item(struct overview *s, int line, const char *go)
 	if (s->n_items >= ITEMS_MAX)
 		return;
 	s->items[s->n_items].line = line;
+	s->items[s->n_items].need = 0;
 	snprintf(s->items[s->n_items].go, sizeof(s->items[0].go), "%.290s", go[0] == ':' ? go + 1 : go);
 	s->n_items++;
 }
@@ -56,19 +58,32 @@ static bool is_selected(const struct overview *s)
 	return s->n_items - 1 == s->sel;
 }
 
-static void draw_needs(struct overview *s, struct pager *p)
+static void draw_needs(struct overview *s, struct pager *p, bool aside)
 {
 	static const enum sign signs[CLV_LEVEL_MAX] = {[CLV_LEVEL_INFORMATION] = SIGN_MOVING,
 	                                               [CLV_LEVEL_WARNING] = SIGN_LOOK,
 	                                               [CLV_LEVEL_ERROR] = SIGN_BAD};
 	for (size_t i = 0; i < s->o->n_needs; i++) {
 		const struct clv_need_fact *n = &s->o->needs[i];
+		if ((n->aside_until != 0) != aside)
+			continue;
+		char until[FMT_MAX], why[400];
 		int y = p->line - p->skip, go = str_cells(n->go), room = p->c->cols - 4;
 		add_item(s, p->line, n->go);
+		s->items[s->n_items - 1].need = (int)i + 1;
 		unsigned more = is_selected(s) ? INK_REVERSE : 0;
 		if (more != 0)
 			draw_fill(p->c, y, 0, p->c->cols, more);
-		draw_sign(p->c, y, 1, signs[n->level], more);
+		draw_sign(p->c, y, 1, aside ? SIGN_ASIDE : signs[n->level], more);
+		if (aside) {
+			snprintf(why, sizeof(why), "%.160s   until %s: %.160s", n->text,
+			         fmt_date(until, n->aside_until), n->aside_reason);
+			draw_str(p->c, y, 3, room, INK_ASIDE | more, why);
+			if (more != 0)
+				draw_cursor(p->c, y, 3);
+			p->line++;
+			continue;
+		}
 		bool beside = str_cells(n->text) + go + 1 <= room;
 		int end = draw_str(p->c, y, 3, room, INK_PLAIN | more, n->text);
 		if (beside && go > 0)
@@ -77,7 +92,8 @@ static void draw_needs(struct overview *s, struct pager *p)
 			draw_cursor(p->c, y, 3);
 		p->line++;
 	}
-	s->n_needs = s->n_items;
+	if (!aside)
+		s->n_needs = s->n_items;
 }
 
 /* The items of a line of numbers stand in slots; what finds no room goes to the next line. */
@@ -146,6 +162,13 @@ static void draw_counts(struct overview *s, struct pager *p)
 	if (o->refused > 0)
 		add_slot(&l, SIGN_BAD, o->refused, "refused", "agents state:refused");
 	p->line++;
+	if (o->accounts == 0)
+		return;
+	l = begin_line(s, p, "Accounts", o->accounts, "accounts");
+	add_slot(&l, SIGN_GOOD, o->accounts_done, "everywhere", "accounts missing=0");
+	if (o->accounts_missing > 0)
+		add_slot(&l, SIGN_MOVING, o->accounts_missing, "on their way", "accounts missing>0");
+	p->line++;
 }
 
 static void draw_bars(const struct clv_overview_fact *o, struct pager *p)
@@ -198,7 +221,7 @@ static void draw_ends(struct overview *s, struct pager *p)
 		draw_str(p->c, p->line - p->skip, x, p->c->cols - x, INK_PLAIN, text);
 	}
 	p->line++;
-	if (peak > 0)
+	if (peak > 0 && !s->plain)
 		draw_bars(o, p);
 }
 
@@ -207,6 +230,8 @@ static void draw_sentence(const struct clv_overview_fact *o, struct pager *p)
 	unsigned person = 0, wait = 0;
 	char s[512], a[FMT_MAX], b[FMT_MAX], t[FMT_MAX];
 	for (size_t i = 0; i < o->n_needs; i++) {
+		if (o->needs[i].aside_until != 0)
+			continue;
 		if (o->needs[i].level == CLV_LEVEL_INFORMATION)
 			wait++;
 		else
@@ -260,6 +285,21 @@ static void draw_first_run(struct overview *s, struct pager *p)
 	}
 }
 
+/* Who else is at a console now. */
+static void draw_attached(const struct clv_overview_fact *o, struct pager *p)
+{
+	char line[400] = "", who[VIEW_PERSON_MAX];
+	size_t used = 0;
+	for (size_t i = 0; i < o->n_attached && used + VIEW_PERSON_MAX < sizeof(line); i++)
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i > 0 ? ", " : "",
+		                         view_person(o->attached[i], who));
+	if (o->n_attached == 0)
+		return;
+	draw_str(p->c, p->line - p->skip, 1, 9, INK_DIM, "Also here");
+	draw_str(p->c, p->line - p->skip, 11, p->c->cols - 12, INK_PLAIN, line);
+	p->line++;
+}
+
 static void draw_all(struct overview *s, struct pager *p)
 {
 	const struct clv_overview_fact *o = s->o;
@@ -271,17 +311,19 @@ static void draw_all(struct overview *s, struct pager *p)
 	draw_sentence(o, p);
 	if (p->c->rows > 10)
 		p->line++;
-	draw_needs(s, p);
-	if (o->n_needs > 0 && p->c->rows > 10)
+	draw_needs(s, p, false);
+	if (s->n_needs > 0 && p->c->rows > 10)
 		p->line++;
 	draw_counts(s, p);
 	draw_ends(s, p);
+	draw_needs(s, p, true);
+	draw_attached(o, p);
 }
 
 static void overview_draw(struct view *v, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct overview *s = (struct overview *)v;
-	(void)ctx;
+	s->plain = ctx->plain;
 	if (s->o == NULL) {
 		draw_str(c, 0, 1, c->cols - 2, INK_DIM, "Asking the server…");
 		return;
@@ -339,6 +381,19 @@ static enum action overview_request(struct view *v, enum action a, const struct 
 	}
 }
 
+/* name: what the line says; id: its key; pending_id: it waits already. */
+static bool overview_target(const struct view *v, struct target *t)
+{
+	const struct overview *s = (const struct overview *)v;
+	if (s->o == NULL || s->sel >= s->n_items || s->items[s->sel].need == 0 ||
+	    (size_t)s->items[s->sel].need > s->o->n_needs)
+		return false;
+	const struct clv_need_fact *n = &s->o->needs[s->items[s->sel].need - 1];
+	*t = (struct target){.name = n->text, .pending_id = n->aside_until != 0};
+	snprintf(t->id, sizeof(t->id), "%s", n->key);
+	return n->key[0] != '\0';
+}
+
 static void overview_status(const struct view *v, struct view_status *st, const struct view_ctx *ctx)
 {
 	(void)v;
@@ -361,6 +416,7 @@ static const struct view_ops ops = {
     .take = overview_take,
     .draw = overview_draw,
     .status = overview_status,
+    .target = overview_target,
     .close = overview_close,
 };
 

@@ -22,6 +22,10 @@ struct view_ctx {
 	enum thumb thumb;
 	enum clv_role role;
 	bool read_only;
+	bool restricted;                                  /* nothing is written, no shell, no other server */
+	bool plain;                                       /* no bars, no redraw by itself */
+	unsigned held;                                    /* PLAIN: changes that r would show */
+	const char *const *keys;                          /* the person's own, by action; NULL: the table's */
 	const char *group, *server, *principal, *channel; /* foreign; NULL before the server has said */
 	const char *label;                                /* of the group: "production"; NULL */
 	const char *domain;                               /* ".ops.test": names may drop it; "" */
@@ -30,12 +34,12 @@ struct view_ctx {
 	unsigned where_from; /* help: the screen it is for */
 };
 
-enum want_kind { WANT_NONE, WANT_OVERVIEW, WANT_LIST, WANT_AGENT };
+enum want_kind { WANT_NONE, WANT_OVERVIEW, WANT_LIST, WANT_AGENT, WANT_ACCOUNT };
 struct want {
 	enum want_kind kind;
 	enum clv_list list;
 	struct clv_window window; /* strings are borrowed from the view */
-	const char *agent;
+	const char *name;         /* AGENT, ACCOUNT */
 };
 
 /* Line 2. */
@@ -50,6 +54,10 @@ struct target {
 	char id[VIEW_ID_MAX];
 	const char *name; /* borrowed, foreign */
 	uint64_t pending_id, row_version;
+	const struct clv_account_fact *account; /* borrowed; NULL: it is none */
+	const struct clv_account_detail *detail;
+	const struct clv_profile_fact *profile;
+	const struct clv_key_fact *key; /* what y copies; NULL: it has none */
 };
 
 struct view;
@@ -72,6 +80,8 @@ struct view {
 	uint64_t req;              /* the console's: number of the request under way */
 	bool have;                 /* something was taken */
 	char go[VIEW_ID_MAX + 64]; /* a command without its colon */
+	int64_t redraw_at;         /* server's time: something is to be drawn then; 0 nothing */
+	int skip, lines, page;     /* of a page: lines scrolled, how many there are, how many are in sight */
 	char note[400];            /* something to say once; safe text is made when it is drawn */
 };
 
@@ -80,6 +90,20 @@ struct view *view_agents_open(const char *filter);
 struct view *view_agent_open(const char *name);
 struct view *view_pending_open(const char *filter);
 struct view *view_events_open(const char *filter);
+struct view *view_accounts_open(const char *filter);
+struct view *view_account_open(const char *name);
+struct view *view_profiles_open(const char *filter);
+struct view *view_groups_open(const char *filter);
+struct view *view_recover_open(const char *filter);
+struct view *view_audit_open(const char *filter);
+struct view *view_expiry_open(const char *filter);
+struct view *view_found_open(const char *text);
+/* Strings are borrowed for as long as the view lives; the rows are copied. */
+struct context_row {
+	const char *name, *server, *label; /* label: NULL none */
+	bool here;
+};
+struct view *view_contexts_open(const struct context_row *rows, size_t n);
 struct view *view_help_open(unsigned where);
 void view_close(struct view *v); /* NULL is fine */
 
@@ -101,6 +125,10 @@ int frame_band_rows(const struct canvas *c, const struct band *b);
 void frame_small(struct canvas *c);
 #define FRAME_MIN_ROWS 10
 #define FRAME_MIN_COLS 40
+
+/* "ann" of "user:ann" and of "mail:ann@ops.test"; returns out. */
+#define VIEW_PERSON_MAX 80
+const char *view_person(const char *principal, char out[VIEW_PERSON_MAX]);
 
 /* A name as the screen shows it: without the domain it shares with the server. Borrowed or out. */
 const char *view_name(const struct view_ctx *ctx, const char *name, char *out, size_t size);
