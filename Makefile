@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Targets: all check lint asan fuzz bench install demo probe test-build clean. Objects lie under B:
+# Targets: all check lint asan fuzz bench install demo probe manual test-build clean. Objects lie under B:
 # build/ is the product, build/test/ the test build (settable clock, TLS key log, fault points),
 # build/asan/ the test build under ASan and UBSan, build/fuzz/ the fuzz targets (clang).
 
@@ -20,7 +20,7 @@ CPPFLAGS += -D_GNU_SOURCE -DCLV_VERSION='"$(VERSION)"' -Ibackend/include -Ibacke
 COMPILE = $(CC) -std=c11 $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) -pie $(CFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed
 LIBS := -luv -lssl -lcrypto -lsqlite3 -lprotobuf-c -lexpat -ljansson -lseccomp -lutf8proc -lpthread
-CONSOLE_LIBS := -lncursesw -ltinfo
+CONSOLE_LIBS := -lssh2 -lncursesw -ltinfo
 
 PROTOS := $(wildcard share/proto/*.proto)
 GEN_C := $(PROTOS:share/proto/%.proto=$(B)/gen/%.pb-c.c)
@@ -38,7 +38,7 @@ PROCS := parent resolve net_node net_console core keyholder
 PROC_BIN := $(PROCS:%=$(B)/libexec/claviger/%)
 obj_of = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 
-.PHONY: all check lint format asan asan-build fuzz bench install demo probe test-build clean
+.PHONY: all check lint format asan asan-build fuzz bench install demo probe manual test-build clean
 .SECONDARY:
 all: $(B)/claviger $(B)/clavigerd $(PROC_BIN) probe
 probe: $(B)/tests/probe
@@ -88,10 +88,18 @@ $(B)/tests/probe: $(B)/obj/tests/probe.o $(LIB)
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(TESTLIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) -lcmocka -lvterm -lutil
+# A unit test of key holder's parts: all its files but main.
+$(B)/tests/unit/test_keyholder_%: $(B)/obj/tests/unit/test_keyholder_%.o $(TESTLIB_OBJ) $(filter-out %/keyholder_main.o,$(call obj_of,backend/daemon/keyholder_*.c)) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LIBS) -lcmocka -lvterm -lutil
 $(B)/tests/views/%: $(B)/obj/tests/views/%.o $(CONSOLE_OBJ) $(VIEW_OBJ) $(TESTLIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) $(CONSOLE_LIBS) -lcmocka -lvterm -lutil
 $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(TESTLIB_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LIBS) -lvterm -lutil
+# It makes the rows that decide as the key holder does.
+$(B)/tests/bench/inventory: $(B)/obj/tests/bench/inventory.o $(TESTLIB_OBJ) $(filter-out %/keyholder_main.o,$(call obj_of,backend/daemon/keyholder_*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) -lvterm -lutil
 $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(TESTLIB_OBJ) $(LIB)
@@ -111,7 +119,7 @@ asan: asan-build
 	tests/run --no-install --asan
 format:
 	clang-format -i $(shell git ls-files "backend/*.[ch]" "console/*.[ch]" "views/*.[ch]" "tests/*.[ch]")
-lint: all
+lint: all manual
 	tests/lint/run
 fuzz:
 	tests/fuzz/run
@@ -120,8 +128,28 @@ bench: all
 	tests/bench/run
 demo: all
 	share/demo/run
-install: all
+# The manual and the completions are made by the programs, from the tables that they work by.
+MADE := $(B)/share/claviger.1 $(B)/share/clavigerd.8 $(B)/share/claviger.bash $(B)/share/claviger.zsh $(B)/share/claviger.fish
+manual: $(MADE)
+$(B)/share/claviger.1: $(B)/claviger
+	@mkdir -p $(@D)
+	$(B)/claviger manual > $@.new && mv $@.new $@
+$(B)/share/clavigerd.8: $(B)/clavigerd
+	@mkdir -p $(@D)
+	$(B)/clavigerd manual > $@.new && mv $@.new $@
+$(B)/share/claviger.%: $(B)/claviger
+	@mkdir -p $(@D)
+	$(B)/claviger completion $* > $@.new && mv $@.new $@
+install: all manual
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/claviger $(DESTDIR)$(PREFIX)/share/doc/claviger
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/claviger/themes
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 644 $(B)/share/claviger.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 $(B)/share/clavigerd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 $(B)/share/claviger.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/claviger
+	install -m 644 $(B)/share/claviger.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_claviger
+	install -m 644 $(B)/share/claviger.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/
+	install -m 644 share/themes/*.theme $(DESTDIR)$(PREFIX)/share/claviger/themes/
 	install $(B)/claviger $(B)/clavigerd $(DESTDIR)$(PREFIX)/bin/
 	install $(PROC_BIN) $(DESTDIR)$(PREFIX)/libexec/claviger/
 	install -m 644 share/doc/*.md $(DESTDIR)$(PREFIX)/share/doc/claviger/
@@ -132,8 +160,12 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 .PHONY: fuzz-programs test-programs
 fuzz-programs: $(FUZZ_BIN)
-$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/common.o $(B)/obj/tests/lib/mkcert.o $(VIEW_OBJ) $(CONSOLE_OBJ) $(LIB)
+# The screens as an archive: a target takes of them what it names, and the library comes first.
+$(B)/libscreens.a: $(VIEW_OBJ) $(CONSOLE_OBJ)
+	rm -f $@
+	ar rcs $@ $^
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/common.o $(B)/obj/tests/lib/mkcert.o $(LIB) $(B)/libscreens.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(CONSOLE_LIBS)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB) $(LIBS) $(CONSOLE_LIBS)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -76,6 +76,76 @@ static void row(struct ptyterm *p, const char *what, const char *key, const char
 	clv_free(s);
 }
 
+/* "37 of 1204" in line 2, or "" */
+static void counts(struct ptyterm *p, char out[32])
+{
+	const char *line = strchr(pty_screen(p), '\n'), *end = line ? strchr(line + 1, '\n') : NULL;
+	const char *of = line ? strstr(line + 1, " of ") : NULL;
+	size_t n = 0;
+
+	if (of && end && of < end)
+		for (const char *s = of;
+		     s > line + 1 && n < 15 && strchr(" 0123456789\xe2\x80\xaf\xc2\xa0", s[-1]); s--)
+			n++;
+	(void)snprintf(out, 32, "%.*s", (int)n, of ? of - n : "");
+}
+
+/* A letter of a filter: until other counts stand in line 2. */
+static double letter(struct ptyterm *p, const char *key)
+{
+	char before[32], after[32];
+	double from;
+
+	counts(p, before);
+	from = now_ms();
+	pty_keys(p, key);
+	do {
+		pty_read(p, 2);
+		counts(p, after);
+	} while (strcmp(before, after) == 0 && now_ms() - from < 5000);
+	return now_ms() - from;
+}
+
+/* Digits typed and taken back, each of which changes what is found. */
+static void filter_row(struct ptyterm *p)
+{
+	static const char *const keys[] = {"1", "2", "3", "4", "\177", "\177", "\177"};
+	enum { N = sizeof keys / sizeof keys[0], ROUNDS = 6 };
+	struct sample s[N * ROUNDS];
+
+	pty_keys(p, "/");
+	pty_pump(p, 300);
+	(void)letter(p, "9"); /* so that something is filtered from the first one on */
+	(void)letter(p, "\177");
+	for (int i = 0; i < N * ROUNDS; i++) {
+		if (i % N == 0 && i)
+			(void)letter(p, "\177");
+		s[i] = (struct sample){letter(p, keys[i % N]), 0};
+		pty_pump(p, 60);
+	}
+	qsort(s, N * ROUNDS, sizeof s[0], by_ms);
+	printf("%-28s %8.2f %8.2f %8.2f   until the new counts stand there\n", "/  a letter of a filter",
+	       s[N * ROUNDS / 2].ms, s[N * ROUNDS * 95 / 100].ms, s[N * ROUNDS - 1].ms);
+	pty_keys(p, "\033");
+	pty_pump(p, 700);
+}
+
+static void memory_of(const struct ptyterm *p)
+{
+	char path[64], line[128];
+	long kb = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/status", (int)pty_pid(p));
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "VmRSS: %ld", &kb) == 1)
+			break;
+	if (f)
+		(void)fclose(f);
+	printf("memory of the console: %.1f MiB\n", (double)kb / 1024);
+}
+
 static struct ptyterm *start_any(char **argv)
 {
 	static char term[] = "TERM=xterm-256color", locale[] = "LC_ALL=C.UTF-8";
@@ -161,11 +231,8 @@ int main(int argc, char **argv)
 	row(p, "^F a page", "\006", "\006", rounds);
 	row(p, "G g the ends", "G", "g", 40);
 	row(p, "s  sort", "s", "s", 20);
-	pty_keys(p, "/");
-	pty_pump(p, 200);
-	row(p, "/  a letter of a filter", "1", "\177", 20);
-	pty_keys(p, "\033");
-	pty_pump(p, 500);
+	filter_row(p);
+	memory_of(p);
 	row(p, "? q help and back", "?", "q", 20);
 	pty_free(p);
 	return 0;

@@ -3,6 +3,7 @@
 #include "tests/fuzz/common.h"
 
 #include "client/decode.h"
+#include "client/session.h"
 #include "console.pb-c.h"
 #include "proto/codec.h"
 #include "proto/types.h"
@@ -27,6 +28,114 @@ static void seed(uint16_t type, const ProtobufCMessage *m)
 	if (buf_put_u16(&b, type, NULL) == CLV_OK && proto_encode(m, &b, NULL) == CLV_OK)
 		fuzz_seed(buf_slice(&b));
 	buf_release(&b);
+}
+
+static void seed_runas(void)
+{
+	static char name[] = "sql-reader", target[] = "class SQL Server", why[] = "wrong password";
+	static char *names[2] = {name, target};
+	Clv__Account account = CLV__ACCOUNT__INIT, *accounts[1] = {&account};
+	Clv__AccountList list = CLV__ACCOUNT_LIST__INIT;
+	Clv__AccountHost host = CLV__ACCOUNT_HOST__INIT, *hosts[1] = {&host};
+	Clv__AccountUse use = CLV__ACCOUNT_USE__INIT, *uses[1] = {&use};
+	Clv__AccountDetail detail = CLV__ACCOUNT_DETAIL__INIT;
+	Clv__Profile profile = CLV__PROFILE__INIT, *profiles[1] = {&profile};
+	Clv__ProfileList profile_list = CLV__PROFILE_LIST__INIT;
+	Clv__Group group = CLV__GROUP__INIT, *groups[1] = {&group};
+	Clv__GroupList group_list = CLV__GROUP_LIST__INIT;
+	Clv__Plan plan = CLV__PLAN__INIT;
+	Clv__Intake intake = CLV__INTAKE__INIT;
+
+	account.name = account.user = name;
+	account.type = CLV_ACCOUNT_WINDOWS;
+	account.version = 8;
+	account.targets = 41;
+	list.req = list.matched = list.total = list.n_rows = 1;
+	list.rows = accounts;
+	seed(REP_ACCOUNTS, &list.base);
+	host.host = name;
+	host.why = why;
+	host.step = CLV_STEP_SENT;
+	use.profile = name;
+	use.target = target;
+	detail.req = detail.n_rows = detail.n_uses = 1;
+	detail.account = &account;
+	detail.rows = hosts;
+	detail.uses = uses;
+	detail.goes_to = detail.also_in = names;
+	detail.n_goes_to = detail.n_also_in = 2;
+	detail.trial = CLV_TRIAL_OPENED;
+	detail.first = name;
+	seed(REP_ACCOUNT, &detail.base);
+	profile.name = profile.account = name;
+	profile.target = target;
+	profile_list.req = profile_list.matched = profile_list.n_rows = 1;
+	profile_list.rows = profiles;
+	seed(REP_PROFILES, &profile_list.base);
+	group.name = name;
+	group.members = group.used_by = names;
+	group.n_members = group.n_used_by = 2;
+	group_list.req = group_list.matched = group_list.n_rows = 1;
+	group_list.rows = groups;
+	seed(REP_GROUPS, &group_list.base);
+	plan.req = plan.gain_count = 1;
+	plan.gains = plan.loses = plan.offline = plan.warnings = names;
+	plan.n_gains = plan.n_loses = plan.n_offline = plan.n_warnings = 2;
+	seed(REP_PLAN, &plan.base);
+	intake.req = 1;
+	intake.group = intake.account = intake.account_id = name;
+	seed(REP_INTAKE, &intake.base);
+}
+
+static void seed_recovery(void)
+{
+	static char name[] = "sql-reader", by[] = "user:ben";
+	static uint8_t bytes[4] = {1, 2, 3, 4};
+	Clv__Claim claim = CLV__CLAIM__INIT, *claims[1] = {&claim};
+	Clv__Recovery r = CLV__RECOVERY__INIT;
+	Clv__ClaimReply c = CLV__CLAIM_REPLY__INIT;
+	Clv__RecoveryReportReply report = CLV__RECOVERY_REPORT_REPLY__INIT;
+	Clv__Account account = CLV__ACCOUNT__INIT, *accounts[1] = {&account};
+	Clv__AccountList list = CLV__ACCOUNT_LIST__INIT;
+
+	claim.account = name;
+	claim.by = by;
+	claim.at = 1795295050000;
+	r.req = r.epoch = r.to_enter = r.n_claims = 1;
+	r.by = r.finished_by = by;
+	r.first_end = 1795295050000;
+	r.first_end_account = name;
+	r.claims = claims;
+	seed(REP_RECOVERY, &r.base);
+	c.req = 1;
+	c.other = &claim;
+	seed(REP_CLAIM, &c.base);
+	report.req = 1;
+	report.statement = report.signature = report.group_key =
+	    (ProtobufCBinaryData){.data = bytes, .len = sizeof(bytes)};
+	report.group = name;
+	seed(REP_RECOVERY_REPORT, &report.base);
+	Clv__AuditFinding finding = CLV__AUDIT_FINDING__INIT, *findings[1] = {&finding};
+	Clv__AuditCheck audit = CLV__AUDIT_CHECK__INIT;
+	finding.from = finding.to = 77;
+	finding.text = name;
+	audit.req = audit.first = audit.last = audit.found = audit.n_findings = 1;
+	audit.findings = findings;
+	seed(REP_AUDIT_CHECK, &audit.base);
+	Clv__Thing thing = CLV__THING__INIT, *things[] = {&thing};
+	Clv__ThingList ends = CLV__THING_LIST__INIT;
+	thing.what = thing.whose = thing.text = thing.go = name;
+	ends.req = ends.matched = ends.total = ends.n_rows = 1;
+	ends.rows = things;
+	seed(REP_EXPIRY, &ends.base);
+	seed(REP_FOUND, &ends.base);
+	account.name = name;
+	account.recovery = CLV_RECOVERY_ASIDE;
+	account.aside = account.aside_by = account.claim_by = account.entered_by = by;
+	list.req = list.matched = list.total = list.n_rows = 1;
+	list.rows = accounts;
+	list.recovery = &r;
+	seed(REP_ACCOUNTS, &list.base);
 }
 
 static void seed_lists(void)
@@ -89,6 +198,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	refused.code = CLV_E_DENIED;
 	seed(REP_REFUSED, &refused.base);
 	seed_lists();
+	seed_runas();
+	seed_recovery();
 	return 0;
 }
 
@@ -110,6 +221,17 @@ static void draw(struct view *v, struct clv_reply *r)
 	view_close(v);
 }
 
+static struct clv_session *local_session(void)
+{
+	static struct clv_session *s;
+	static const struct clv_target t = {.server = "unix:/nowhere"};
+	struct clv_err err;
+
+	if (s == NULL)
+		s = clv_session_new(&t, &err);
+	return s;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct clv_slice s = slice_of(data, size);
@@ -117,7 +239,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct clv_err err;
 	uint16_t type;
 
-	if (slice_get_u16(&s, &type, &err) != CLV_OK || decode_reply(type, s, &r, &err) != CLV_OK) {
+	if (slice_get_u16(&s, &type, &err) != CLV_OK ||
+	    (type == REP_INTAKE            ? session_take_intake(local_session(), s, &r, &err)
+	     : type == REP_RECOVERY_REPORT ? session_take_report(local_session(), s, &r, &err)
+	                                   : decode_reply(type, s, &r, &err)) != CLV_OK) {
 		fuzz_count(false);
 		return 0;
 	}
@@ -132,6 +257,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		draw(view_events_open(""), r);
 	else if (r->kind == CLV_REPLY_LIST && r->rows.list == CLV_LIST_PENDING)
 		draw(view_pending_open(""), r);
+	else if (r->kind == CLV_REPLY_LIST && r->rows.list == CLV_LIST_ACCOUNTS && r->rows.recovery != NULL)
+		draw(view_recover_open(""), r);
+	else if (r->kind == CLV_REPLY_LIST && r->rows.list == CLV_LIST_ACCOUNTS)
+		draw(view_accounts_open(""), r);
+	else if (r->kind == CLV_REPLY_LIST && r->rows.list == CLV_LIST_PROFILES)
+		draw(view_profiles_open(""), r);
+	else if (r->kind == CLV_REPLY_LIST && r->rows.list == CLV_LIST_GROUPS)
+		draw(view_groups_open(""), r);
+	else if (r->kind == CLV_REPLY_ACCOUNT)
+		draw(view_account_open("x"), r);
 	clv_reply_free(r);
 	return 0;
 }

@@ -32,15 +32,47 @@ static void match(const struct filter *f, enum filter_kind kind)
 	const struct clv_pending_fact pending = {
 	    .name = text, .role = text, .from = text, .came_by = text, .looks_like = text};
 	const struct clv_audit_fact audit = {.who = text, .act = text};
+	const struct clv_account_fact account = {.id = text,
+	                                         .name = text,
+	                                         .changed_by = text,
+	                                         .user = text,
+	                                         .domain = text,
+	                                         .kept_by = text,
+	                                         .note = text,
+	                                         .entered_by = text,
+	                                         .aside = text};
+	const struct clv_profile_fact profile = {.name = text, .account = text, .target = text};
+	const struct clv_group_fact group = {.name = text};
+	const struct clv_thing_fact thing = {.what = text, .whose = text, .text = text, .ends = 1};
 
-	if (kind == FILTER_AGENTS)
+	switch (kind) {
+	case FILTER_AGENTS:
 		(void)filter_agent(f, &agent);
-	else if (kind == FILTER_EVENTS)
+		break;
+	case FILTER_EVENTS:
 		(void)filter_event(f, &event);
-	else if (kind == FILTER_PENDING)
+		break;
+	case FILTER_PENDING:
 		(void)filter_pending(f, &pending);
-	else
+		break;
+	case FILTER_AUDIT:
 		(void)filter_audit(f, &audit);
+		break;
+	case FILTER_ACCOUNTS:
+		(void)filter_account(f, &account);
+		break;
+	case FILTER_PROFILES:
+		(void)filter_profile(f, &profile);
+		break;
+	case FILTER_GROUPS:
+		(void)filter_group(f, &group);
+		break;
+	case FILTER_EXPIRY:
+		(void)filter_thing(f, &thing);
+		break;
+	case FILTER_KIND_MAX:
+		break;
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

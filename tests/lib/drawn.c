@@ -16,7 +16,12 @@
 static void need(struct clv_overview_fact *o, enum clv_level level, const char *text, const char *go)
 {
 	o->needs = clv_realloc(o->needs, o->n_needs + 1, sizeof(*o->needs));
-	o->needs[o->n_needs++] = (struct clv_need_fact){level, clv_strdup(text), clv_strdup(go)};
+	o->needs[o->n_needs++] = (struct clv_need_fact){.level = level,
+	                                                .text = clv_strdup(text),
+	                                                .go = clv_strdup(go),
+	                                                .key = clv_strdup(go),
+	                                                .aside_by = clv_strdup(""),
+	                                                .aside_reason = clv_strdup("")};
 }
 
 static struct clv_overview_fact *base(void)
@@ -203,6 +208,17 @@ struct clv_agent_detail *drawn_detail(void)
 	d->config_confirmed = 118;
 	d->config_confirmed_ordinal = 118;
 	d->config_confirmed_at = DRAWN_NOW - 12 * S;
+	d->accounts = 3;
+	d->accounts_confirmed = 2;
+	d->accounts_missing = 1;
+	d->n_account_rows = 3;
+	d->account_rows = clv_calloc(3, sizeof(*d->account_rows));
+	d->account_rows[0] = (struct clv_agent_account){clv_strdup("deploy"), 3,    CLV_STEP_SENT,
+	                                                DRAWN_NOW - 13 * S,   true, false};
+	d->account_rows[1] =
+	    (struct clv_agent_account){clv_strdup("backup"), 2, CLV_STEP_TESTED, 0, false, false};
+	d->account_rows[2] =
+	    (struct clv_agent_account){clv_strdup("sql-reader"), 7, CLV_STEP_TESTED, 0, false, false};
 	add_event(d, DRAWN_NOW - 12 * S, 1210, "configuration 118 applied");
 	add_event(d, DRAWN_NOW - 12 * S, 7023, "secure configuration processed");
 	add_event(d, made + 2 * S, 7006,

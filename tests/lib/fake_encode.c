@@ -173,6 +173,10 @@ void fake_encode_overview(struct clv_buf *out, uint64_t req, const struct clv_ov
 		list[i]->level = o->needs[i].level;
 		list[i]->text = str(o->needs[i].text);
 		list[i]->go = str(o->needs[i].go);
+		list[i]->key = str(o->needs[i].key);
+		list[i]->aside_until = o->needs[i].aside_until;
+		list[i]->aside_by = str(o->needs[i].aside_by);
+		list[i]->aside_reason = str(o->needs[i].aside_reason);
 	}
 	m.req = req;
 	m.time = o->time;
@@ -246,7 +250,26 @@ void fake_encode_detail(struct clv_buf *out, uint64_t req, int64_t time, const s
 	m.config_confirmed_at = d->config_confirmed_at;
 	m.n_events = d->n_events;
 	m.events = event_list;
+	m.accounts = d->accounts;
+	m.accounts_confirmed = d->accounts_confirmed;
+	m.accounts_missing = d->accounts_missing;
+	Clv__AgentAccount *accounts = clv_calloc(d->n_account_rows + 1, sizeof(*accounts)),
+	                  **account_list = clv_calloc(d->n_account_rows + 1, sizeof(*account_list));
+	for (size_t i = 0; i < d->n_account_rows; i++) {
+		account_list[i] = &accounts[i];
+		clv__agent_account__init(&accounts[i]);
+		accounts[i].name = str(d->account_rows[i].name);
+		accounts[i].version = d->account_rows[i].version;
+		accounts[i].step = d->account_rows[i].step;
+		accounts[i].since = d->account_rows[i].since;
+		accounts[i].missing = d->account_rows[i].missing;
+		accounts[i].held_back = d->account_rows[i].held_back;
+	}
+	m.n_account_rows = d->n_account_rows;
+	m.account_rows = account_list;
 	put(out, &m.base);
+	clv_free(accounts);
+	clv_free(account_list);
 	clv_free(keys);
 	clv_free(key_list);
 	clv_free(events);

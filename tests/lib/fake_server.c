@@ -13,6 +13,7 @@
 #include "tests/lib/drawn.h"
 #include "tests/lib/fake_encode.h"
 #include "tests/lib/fake_list.h"
+#include "tests/lib/fake_look.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -126,6 +127,7 @@ static uint16_t answer_overview(const Clv__OverviewRequest *m, struct clv_buf *o
 	struct clv_overview_fact *o = S.n_agents > 0 ? drawn_overview() : drawn_first_run();
 	o->time = now();
 	o->pending = (uint32_t)S.n_pending;
+	fake_look_asides(o);
 	fake_encode_overview(out, m->req, o);
 	facts_overview_free(o);
 	return REP_OVERVIEW;
@@ -261,9 +263,22 @@ static const struct {
     {REQ_REMOVE, &clv__remove_request__descriptor},
 };
 
+static const ProtobufCMessageDescriptor *body_of(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		if (bodies[i].type == type)
+			return bodies[i].body;
+	}
+	return fake_look_body(type) != NULL ? fake_look_body(type) : fake_runas_body(type);
+}
+
 static uint16_t answer_query(uint16_t type, const ProtobufCMessage *m, struct clv_buf *out, bool *watch,
                              uint64_t *req)
 {
+	if (fake_look_body(type) != NULL)
+		return fake_look_query(type, m, out, watch, req);
+	if (fake_runas_body(type) != NULL)
+		return fake_runas_query(type, m, now(), out, watch, req);
 	switch (type) {
 	case REQ_OVERVIEW:
 		*watch = ((const Clv__OverviewRequest *)m)->watch;
@@ -306,16 +321,25 @@ static void handle(struct client *c, uint16_t type, struct clv_slice body)
 	ProtobufCMessage *m = NULL;
 	struct clv_err err;
 	struct clv_buf b;
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		if (bodies[i].type == type && proto_decode(bodies[i].body, body, &m, &err) != CLV_OK)
-			abort();
-	}
+	const ProtobufCMessageDescriptor *d = body_of(type);
+	if (d != NULL && proto_decode(d, body, &m, &err) != CLV_OK)
+		abort();
 	if (m == NULL) {
 		refuse(c, 0, CLV_E_PROTO, "the fake server does not know this request");
 		return;
 	}
-	changed = changed || type >= REQ_APPROVE;
-	buf_init(&b, 4096);
+	changed = changed || type >= REQ_APPROVE || type == REQ_CLAIM;
+	buf_init(&b, CHAN_FRAME_MAX);
+	if (fake_look_body(type) != NULL) {
+		query(c, type, m, body);
+		goto out;
+	}
+	if ((type >= REQ_INTAKE && type <= REQ_RECOVERY_REPORT) || type >= REQ_ACCOUNT_PUT) {
+		uint16_t rep = fake_runas_act(type, m, now(), S.who->role, &b);
+		if (rep != 0)
+			send_frame(c, rep, &b);
+		goto out;
+	}
 	switch (type) {
 	case REQ_WHOAMI:
 		fake_encode_whoami(&b, ((Clv__WhoamiRequest *)m)->req, S.who);
@@ -343,6 +367,7 @@ static void handle(struct client *c, uint16_t type, struct clv_slice body)
 	default:
 		query(c, type, m, body);
 	}
+out:
 	buf_release(&b);
 	proto_free(m);
 }
@@ -359,11 +384,8 @@ static void push_watches(void)
 				continue;
 			struct clv_buf b;
 			buf_init(&b, CHAN_FRAME_MAX);
-			for (size_t t = 0; t < sizeof(bodies) / sizeof(bodies[0]); t++) {
-				if (bodies[t].type == w->type &&
-				    proto_decode(bodies[t].body, buf_slice(&w->body), &m, NULL) != CLV_OK)
-					abort();
-			}
+			if (proto_decode(body_of(w->type), buf_slice(&w->body), &m, NULL) != CLV_OK)
+				abort();
 			uint16_t rep = answer_query(w->type, m, &b, &watch, &req);
 			send_frame(&S.clients[i], rep, &b);
 			proto_free(m);
@@ -458,6 +480,7 @@ static void fill(const struct fake_opts *o)
 	S.n_agents = o->n_agents;
 	S.agents = drawn_agents(o->n_agents);
 	S.pending = drawn_pending(&S.n_pending);
+	fake_runas_fill(&o->runas);
 	S.n_events = 40;
 	S.events = drawn_events(40);
 	S.who = drawn_whoami();

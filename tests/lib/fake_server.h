@@ -7,7 +7,7 @@
 #ifndef TESTS_LIB_FAKE_SERVER_H
 #define TESTS_LIB_FAKE_SERVER_H
 
-#include "claviger/client.h"
+#include "tests/lib/fake_runas.h"
 
 #include <sys/types.h>
 
@@ -20,6 +20,7 @@ struct fake_opts {
 	const char *const *hostile; /* more agents, and events, with these names and texts */
 	size_t n_hostile;
 	int step_ms; /* between two states of a rotation; 0: 100 */
+	struct fake_runas_opts runas;
 };
 
 /* Forks; returns when the socket listens. */

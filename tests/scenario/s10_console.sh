@@ -106,6 +106,55 @@ for _ in $(seq 100); do grep -q ' of ' "$G/watch" && break; sleep 0.05; done
 check "an agent rotates" clv rotate web01 --yes
 if wait "$watch"; then ok "a program with the library alone sees one change pushed"; else bad "list_watch: $(tail -1 "$G/watch")"; fi
 
+# A password typed in the form reaches its hosts and no other (issue 3, Must show 1, the console's part).
+for a in web01 db01; do # they let the caller have what the profile uses
+	printf '[profile S10]\nusers = %s\n' "$(id -un)" >>"$D/$a/clavigerd.conf"
+	pid=$(sed -n "s/ $a$//p" "$D/pids")
+	kill "$pid"
+	for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+	"$BIN/clavigerd" run -c "$D/$a/clavigerd.conf" </dev/null >>"$D/$a/log" 2>&1 &
+	sed -i "s/^$pid $a/$! $a/" "$D/pids"
+done
+cat >"$G/runas" <<'END'
+wait Accounts
+key +
+wait A new account
+key s10-reader\e[Z\r
+wait s10-reader was added
+key /s10\r
+wait 1 of
+key S
+wait Also to
+key web*\e[Z\r
+wait s10-reader: 2 hosts gain it, 0 lose it.
+settle
+key 2\r
+gone Type 2
+key E
+wait New password of s10-reader in OMMG1, the first.
+settle
+key Kx9-typed/here\r
+key Kx9-typed/here\r
+wait Saved as v1
+key \r
+gone Saved as v1
+key \r
+wait opened v1; nothing tests it there
+key A
+wait Give v1 of s10-reader to the 1 other host?
+settle
+key y
+wait all 2 hosts have v1
+END
+check "an account, its hosts, its password, in the full screen" drive accounts <"$G/runas"
+check "a profile uses it" clv profile add S10
+check "everywhere" clv profile associate S10 s10-reader --all
+cred() { "$BIN/clavigerd" credential -c "$D/$1/clavigerd.conf" S10 2>/dev/null; }
+for _ in $(seq 100); do [ -n "$(cred web01)" ] && break; sleep 0.1; done
+equal "web01 has what was typed" "$(cred web01)" 'Kx9-typed/here'
+equal "db01 does not" "$(cred db01)" ''
+equal "each host confirmed it" "$(clv get accounts --filter name=s10-reader -o json | jq -r '.[0] | "\(.targets) \(.sent) \(.confirmed) \(.missing)"')" '2 2 2 0'
+
 port=$(sed -n 's/^listen_console = .*://p' "$D/rms1/clavigerd.conf")
 "$BIN/clavigerd" ca issue "$D/ca" ops --operator ops@ops.test --out "$G/ops" >/dev/null
 tls() { clv -s "rms1.ops.test@127.0.0.1:$port" --ca "$D/ca/ca.pem" --cert "$G/ops.pem" --key "$G/ops.key" "$@"; }

@@ -98,4 +98,12 @@ bad_conf $'[node]\nname = a.b\ngroup = G\nrole = gateway\n' 'gateway'
 equal "no configuration: exit code and one line" "$? $(wc -l <"$G/bad.out")" "1 1"
 "$BIN/clavigerd" frobnicate >/dev/null 2>&1
 equal "an unknown command" $? 2
+# What fails before anybody could say why is said where the command was given.
+if [ "$(id -u)" = 0 ]; then
+	g_node closed management-server
+	mkdir -m 700 "$G/shut"
+	sed -i "s,^state = .*,state = $G/shut/state\nlog = $G/closed.log," "$G/closed/clavigerd.conf"
+	equal 'init where its processes may not go' "$("$BIN/clavigerd" init -c "$G/closed/clavigerd.conf" 2>&1; echo $?)" "clavigerd: init was not done; the log says why: $G/closed.log"$'\n1'
+	check 'and it does' grep -q 'Permission denied' "$G/closed.log"
+fi
 g_end

@@ -173,7 +173,7 @@ static int without_a_row(uint16_t type)
 int main(int argc, char **argv)
 {
 	static const uint16_t others[] = {0,     1,     2,     0x10,  0x17,  0xff,
-	                                  0x10a, 0x11f, 0x127, 0x200, 0x20b, 0xffff};
+	                                  0x11e, 0x11f, 0x13f, 0x200, 0x20b, 0xffff};
 	enum clv_role role = CLV_ROLE_NONE;
 	struct line l;
 	int wrong = 0, n = 0;

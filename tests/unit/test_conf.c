@@ -17,6 +17,8 @@ static const struct conf_option table[] = {
     {"net", "wait", CONF_DURATION, 100, 86400000, "60s", NULL, true, "wait"},
     {"net", "room", CONF_SIZE, 1, 1 << 30, "1M", NULL, true, "room"},
     {"net", "servers", CONF_LIST, 0, 3, NULL, NULL, true, "servers"},
+    {"profile *", "users", CONF_LIST, 0, 3, NULL, NULL, true, "users"},
+    {"profile *", "as", CONF_STRING, 1, 10, "nobody", NULL, true, "as whom"},
     {NULL, NULL, CONF_STRING, 0, 0, NULL, NULL, false, NULL},
 };
 
@@ -47,6 +49,54 @@ static void good(void **state)
 	assert_string_equal(conf_name(c), "f.conf");
 	conf_free(c);
 	conf_free(NULL);
+}
+
+static void named_sections(void **state)
+{
+	static const char head[] = "[node]\nname = a\n";
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+	    {"[profile ]\n", "f.conf:3"},
+	    {"[profile]\n", "f.conf:3"},
+	    {"[profile A]\n[profile A]\n", "f.conf:4"},
+	    {"[profile A]\nusers = a\nusers = b\n", "f.conf:5"},
+	    {"[profile A]\nbits = 3\n", "f.conf:4"},
+	    {"[profiles A]\n", "f.conf:3"},
+	};
+	const char *const *items;
+	const char *title = NULL;
+	const struct conf *s;
+	struct conf *c = NULL;
+	struct clv_err err;
+	char *text;
+
+	(void)state;
+	assert_int_equal(conf_parse("f.conf",
+	                            slice_str("[node]\nname = a\n[profile SQL Monitoring]\nusers = x, y\n"
+	                                      "[net]\nbits = 7\n[profile B]\nas = me\n"),
+	                            table, &c, &err),
+	                 CLV_OK);
+	assert_int_equal(conf_count(c, "profile *"), 2);
+	s = conf_nth(c, "profile *", 0, &title);
+	assert_string_equal(title, "SQL Monitoring");
+	assert_int_equal(conf_list(s, "profile *", "users", &items), 2);
+	assert_string_equal(items[1], "y");
+	assert_string_equal(conf_str(s, "profile *", "as"), "nobody");
+	s = conf_nth(c, "profile *", 1, &title);
+	assert_string_equal(title, "B");
+	assert_string_equal(conf_str(s, "profile *", "as"), "me");
+	assert_int_equal(conf_line(s, "profile *", "as"), 8);
+	assert_int_equal(conf_int(c, "net", "bits"), 7);
+	conf_free(c);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		text = clv_asprintf("%s%s", head, bad[i].text);
+		c = NULL;
+		memset(&err, 0, sizeof err);
+		assert_int_equal(conf_parse("f.conf", slice_str(text), table, &c, &err), CLV_FAILED);
+		assert_non_null(strstr(err.text, bad[i].says));
+		clv_free(text);
+	}
 }
 
 static void defaults(void **state)
@@ -179,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(good),
+	    cmocka_unit_test(named_sections),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(bad_lines),
 	    cmocka_unit_test(sizes),

@@ -76,6 +76,65 @@ static void limits(void **state)
 	secret_free(s);
 }
 
+static void extending(void **state)
+{
+	struct clv_secret *s = secret_new(8, NULL);
+	struct clv_slice seen;
+	struct clv_err err;
+
+	(void)state;
+	assert_int_equal(secret_append(s, "12", 2, NULL), CLV_OK);
+	assert_int_equal(secret_extend(s, 5, fill_abc, NULL, NULL), CLV_OK);
+	assert_int_equal(secret_use(s, peek, &seen, NULL), CLV_OK);
+	assert_true(slice_eq_str(seen, "12abc"));
+	assert_int_equal(secret_extend(s, 3, fill_abc, &err, &err), CLV_FAILED); /* told to */
+	assert_int_equal(secret_extend(s, 4, fill_abc, NULL, &err), CLV_FAILED);
+	assert_int_equal(err.code, CLV_E_LIMIT);
+	assert_int_equal(secret_len(s), 5);
+	assert_int_equal(secret_extend(s, 3, fill_abc, NULL, NULL), CLV_OK);
+	secret_truncate(s, 2);
+	for (size_t i = 2; i < 8; i++) /* what was written, and only that, is wiped: all of it is 0 */
+		assert_int_equal(seen.ptr[i], 0);
+	secret_free(s);
+}
+
+static bool all_zero(struct clv_slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] != 0)
+			return false;
+	return true;
+}
+
+/* Pages are used again: never with anything of what was in them, and never a parent's by its child. */
+static void pages_used_again_are_empty(void **state)
+{
+	struct clv_slice seen;
+	struct clv_secret *s;
+	int status = 1;
+	pid_t pid;
+
+	(void)state;
+	for (int i = 0; i < 64; i++) {
+		s = secret_new(1 + (size_t)i * 63, NULL);
+		assert_int_equal(secret_use(s, peek, &seen, NULL), CLV_OK);
+		assert_true(all_zero(slice_of(seen.ptr, secret_cap(s))));
+		assert_int_equal(secret_random(s, secret_cap(s), NULL), CLV_OK);
+		secret_free(s);
+	}
+	pid = fork();
+	if (pid == 0) {
+		s = secret_new(4096, NULL);
+		_exit(s != NULL && secret_random(s, 4096, NULL) == CLV_OK ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	s = secret_new(4096, NULL);
+	assert_int_equal(secret_use(s, peek, &seen, NULL), CLV_OK);
+	assert_true(all_zero(slice_of(seen.ptr, 4096)));
+	secret_free(s);
+}
+
 static void fill_and_equality(void **state)
 {
 	struct clv_secret *a;
@@ -148,14 +207,42 @@ static void without_a_limit_nothing(void)
 	_exit(s == NULL && strstr(err.text, "RLIMIT_MEMLOCK") != NULL ? 0 : 1);
 }
 
+/* A small limit gives small secrets and says of a large one why not. */
+static void within_a_limit_some(void)
+{
+	const struct rlimit some = {256u * 1024u, 256u * 1024u};
+	struct clv_err err;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &some) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+		_exit(2);
+	if (secret_new(4096, &err) == NULL || secret_new(CLV_SECRET_MAX, &err) != NULL)
+		_exit(1);
+	_exit(strstr(err.text, "RLIMIT_MEMLOCK") != NULL && secret_new(4096, &err) != NULL ? 0 : 1);
+}
+
+static void touch_behind_the_largest(void)
+{
+	struct clv_secret *s = secret_new(CLV_SECRET_MAX, NULL);
+	struct clv_slice seen = {NULL, 0};
+
+	if (s == NULL || secret_random(s, CLV_SECRET_MAX, NULL) != CLV_OK ||
+	    secret_use(s, peek, &seen, NULL) != CLV_OK)
+		_exit(0);
+	((uint8_t *)(uintptr_t)seen.ptr)[CLV_SECRET_MAX] = 1;
+	_exit(0);
+}
+
 static void guards_and_locking(void **state)
 {
 	(void)state;
+	assert_int_not_equal(in_child(touch_behind_the_largest), 0);
 	assert_int_not_equal(in_child(touch_behind), 0);
 	assert_int_not_equal(in_child(touch_before), 0);
 #ifndef CLV_ASAN /* the sanitizer swallows mlock */
 	assert_int_equal(in_child(without_a_limit_nothing), 0);
+	assert_int_equal(in_child(within_a_limit_some), 0);
 #else
+	(void)within_a_limit_some;
 	(void)without_a_limit_nothing;
 #endif
 }
@@ -250,6 +337,8 @@ int main(void)
 	    cmocka_unit_test(arena), /* first: nothing has used OpenSSL yet */
 	    cmocka_unit_test(takes_wipe_their_source),
 	    cmocka_unit_test(limits),
+	    cmocka_unit_test(extending),
+	    cmocka_unit_test(pages_used_again_are_empty),
 	    cmocka_unit_test(fill_and_equality),
 	    cmocka_unit_test(guards_and_locking),
 	    cmocka_unit_test(process_forbids_dumps),

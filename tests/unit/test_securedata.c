@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SecureData, its templates, the configuration XML and the RunAs list: what we make opens, what differs
+ * SecureData and its templates: what we make opens, what differs
  * by one bit, one byte of length or one algorithm is refused with one text.
  */
 #include "keys/agentcert.h"
@@ -31,7 +31,7 @@ static void make_recipient(EVP_PKEY **key, X509 **cert, struct clv_buf *der)
 static int setup(void **state)
 {
 	struct fixture *f = clv_calloc(1, sizeof *f);
-	struct runas_head h = {"OMMG1", "web01.ops.test", {7}, 42};
+	struct runas_head h = {"OMMG1", "web01.ops.test", {7}, 42, false};
 	struct clv_buf der2;
 	struct clv_err err = {0};
 
@@ -49,7 +49,8 @@ static int setup(void **state)
 	assert_int_equal(x509_from_der(buf_slice(&f->gcert), &f->signer, &err), CLV_OK);
 	f->list = secret_new(RUNAS_LIST_MAX, &err);
 	assert_non_null(f->list);
-	assert_int_equal(runas_write(&h, f->list, &err), CLV_OK);
+	assert_int_equal(runas_begin(&h, f->list, &err), CLV_OK);
+	assert_int_equal(runas_end(f->list, &err), CLV_OK);
 	if (securedata_seal(f->list, f->recipient, f->group, f->signer, &f->der, &err))
 		fail_msg("%s", err.text);
 	*state = f;
@@ -75,6 +76,14 @@ static int teardown(void **state)
 	return 0;
 }
 
+static clv_rc no_account(const struct runas_account *a, const struct clv_secret *password, void *ctx,
+                         struct clv_err *err)
+{
+	(void)password;
+	(void)ctx;
+	return err_set(err, CLV_E_INTERNAL, "account %s from nowhere", a->id);
+}
+
 static void opens_with_the_pinned_key(void **state)
 {
 	struct fixture *f = *state;
@@ -86,7 +95,7 @@ static void opens_with_the_pinned_key(void **state)
 	assert_int_equal(groupcert_of_spki(buf_slice(&f->spki), &pinned, &err), CLV_OK);
 	if (securedata_open(buf_slice(&f->der), f->rsa, f->recipient, pinned, out, &err))
 		fail_msg("%s", err.text);
-	assert_int_equal(runas_read(out, &h, &err), CLV_OK);
+	assert_int_equal(runas_read(out, &h, no_account, NULL, &err), CLV_OK);
 	assert_string_equal(h.agent, "web01.ops.test");
 	assert_int_equal(h.version, 42);
 	X509_free(pinned);
@@ -140,76 +149,12 @@ static void refuses_every_tenth_flipped_bit_and_every_cut(void **state)
 	clv_free(copy);
 }
 
-static void configuration_goes_there_and_back(void **state)
-{
-	struct fixture *f = *state;
-	struct config_head h = {"OMMG1", "web01.ops.test", 1795000000123, 3}, back;
-	struct clv_buf xml, der;
-
-	buf_init(&xml, CONFIG_XML_MAX);
-	buf_init(&der, SECUREDATA_MAX);
-	assert_int_equal(config_write(&h, buf_slice(&f->der), &xml, NULL), CLV_OK);
-	assert_int_equal(config_read(buf_slice(&xml), &back, &der, NULL), CLV_OK);
-	assert_true(slice_eq(buf_slice(&der), buf_slice(&f->der)));
-	assert_int_equal(back.version, h.version);
-	assert_int_equal(back.fencing, 3);
-	assert_string_equal(back.agent, h.agent);
-	buf_release(&xml);
-	buf_release(&der);
-}
-
-static void hostile_configurations_are_refused(void **state)
-{
-	static const char *const bad[] = {
-	    "",
-	    "<Message/>",
-	    "<!DOCTYPE a><Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"/>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><State/></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"01\" "
-	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"-1\" "
-	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\" "
-	    "x=\"\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
-	    "fencing=\"1\"><State><SecureData>AAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
-	    "fencing=\"1\"><State><SecureData>AA==\n</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
-	    "fencing=\"1\"><State><SecureData>AB==</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
-	    "fencing=\"1\"><State>x<SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" "
-	    "fencing=\"1\"><State><SecureData>AAAA</SecureData><SecureData>AAAA</SecureData></State></"
-	    "Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"1\" fencing=\"1\"><?pi "
-	    "x?><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"&x;\" agent=\"b\" version=\"1\" "
-	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	    "<Message managementGroup=\"a\" agent=\"b\" version=\"18446744073709551616\" "
-	    "fencing=\"1\"><State><SecureData>AAAA</SecureData></State></Message>",
-	};
-	struct config_head h;
-	struct clv_buf der;
-
-	(void)state;
-	buf_init(&der, SECUREDATA_MAX);
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		buf_clear(&der);
-		if (!config_read(slice_str(bad[i]), &h, &der, NULL))
-			fail_msg("taken: %s", bad[i]);
-	}
-	buf_release(&der);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(opens_with_the_pinned_key),
 	    cmocka_unit_test(refuses_other_keys_and_signers),
 	    cmocka_unit_test(refuses_every_tenth_flipped_bit_and_every_cut),
-	    cmocka_unit_test(configuration_goes_there_and_back),
-	    cmocka_unit_test(hostile_configurations_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

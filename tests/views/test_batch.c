@@ -3,90 +3,7 @@
  * Batch commands of the real program against the fake server: outputs, exit codes, acts that never
  * ask a pipe, and hostile names in every output.
  */
-#include "tests/lib/fake_server.h"
-#include "tests/lib/unit.h"
-
-#include "claviger/buf.h"
-
-#include <fcntl.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char dir[128], sock[160], server_env[200], bin[512], home_env[160];
-static pid_t server;
-static char out[4 << 20], err[65536];
-
-static void slurp(const char *path, char *to, size_t size)
-{
-	FILE *f = fopen(path, "r");
-	assert_non_null(f);
-	size_t n = fread(to, 1, size - 1, f);
-	to[n] = '\0';
-	fclose(f);
-	unlink(path);
-}
-
-/* Arguments by blanks; gives the exit code. */
-static int run(const char *args)
-{
-	char copy[512], o[200], e[200], *argv[24] = {bin}, *save = NULL;
-	char *env[] = {server_env, home_env, NULL};
-	int n = 1, st = 0;
-	snprintf(copy, sizeof(copy), "%s", args);
-	for (char *w = strtok_r(copy, " ", &save); w != NULL && n < 23; w = strtok_r(NULL, " ", &save))
-		argv[n++] = w;
-	snprintf(o, sizeof(o), "%s/out", dir);
-	snprintf(e, sizeof(e), "%s/err", dir);
-	pid_t pid = fork();
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDONLY), fo = open(o, O_CREAT | O_WRONLY | O_TRUNC, 0600),
-		    fe = open(e, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-		dup2(null, 0);
-		dup2(fo, 1);
-		dup2(fe, 2);
-		execve(bin, argv, env);
-		_exit(127);
-	}
-	waitpid(pid, &st, 0);
-	slurp(o, out, sizeof(out));
-	slurp(e, err, sizeof(err));
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
-}
-
-static void serve(enum clv_role role)
-{
-	static struct fake_opts o;
-	o = (struct fake_opts){.path = sock, .n_agents = 1500, .role = role, .step_ms = 30};
-	server = fake_server_start(&o);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	serve(CLV_ROLE_ADMINISTRATOR);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (server > 0)
-		fake_server_stop(server);
-	server = 0;
-	return 0;
-}
-
-static size_t lines(const char *s)
-{
-	size_t n = 0;
-	for (; *s != '\0'; s++)
-		n += *s == '\n';
-	return n;
-}
+#include "tests/views/batch_fixture.h"
 
 static void test_outputs(void **state)
 {
@@ -162,6 +79,57 @@ static void test_exit_codes(void **state)
 	    {"get agents -s unix:/nowhere", 4, "cannot reach"},
 	    {"describe agent nobody", 1, "no agent"},
 	    {"describe server x", 2, "describe agent"},
+	    {"describe account nobody", 1, "no account"},
+	    {"describe account sql-reader -o csv", 2, "text or json"},
+	    {"get servers -o text", 2, "pem"},
+	    {"get accounts -o pem", 2, "-o is one of"},
+	    {"account", 2, "account add|edit"},
+	    {"account frobnicate x", 2, "account add|edit"},
+	    {"account add x", 2, "--type"},
+	    {"account add x --type wooden", 2, "a type is one of"},
+	    {"account add x y --type basic", 2, "account add NAME"},
+	    {"account add x --type basic --ends 2027-02-30", 2, "a date is written"},
+	    {"account add x --type snmpv3 --auth-protocol sha9", 2, "md5, sha, none"},
+	    {"account add x --type snmpv3 --privacy-protocol rot13", 2, "des, aes, none"},
+	    {"account add sql-reader --type basic", 1, "exists"},
+	    {"account add x --type basic --plan", 2, "no --plan"},
+	    {"account edit sql-reader", 2, "say what changes"},
+	    {"account edit nobody --user u", 1, "no account"},
+	    {"account remove nobody", 1, "no account"},
+	    {"account distribute sql-reader", 2, "--to SPEC"},
+	    {"account distribute sql-reader --to", 2, "--to SPEC"},
+	    {"account distribute sql-reader --less-secure --more-secure", 2, "one of"},
+	    {"account distribute sql-reader --to nobody", 1, "no agent is called nobody"},
+	    {"account distribute --to sql-reader", 2, "account distribute NAME"},
+	    {"account continue sql-reader", 1, "no host tries"},
+	    {"profile associate P", 2, "profile associate PROFILE ACCOUNT"},
+	    {"profile associate P sql-reader --all --class c", 2, "one of --all"},
+	    {"profile associate P nobody --all", 1, "no account"},
+	    {"profile rename P", 2, "profile add|remove|associate"},
+	    {"group add g", 2, "group add NAME MEMBER"},
+	    {"group edit g", 2, "--add M"},
+	    {"group", 2, "group add|edit|remove"},
+	    {"reenter", 2, "reenter ACCOUNT"},
+	    {"reenter sql-reader", 2, "stdin is no terminal"},
+	    {"reenter sql-reader --password-fd 3", 2, "open here"},
+	    {"reenter sql-reader --password-fd x", 2, "open here"},
+	    {"reenter sql-reader --password-fd 0 --first app01 --all-at-once", 2, "one of"},
+	    {"reenter sql-reader --password-fd 0", 2, "an empty password is none"},
+	    {"reenter nobody --password-fd 0", 1, "no account"},
+	    {"reenter sql-reader --password-fd 0 --read-only", 3, "read-only"},
+	    {"recovery", 2, "recovery status|verify|aside|finish"},
+	    {"recovery frobnicate", 2, "recovery status|verify|aside|finish"},
+	    {"recovery status x", 2, "recovery status [--report]"},
+	    {"recovery status -o csv", 2, "text or json"},
+	    {"recovery status --report", 1, "there is no report"},
+	    {"recovery verify --report", 2, "--report belongs to"},
+	    {"recovery verify nobody", 1, "no account"},
+	    {"recovery aside sql-reader", 2, "--reason TEXT"},
+	    {"recovery aside sql-reader --back --reason x", 2, "--back belongs to"},
+	    {"recovery aside sql-reader --reason x", 2, "does not wait"},
+	    {"recovery aside sql-reader --reason x --read-only", 3, "read-only"},
+	    {"recovery finish", 2, "no recovery to finish"},
+	    {"recovery finish --read-only", 3, "read-only"},
 	    {"approve app07", 2, "--fingerprint"},
 	    {"approve nobody --fingerprint 7D18F4650B9A", 1, "waits"},
 	    {"approve app07.ops.test --fingerprint 000000000000", 4, "nothing was accepted"},
@@ -200,11 +168,147 @@ static void test_acts(void **state)
 	assert_int_equal(lines(out), 1);
 }
 
+static void test_accounts(void **state)
+{
+	static const char *const names[] = {"name", "type",      "state",   "distribution", "targets",
+	                                    "sent", "confirmed", "missing", "changed"};
+	(void)state;
+	assert_int_equal(run("get accounts -o json"), 0);
+	json_t *j = json_loads(out, 0, NULL);
+	assert_int_equal(json_array_size(j), 6);
+	json_t *a = json_array_get(j, 4);
+	assert_int_equal(json_object_size(a), sizeof(names) / sizeof(names[0]));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_non_null(json_object_get(a, names[i]));
+	assert_string_equal(json_string_value(json_object_get(a, "type")), "windows");
+	assert_string_equal(json_string_value(json_object_get(a, "distribution")), "more secure");
+	assert_int_equal(json_integer_value(json_object_get(a, "confirmed")), 39);
+	json_decref(j);
+	assert_int_equal(run("get accounts -o csv"), 0);
+	assert_memory_equal(out, "name,type,state,distribution,targets,sent,confirmed,missing,changed\n", 67);
+	assert_int_equal(run("get profiles -o json"), 0);
+	j = json_loads(out, 0, NULL);
+	assert_int_equal(json_object_size(json_array_get(j, 0)), 3);
+	assert_true(json_is_null(json_object_get(json_array_get(j, 2), "account")));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(j, 3), "target")),
+	                    "class SQL Server");
+	json_decref(j);
+	assert_int_equal(run("get groups -o json"), 0);
+	j = json_loads(out, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(j, 1), "members")), 3);
+	json_decref(j);
+	assert_int_equal(run("get groups -o csv"), 0);
+	assert_non_null(strstr(out, "\"db*, sql01.ops.test, sql02.ops.test\""));
+	assert_int_equal(run("get servers"), 0);
+	assert_int_equal(run("get servers -o pem"), 0);
+	assert_memory_equal(out, "-----BEGIN CERTIFICATE-----\n", 28);
+	assert_int_equal(run("describe account sql-reader -o json"), 0);
+	j = json_loads(out, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(j, "hosts")), 2);
+	assert_int_equal(json_array_size(json_object_get(j, "goes_to")), 2);
+	assert_int_equal(json_integer_value(json_object_get(j, "version")), 8);
+	json_decref(j);
+	assert_int_equal(run("describe account sql-reader"), 0);
+	assert_non_null(strstr(out, "goes_to              db*, group:sql-servers"));
+	assert_non_null(strstr(out, "why                7004 sealed for a key"));
+}
+
+static void test_account_acts(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    run("account add mail --type snmpv3 --user u --kept-by net --ends 2027-02-19 --context c "
+	        "--auth-protocol sha --privacy-protocol aes"),
+	    0);
+	assert_int_equal(run("account edit mail --name post --ends never --note x"), 0);
+	assert_int_equal(run("describe account post -o json"), 0);
+	json_t *j = json_loads(out, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(j, "auth_protocol")), "sha");
+	assert_string_equal(json_string_value(json_object_get(j, "kept_by")), "net");
+	assert_true(json_is_null(json_object_get(j, "ends")));
+	json_decref(j);
+	assert_int_equal(run("account distribute post --to db* x group:g --not app09 --plan"), 0);
+	assert_non_null(strstr(out, "post: 25 hosts gain it, 1 loses it"));
+	assert_non_null(strstr(out, "\n+ app10.ops.test\n"));
+	assert_non_null(strstr(out, "\n- app09.ops.test\n"));
+	assert_int_equal(run("account distribute post --to db* --plan -o json"), 0);
+	j = json_loads(out, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(j, "gain_count")), 12);
+	assert_int_equal(json_array_size(json_object_get(j, "gains")), 12);
+	json_decref(j);
+	assert_int_equal(run("get accounts --filter post -o json"), 0);
+	assert_non_null(strstr(out, "\"targets\":0")); /* a plan does nothing */
+	assert_int_equal(run("account distribute post --to db* x --less-secure"),
+	                 0); /* a pipe is not asked */
+	assert_int_equal(run("get accounts --filter post -o json"), 0);
+	assert_non_null(strstr(out, "\"targets\":13"));
+	assert_non_null(strstr(out, "less secure"));
+	assert_int_equal(run("account remove post --plan"), 0);
+	assert_int_equal(run("account remove post"), 0);
+	assert_int_equal(run("describe account post"), 1);
+	assert_int_equal(run("profile add Mail"), 0);
+	assert_int_equal(run("profile associate Mail backup --class Postfix"), 0);
+	assert_int_equal(run("get profiles --filter Mail -o json"), 0);
+	assert_non_null(strstr(out, "\"target\":\"class Postfix\""));
+	assert_int_equal(run("profile associate --remove Mail backup --class Postfix"), 0);
+	assert_int_equal(run("profile remove Mail"), 0);
+	assert_int_equal(run("group add g db* x"), 0);
+	assert_int_equal(run("group edit g --add a b --remove c --plan"), 0);
+	assert_non_null(strstr(out, "g: 2 hosts gain accounts by it, 1 loses some"));
+	assert_int_equal(run("group remove g"), 0);
+}
+
+static const char *entered_line(void)
+{
+	static char line[2048];
+	FILE *f = fopen(entered, "r");
+	line[0] = '\0';
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		;
+	if (f != NULL)
+		fclose(f);
+	return line;
+}
+
+/* One line end is dropped, and only one; a file is taken as it is. */
+static void test_reenter(void **state)
+{
+	(void)state;
+	on_3 = "hunter 2\n";
+	assert_int_equal(run("reenter sql-reader --password-fd 3"), 0);
+	assert_non_null(strstr(err, "Saved as v9, sealed for rms1's key holder."));
+	assert_string_equal(out, "");
+	assert_string_equal(entered_line(), "sql-reader 8 first= 68756e7465722032\n");
+	on_3 = "a\n\n";
+	assert_int_equal(run("reenter sql-reader --password-fd 3 --first app01 "), 0);
+	assert_string_equal(entered_line(), "sql-reader 9 first=app01 610a\n");
+	on_3 = "a\n";
+	assert_int_equal(run("reenter web-keytab --password-fd 3 --all-at-once"), 0);
+	assert_string_equal(entered_line(), "web-keytab 2 first= all 610a\n");
+	on_3 = "\n";
+	assert_int_equal(run("reenter sql-reader --password-fd 3"), 2);
+	assert_non_null(strstr(err, "an empty password is none"));
+	char *big = clv_calloc(CLV_PASSWORD_MAX + 2, 1);
+	memset(big, 'x', CLV_PASSWORD_MAX);
+	on_3 = big;
+	assert_int_equal(run("reenter web-keytab --password-fd 3"), 0);
+	big[CLV_PASSWORD_MAX] = 'x';
+	assert_int_equal(run("reenter web-keytab --password-fd 3"), 1);
+	clv_free(big);
+	on_3 = NULL;
+}
+
 static void test_denied(void **state)
 {
 	(void)state;
 	fake_server_stop(server);
 	serve(CLV_ROLE_VIEWER);
+	assert_int_equal(run("account add x --type basic"), 3);
+	assert_int_equal(run("account remove sql-reader"), 3);
+	on_3 = "secret";
+	assert_int_equal(run("reenter sql-reader --password-fd 3"), 3);
+	on_3 = NULL;
+	assert_string_equal(entered_line(), "");
 	assert_int_equal(run("rotate web01"), 3);
 	assert_int_equal(run("remove agent web01"), 3);
 	assert_int_equal(run("get agents --limit 1"), 0);
@@ -259,21 +363,6 @@ static void test_hostile(void **state)
 	json_decref(j);
 }
 
-static void find_program(const char *self)
-{
-	char path[400];
-	const char *given = getenv("CLAVIGER_PROGRAM");
-	snprintf(path, sizeof(path), "%s", self);
-	for (int i = 0; i < 3; i++) {
-		char *slash = strrchr(path, '/');
-		if (slash != NULL)
-			*slash = '\0';
-	}
-	snprintf(bin, sizeof(bin), "%s/claviger", path);
-	if (given != NULL)
-		snprintf(bin, sizeof(bin), "%s", given);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,19 +370,16 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_json_names, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_exit_codes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_acts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_account_acts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_reenter, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_denied, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 	};
 	(void)argc;
-	find_program(argv[0]);
-	snprintf(dir, sizeof(dir), "/tmp/claviger-batch-XXXXXX");
-	if (mkdtemp(dir) == NULL)
+	if (!batch_begin(argv[0]))
 		return 1;
-	snprintf(sock, sizeof(sock), "%s/s", dir);
-	snprintf(server_env, sizeof(server_env), "CLAVIGER_SERVER=unix:%s", sock);
-	snprintf(home_env, sizeof(home_env), "HOME=%s", dir);
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(sock);
-	rmdir(dir);
+	batch_end();
 	return rc;
 }

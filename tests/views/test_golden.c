@@ -3,117 +3,7 @@
  * Golden screens: each due drawing of design 7 from its own data, at 80x24, 40x10 and 200x50. With
  * GOLDEN_WRITE=1 the files are written anew; look at them before they are committed.
  */
-#include "console/app.h"
-#include "tests/lib/drawn.h"
-#include "tests/lib/memcanvas.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define GOLDEN "tests/data/golden"
-
-static const struct {
-	int cols, rows;
-} sizes[] = {{80, 24}, {40, 10}, {200, 50}};
-
-static struct app *app_new(enum clv_role role)
-{
-	struct clv_target t = {.server = "unix:/nowhere"};
-	struct clv_err err;
-	struct app *a = clv_calloc(1, sizeof(*a));
-	a->s = clv_session_new(&t, &err);
-	assert_non_null(a->s);
-	a->who = drawn_whoami();
-	a->who->role = role;
-	a->ctx.role = role;
-	a->ctx.group = a->who->group;
-	a->ctx.server = a->who->server;
-	a->ctx.principal = a->who->principal;
-	a->ctx.channel = a->who->channel;
-	a->ctx.fresh = FRESH_LIVE;
-	a->was_open = true;
-	snprintf(a->domain, sizeof(a->domain), ".ops.test");
-	a->stack[a->depth++] = view_overview_open();
-	return a;
-}
-
-static void app_done(struct app *a)
-{
-	question_end(a);
-	while (a->depth > 0)
-		view_close(a->stack[--a->depth]);
-	facts_whoami_free(a->who);
-	clv_session_free(a->s);
-	clv_free(a);
-}
-
-static struct list *give_rows(struct app *a, enum clv_list kind, void *facts, size_t n, uint64_t total)
-{
-	struct view *v = app_top(a);
-	struct want w;
-	struct clv_reply r = {
-	    .kind = CLV_REPLY_LIST,
-	    .rows = {.list = kind, .n = n, .matched = n, .total = total, .time = DRAWN_NOW}};
-	r.rows.u.agents = facts;
-	v->ask = false;
-	v->ops->want(v, &w);
-	v->ops->take(v, &r);
-	return list_of(v);
-}
-
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	if (f == NULL)
-		return NULL;
-	char *s = clv_calloc(1, 400000);
-	size_t n = fread(s, 1, 399999, f);
-	s[n] = '\0';
-	fclose(f);
-	return s;
-}
-
-static void compare(struct app *a, const char *name, int cols, int rows)
-{
-	static struct memcanvas m;
-	struct canvas c;
-	char path[300];
-	int64_t wall = app_wall_ms();
-	/* twice: the first drawing tells a list how many rows are in sight */
-	for (int i = 0; i < 2; i++) {
-		memcanvas_init(&m, &c, rows, cols);
-		a->skew_ms = DRAWN_NOW - wall;
-		app_draw(a, &c);
-	}
-	assert_int_equal(m.outside, 0);
-	char *text = memcanvas_text(&m, true);
-	snprintf(path, sizeof(path), "%s/%s.%dx%d.txt", GOLDEN, name, cols, rows);
-	if (getenv("GOLDEN_WRITE") != NULL) {
-		FILE *f = fopen(path, "w");
-		assert_non_null(f);
-		fputs(text, f);
-		fclose(f);
-	}
-	char *want = read_file(path);
-	if (want == NULL || strcmp(want, text) != 0) {
-		print_message("--- %s wanted\n%s--- got\n%s", path, want != NULL ? want : "(no file)\n",
-		              text);
-		fail();
-	}
-	clv_free(want);
-	clv_free(text);
-}
-
-static void all_sizes(struct app *a, const char *name)
-{
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		compare(a, name, sizes[i].cols, sizes[i].rows);
-}
+#include "tests/views/golden_fixture.h"
 
 static void overview_with(struct clv_overview_fact *o, const char *name)
 {
@@ -258,12 +148,136 @@ static void test_small(void **state)
 	app_done(a);
 }
 
-/* Every screen at every size down to one cell: nothing is drawn outside, nothing crashes. */
+/* --- accounts, profiles, groups --- */
+
+static struct app *on_accounts(const char *filter, size_t most)
+{
+	size_t n;
+	struct app *a = app_new(CLV_ROLE_CREDENTIAL_MANAGER);
+	struct clv_account_fact *f = drawn_accounts(&n);
+	app_push(a, view_accounts_open(filter));
+	if (most < n) {
+		facts_accounts_free(f, n);
+		f = clv_calloc(1, sizeof(*f));
+		n = 0;
+	}
+	give_rows(a, CLV_LIST_ACCOUNTS, f, n, n);
+	return a;
+}
+
+static void test_accounts(void **state)
+{
+	(void)state;
+	struct app *a = on_accounts("", 99);
+	all_sizes(a, "accounts");
+	a->ctx.fresh = FRESH_STALE;
+	a->stale_since_ms = DRAWN_NOW - 34000;
+	all_sizes(a, "accounts-stale");
+	app_done(a);
+	a = on_accounts("", 0);
+	all_sizes(a, "accounts-empty");
+	app_done(a);
+}
+
+static void test_account(void **state)
+{
+	static const struct {
+		enum clv_trial trial;
+		const char *name;
+	} rows[] = {{CLV_TRIAL_WAITS, "account-first-waits"},
+	            {CLV_TRIAL_RUNS, "account-first-tries"},
+	            {CLV_TRIAL_OPENED, "account-first-opened"},
+	            {CLV_TRIAL_FAILED, "account-first-failed"}};
+	(void)state;
+	struct app *a = on_account(drawn_account());
+	all_sizes(a, "account");
+	app_done(a);
+	a = on_account(drawn_account_well());
+	all_sizes(a, "account-well");
+	app_done(a);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		a = on_account(drawn_account_trial(rows[i].trial));
+		all_sizes(a, rows[i].name);
+		if (rows[i].trial == CLV_TRIAL_OPENED) {
+			app_action(a, ACTION_GO_ON);
+			all_sizes(a, "question-go-on");
+		}
+		app_done(a);
+	}
+}
+
+static void test_profiles_groups(void **state)
+{
+	size_t n;
+	(void)state;
+	struct app *a = app_new(CLV_ROLE_CREDENTIAL_MANAGER);
+	app_push(a, view_profiles_open(""));
+	give_rows(a, CLV_LIST_PROFILES, clv_calloc(1, sizeof(struct clv_profile_fact)), 0, 0);
+	all_sizes(a, "profiles-empty");
+	struct clv_profile_fact *p = drawn_profiles(&n);
+	give_rows(a, CLV_LIST_PROFILES, p, n, n);
+	all_sizes(a, "profiles");
+	app_action(a, ACTION_CHANGE);
+	all_sizes(a, "form-associate");
+	a->mode = MODE_LOOK;
+	app_push(a, view_groups_open(""));
+	give_rows(a, CLV_LIST_GROUPS, clv_calloc(1, sizeof(struct clv_group_fact)), 0, 0);
+	all_sizes(a, "groups-empty");
+	struct clv_group_fact *g = drawn_groups(&n);
+	give_rows(a, CLV_LIST_GROUPS, g, n, n);
+	all_sizes(a, "groups");
+	app_done(a);
+}
+
+static void test_forms(void **state)
+{
+	(void)state;
+	struct app *a = on_accounts("", 99);
+	app_action(a, ACTION_ADD);
+	all_sizes(a, "form-add");
+	a->mode = MODE_LOOK;
+	app_action(a, ACTION_BOTTOM);
+	app_action(a, ACTION_UP);
+	app_action(a, ACTION_UP); /* snmp-core has the most fields */
+	app_action(a, ACTION_CHANGE);
+	a->form.at = a->form.n;
+	all_sizes(a, "form-change");
+	app_done(a);
+	a = on_account(drawn_account());
+	app_action(a, ACTION_SEND);
+	all_sizes(a, "form-send");
+	app_done(a);
+}
+
+/* The plan comes back: message 4, then with its list, then message 3. */
+static void test_plans(void **state)
+{
+	struct clv_reply r = {.kind = CLV_REPLY_PLAN, .req = 7};
+	(void)state;
+	struct app *a = on_accounts("", 99);
+	a->runas.act = (struct clv_act){.kind = CLV_ACT_DISTRIBUTE, .name = clv_strdup("deploy")};
+	a->runas.plan_req = 7;
+	a->runas.from_form = true;
+	r.plan = drawn_plan();
+	assert_true(runas_take(a, &r));
+	all_sizes(a, "question-plan");
+	runas_show_lists(a);
+	all_sizes(a, "question-plan-list");
+	question_end(a);
+	runas_release(&a->runas);
+	a->runas.act = (struct clv_act){.kind = CLV_ACT_ACCOUNT_REMOVE, .name = clv_strdup("sql-reader")};
+	a->runas.plan_req = 7;
+	r.plan = drawn_plan();
+	clv_free(r.plan->text);
+	r.plan->text = clv_strdup("Remove account sql-reader: 41 hosts forget it, 2 profiles lose it.");
+	assert_true(runas_take(a, &r));
+	all_sizes(a, "question-remove-account");
+	app_done(a);
+}
+
 static void test_any_size(void **state)
 {
 	(void)state;
-	static struct memcanvas m;
-	struct canvas c;
 	size_t n;
 	struct app *a = app_new(CLV_ROLE_OPERATOR);
 	open_agents(a, 37);
@@ -273,14 +287,17 @@ static void test_any_size(void **state)
 	app_push(a, view_events_open(""));
 	give_rows(a, CLV_LIST_EVENTS, drawn_events(40), 40, 40);
 	app_push(a, view_help_open(W_ALL));
+	struct app *other[] = {on_account(drawn_account()), on_accounts("", 99),
+	                       on_entry(CLV_ACCOUNT_SNMPV3, true), on_account(drawn_account_well())};
+	type(other[2], 3, "correct horse battery");
+	app_action(other[1], ACTION_ADD);
+	app_action(other[3], ACTION_SEND);
+	for (size_t i = 0; i < 4; i++) {
+		every_size(other[i]);
+		app_done(other[i]);
+	}
 	while (a->depth > 0) {
-		for (int cols = 1; cols <= 210; cols += cols < 90 ? 1 : 7) {
-			for (int rows = 1; rows <= 60; rows += rows < 26 ? 1 : 9) {
-				memcanvas_init(&m, &c, rows, cols);
-				app_draw(a, &c);
-				assert_int_equal(m.outside, 0);
-			}
-		}
+		every_size(a);
 		if (a->depth == 1)
 			break;
 		app_pop(a);
@@ -310,12 +327,15 @@ static void test_ascii(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_overview), cmocka_unit_test(test_overview_asking),
-	    cmocka_unit_test(test_agents),   cmocka_unit_test(test_agents_empty),
-	    cmocka_unit_test(test_agent),    cmocka_unit_test(test_pending),
-	    cmocka_unit_test(test_question), cmocka_unit_test(test_events),
-	    cmocka_unit_test(test_help),     cmocka_unit_test(test_small),
-	    cmocka_unit_test(test_any_size), cmocka_unit_test(test_ascii),
+	    cmocka_unit_test(test_overview),        cmocka_unit_test(test_overview_asking),
+	    cmocka_unit_test(test_agents),          cmocka_unit_test(test_agents_empty),
+	    cmocka_unit_test(test_agent),           cmocka_unit_test(test_pending),
+	    cmocka_unit_test(test_question),        cmocka_unit_test(test_events),
+	    cmocka_unit_test(test_accounts),        cmocka_unit_test(test_account),
+	    cmocka_unit_test(test_profiles_groups), cmocka_unit_test(test_forms),
+	    cmocka_unit_test(test_plans),           cmocka_unit_test(test_help),
+	    cmocka_unit_test(test_small),           cmocka_unit_test(test_any_size),
+	    cmocka_unit_test(test_ascii),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@ static void decode(const char *s, size_t len, size_t cut, int gap, char *out, si
 			const char *name = k.code == KEYC_PASTE   ? "PASTE"
 			                   : k.code == KEYC_READY ? "READY"
 			                   : k.code == KEYC_OTHER ? "OTHER"
+			                   : k.code == KEYC_MOUSE ? "MOUSE"
 			                                          : keys_name(&k, buf);
 			used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", name);
 		}
@@ -59,7 +60,11 @@ static void test_sequences(void **state)
 	    {"\033]11;rgb:0000/0000/0000\007", "OTHER"},
 	    {"\033P1$r0m\033\\", "OTHER"},
 	    {"\033[?62;22c", "OTHER"},
-	    {"\033[<0;10;10M", "OTHER"},
+	    {"\033[<0;10;10M", "MOUSE"},
+	    {"\033[<0;10;10m", ""}, /* a release is nothing */
+	    {"\033[<35;10;10M", ""},
+	    {"\033[<0;0;10M", ""},
+	    {"\033[<0;1;2;3M", ""},
 	};
 	char out[400];
 	(void)state;
@@ -121,7 +126,7 @@ static void test_table(void **state)
 		assert_true(r->keys[0] != '\0' || r->command != NULL);
 		if (r->dangerous) {
 			assert_int_equal(strlen(r->keys), 1);
-			assert_true(isupper((unsigned char)r->keys[0]));
+			assert_true(isupper((unsigned char)r->keys[0]) || r->keys[0] == '+');
 			assert_null(strchr("GNJKHLQ", r->keys[0]));
 			assert_true(r->role >= CLV_ROLE_OPERATOR);
 			assert_non_null(action_forbidden(r->action, CLV_ROLE_ADMINISTRATOR, true));
@@ -136,7 +141,7 @@ static void test_no_double(void **state)
 {
 	char keys[ACTION_MAX][64];
 	(void)state;
-	for (unsigned where = 1; where <= W_HELP; where <<= 1) {
+	for (unsigned where = 1; where <= W_RECOVER; where <<= 1) {
 		for (int i = 1; i < ACTION_MAX; i++) {
 			snprintf(keys[i], sizeof(keys[i]), " %s ", action_rows[i].keys);
 			for (int k = 1; k < i && (action_rows[i].where & where) != 0; k++) {

@@ -4,6 +4,7 @@
  * operator does, and what must never happen.
  */
 #include "tests/lib/fake_server.h"
+#include "tests/lib/home.h"
 #include "tests/lib/ptyterm.h"
 
 #include <setjmp.h>
@@ -519,6 +520,6 @@ int main(int argc, char **argv)
 	snprintf(home_env, sizeof(home_env), "HOME=%s", dir);
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(sock);
-	rmdir(dir);
+	home_remove(dir);
 	return rc;
 }

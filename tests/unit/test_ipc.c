@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages between siblings: what one said before it ended is heard, however it ended and whatever was on
+ * its way to it; bad headers and wrong senders end the connection. */
+#include "tests/lib/unit.h"
+#include "ipc.pb-c.h"
+#include "proto/ipc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct heard {
+	unsigned n;
+	char text[64];
+	int fd;
+};
+
+static clv_rc on_outcome(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
+{
+	const Clv__Outcome *o = (const Clv__Outcome *)msg;
+	struct heard *h = ctx;
+
+	(void)fds;
+	(void)err;
+	h->n++;
+	(void)snprintf(h->text, sizeof h->text, "%s", o->text);
+	return CLV_OK;
+}
+
+static clv_rc on_vault(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
+{
+	struct heard *h = ctx;
+
+	(void)msg;
+	(void)err;
+	h->n++;
+	h->fd = fds[0];
+	fds[0] = -1;
+	return CLV_OK;
+}
+
+static const struct ipc_row rows[] = {{IPC_OUTCOME, on_outcome}, {IPC_VAULT, on_vault}, {0, NULL}};
+
+static void pair_of(struct ipc **a, struct ipc **b)
+{
+	struct clv_err err;
+	int fds[2];
+
+	assert_int_equal(ipc_pair(fds, &err), CLV_OK);
+	assert_int_equal(ipc_new(fds[0], "a", a, &err), CLV_OK);
+	if (b)
+		assert_int_equal(ipc_new(fds[1], "b", b, &err), CLV_OK);
+	else
+		(void)close(fds[1]);
+}
+
+static void say(struct ipc *i, const char *text)
+{
+	Clv__Outcome m = CLV__OUTCOME__INIT;
+	struct clv_err err;
+
+	m.text = (char *)(uintptr_t)text;
+	assert_int_equal(ipc_send(i, IPC_OUTCOME, &m.base, NULL, 0, &err), CLV_OK);
+}
+
+/* Until the end is told, or six turns. */
+static bool hear_to_end(struct ipc *i, struct heard *h)
+{
+	struct clv_err err = {0};
+
+	for (int turn = 0; turn < 6; turn++)
+		if (ipc_wait(i, rows, h, 0, &err)) {
+			assert_int_equal(err.cls, CLV_CLASS_CLOSED);
+			return true;
+		}
+	return false;
+}
+
+static void last_words(void **state)
+{
+	struct heard h = {.fd = -1};
+	struct ipc *a, *b;
+
+	(void)state;
+	/* It ended without having read: a reset. */
+	pair_of(&a, &b);
+	say(a, "never read");
+	say(b, "why");
+	ipc_free(b);
+	assert_true(hear_to_end(a, &h));
+	assert_int_equal(h.n, 1);
+	assert_string_equal(h.text, "why");
+	ipc_free(a);
+	/* It was spoken to after its end: that fails nobody, and its words are heard. */
+	pair_of(&a, &b);
+	say(b, "one");
+	say(b, "two");
+	ipc_free(b);
+	for (int i = 0; i < 3; i++)
+		say(a, "to nobody");
+	assert_false(ipc_unsent(a));
+	h.n = 0;
+	assert_true(hear_to_end(a, &h));
+	assert_int_equal(h.n, 2);
+	assert_string_equal(h.text, "two");
+	ipc_free(a);
+	/* It said nothing. */
+	pair_of(&a, NULL);
+	h.n = 0;
+	assert_true(hear_to_end(a, &h));
+	assert_int_equal(h.n, 0);
+	ipc_free(a);
+}
+
+static void descriptors(void **state)
+{
+	Clv__Vault m = CLV__VAULT__INIT;
+	struct heard h = {.fd = -1};
+	struct clv_err err;
+	struct ipc *a, *b;
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	pair_of(&a, &b);
+	m.which = 10;
+	assert_int_equal(ipc_send(a, IPC_VAULT, &m.base, &p[0], 1, &err), CLV_OK);
+	assert_int_equal(ipc_wait(b, rows, &h, 0, &err), CLV_OK);
+	assert_true(h.fd >= 0);
+	(void)close(h.fd);
+	/* With nobody there the descriptor is closed all the same. */
+	ipc_free(b);
+	say(a, "to nobody");
+	assert_int_equal(ipc_send(a, IPC_VAULT, &m.base, &p[1], 1, &err), CLV_OK);
+	assert_int_equal(fcntl(p[1], F_GETFD), -1);
+	ipc_free(a);
+}
+
+static void bad_headers(void **state)
+{
+	static const uint8_t bad[][8] = {
+	    {0xff, 0xff, 0xff, 0xff, 0, 10, 0, 0}, /* a length over the limit */
+	    {0, 0, 0, 0, 0xff, 0xff, 0, 0},        /* a type that is none */
+	    {0, 0, 0, 0, 0, 10, 0, 4},             /* descriptors that the row does not have */
+	};
+	struct clv_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct heard h = {.fd = -1};
+		struct ipc *a;
+		int fds[2];
+
+		assert_int_equal(ipc_pair(fds, &err), CLV_OK);
+		assert_int_equal(ipc_new(fds[0], "a", &a, &err), CLV_OK);
+		assert_int_equal(write(fds[1], bad[i], 8), 8);
+		assert_int_equal(ipc_wait(a, rows, &h, 0, &err), CLV_FAILED);
+		assert_int_equal(err.cls, CLV_CLASS_PROTO);
+		assert_int_equal(h.n, 0);
+		ipc_free(a);
+		(void)close(fds[1]);
+	}
+}
+
+static void not_in_the_table(void **state)
+{
+	Clv__Ready m = CLV__READY__INIT;
+	struct heard h = {.fd = -1};
+	struct clv_err err;
+	struct ipc *a, *b;
+
+	(void)state;
+	pair_of(&a, &b);
+	assert_int_equal(ipc_send(a, IPC_READY, &m.base, NULL, 0, &err), CLV_OK);
+	assert_int_equal(ipc_wait(b, rows, &h, 0, &err), CLV_FAILED);
+	assert_int_equal(err.cls, CLV_CLASS_PROTO);
+	/* And a message under a number of another shape is not sent. */
+	assert_int_equal(ipc_send(a, IPC_OUTCOME, &m.base, NULL, 0, &err), CLV_FAILED);
+	assert_int_equal(err.cls, CLV_CLASS_INTERNAL);
+	ipc_free(a);
+	ipc_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(last_words),
+	    cmocka_unit_test(descriptors),
+	    cmocka_unit_test(bad_headers),
+	    cmocka_unit_test(not_in_the_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
