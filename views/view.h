@@ -98,6 +98,8 @@ struct view *view_recover_open(const char *filter);
 struct view *view_audit_open(const char *filter);
 struct view *view_expiry_open(const char *filter);
 struct view *view_found_open(const char *text);
+/* Message 19, on the screen and of the batch command; returns out, which may hold foreign text. */
+const char *view_nothing_found(const char *text, char *out, size_t size);
 /* Strings are borrowed for as long as the view lives; the rows are copied. */
 struct context_row {
 	const char *name, *server, *label; /* label: NULL none */
