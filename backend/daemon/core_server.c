@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MASTER_ASK_MS  60000
 #define SEEN_STORE_MS  (10ll * 60 * 1000) /* last_seen goes to the disk this often */
 #define REFUSAL_EVENTS 60u                /* events of refused connections from one address an hour */
 
@@ -437,6 +438,29 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 		memcpy(c->thumbprint, m->thumbprint.data, 32);
 	c->has_thumbprint = true;
 	c->cert_not_after = m->not_after;
+	c->ca_not_after = m->ca_not_after;
+	c->crl_due = m->crl_due;
+}
+
+static void on_master(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
+{
+	(void)ctx;
+	(void)type;
+	(void)err; /* asked again */
+	if (m)
+		c->master_ends = ((const Clv__KhInfo *)m)->master_ends;
+}
+
+/* The key holder makes a new master key by itself when one ends. */
+static void look_at_master(struct core *c, int64_t now_ms)
+{
+	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
+
+	if (c->master_ends > now_ms || now_ms - c->master_asked < MASTER_ASK_MS)
+		return;
+	c->master_asked = now_ms;
+	kh_ask(c, IPC_KH_INFO_REQUEST, &q.base, on_master, NULL);
 }
 
 static void server_tick(struct core *c, int64_t now_ms)
@@ -450,6 +474,7 @@ static void server_tick(struct core *c, int64_t now_ms)
 	audit_tick(c, now_ms);
 	deliver_tick(c, now_ms);
 	recovery_tick(c);
+	look_at_master(c, now_ms);
 }
 
 struct event_job {
