@@ -51,6 +51,7 @@ int cli_exec_bare(const char *mode, const char *conf, char **extra);
 /* The same, and asks for the vault's passphrase where the configuration says so; vault_fd: of
  * --vault-passphrase-fd, or NULL. */
 int cli_exec_parent(const char *mode, const char *conf, const char *vault_fd, char **extra);
+char *cli_libexec(const char *name); /* where an executable of ours lies; NULL: nowhere */
 char *cli_caller(void); /* "caller=user:NAME" */
 
 /* clavigerd key backup|drill FILE, against the running server; passphrase_fd: of --passphrase-fd, or NULL. */

@@ -357,7 +357,7 @@ static void agent_creds(struct core *c, const Clv__CredsResult *m)
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
 		agent_put_channel(c, true);
 	}
-	if (strcmp(m->name, c->start->name) != 0)
+	if (m->thumbprint.len && strcmp(m->name, c->start->name) != 0)
 		log_error("the channel certificate is for %s, this node is %s: servers will refuse it",
 		          m->name, c->start->name);
 }
