@@ -67,6 +67,8 @@ const struct conf_option node_options[] = {
      "as whom this node initiates; default MSOMHSvc/NAME of the first realm"},
     {"kerberos", "map", CONF_LIST, 0, 1024, NULL, NULL, false,
      "machine accounts: WEB01$@OPS.TEST=web01.ops.test ..."},
+    {"kerberos", "take_back", CONF_LIST, 0, 256, NULL, NULL, false,
+     "nodes that were proven by a certificate and may link by Kerberos again (T15)"},
     {"kerberos", "krb5_conf", CONF_PATH, 1, 1024, "/etc/krb5.conf", NULL, false,
      "where realms and KDCs are described; read behind this service's own, which permits AES alone"},
     {"kerberos", "permit_rc4", CONF_BOOL, 0, 0, "no", NULL, false,

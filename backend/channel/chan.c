@@ -246,6 +246,7 @@ static clv_rc on_answer(struct chan *c, struct clv_slice body, struct clv_err *e
 	if (answer_decode(body, &c->offer, &answer, err) != CLV_OK)
 		return CLV_FAILED;
 	if (answer.choice == CHAN_MECH_NONE) {
+		c->desc.failure = CHAN_FAILED_NO_MECHANISM;
 		why = text_new_str(answer.reason);
 		(void)err_set(err, CLV_E_AUTH, "the peer refused our offer: %s", text_str(why));
 		text_free(why);

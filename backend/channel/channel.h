@@ -50,8 +50,13 @@ int64_t chan_creds_not_after(const struct chan_creds *c);
 /* A revocation list of ours was past its date when the set was read: warn. */
 bool chan_creds_crl_stale(const struct chan_creds *c);
 
+/* At which point an initiator failed, for its events: no context of its own (20057), refused by the other end
+ * (21001), no mechanism in common (21007). */
+enum chan_failure { CHAN_FAILED_NONE, CHAN_FAILED_CONTEXT, CHAN_FAILED_REFUSED, CHAN_FAILED_NO_MECHANISM };
+
 struct chan_desc {
 	enum chan_mech mech;
+	enum chan_failure failure;
 	char protocol[16];           /* "TLS 1.3"; "" by Kerberos */
 	char cipher[48];             /* "TLS_AES_256_GCM_SHA384", "aes256-cts-hmac-sha384-192" */
 	char peer_name[256];         /* canonical name: a node's SAN dNSName or what its principal maps to; an

@@ -156,6 +156,9 @@ void chan_step_failed(struct chan *c, const struct clv_err *why)
 {
 	size_t len = strnlen(why->text, NEGOTIATE_REASON_MAX);
 
+	if (c->initiator && !c->desc.failure)
+		c->desc.failure = CHAN_FAILED_CONTEXT;
+
 	/* What is wrong with a ticket is no secret; the initiator's own failures stay at home. */
 	if (!c->initiator && c->gss == NULL && c->state == CHAN_HANDSHAKING &&
 	    put_clear(c, CLEAR_NO, slice_of(why->text, len), NULL))
@@ -212,6 +215,8 @@ static clv_rc clear(struct chan *c, bool *again, struct clv_err *err)
 		return CLV_OK;
 	if (slice_get(&s, len - 2, &body, err))
 		return CLV_FAILED;
+	if (type == CLEAR_NO)
+		c->desc.failure = CHAN_FAILED_REFUSED;
 	rc = type == CLEAR_NO ? refused(body, err) : take_token(c, body, err);
 	buf_consume(&c->raw, CHAN_HEAD + body.len);
 	*again = true;

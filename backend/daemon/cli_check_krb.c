@@ -72,9 +72,10 @@ static void take_line(struct check *c, char *line, struct wanted *w)
 	check_say("  key", "%s, version %s, %s", text_str(safe), kvno, krb_enctype_name(enctype));
 	if (s == KRB_REFUSED || (s == KRB_WEAK && !rc4))
 		check_problem(c,
-		              s == KRB_WEAK ? "take the entry out, give the principal AES keys at the KDC, or "
-		                              "set permit_rc4 = yes under [kerberos]"
-		                            : "take the entry out, and give the principal AES keys at the KDC",
+		              s == KRB_WEAK
+		                  ? "take the entry out, give the principal AES keys at the KDC, or "
+		                    "set permit_rc4 = yes under [kerberos]"
+		                  : "take the entry out, and give the principal AES keys at the KDC",
 		              "the keytab holds a key of %s for %s; the service will not start",
 		              krb_enctype_name(enctype), text_str(safe));
 	w->has_node |= strcmp(principal, w->node) == 0;

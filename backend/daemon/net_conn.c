@@ -54,6 +54,7 @@ static void report_closed(struct conn *c, enum clv_code code, const char *text)
 	m.code = (uint32_t)code;
 	m.text = (char *)(uintptr_t)text;
 	m.address = c->address;
+	m.failure = d ? (uint32_t)d->failure : 0;
 	m.name = c->name ? c->name : (char *)(uintptr_t)(d ? d->peer_name : "");
 	net_tell(c->net, IPC_CONN_CLOSED, &m.base);
 }

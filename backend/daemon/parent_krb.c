@@ -117,6 +117,7 @@ void parent_fill_krb(const struct parent *p, Clv__Start *m)
 		return;
 	m->n_realms = conf_list(p->conf, "kerberos", "realms", (const char *const **)&m->realms);
 	m->n_principal_map = conf_list(p->conf, "kerberos", "map", (const char *const **)&m->principal_map);
+	m->n_take_back = conf_list(p->conf, "kerberos", "take_back", (const char *const **)&m->take_back);
 	m->permit_rc4 = conf_bool(p->conf, "kerberos", "permit_rc4");
 	m->krb5_config = clv_asprintf("%s/krb5.conf", state);
 	m->krb_host_conf = (char *)(uintptr_t)conf_str(p->conf, "kerberos", "krb5_conf");
