@@ -56,7 +56,8 @@ CLV_MUST clv_rc krb_node_of(const struct krb_names *n, const char *principal, ch
 /* An operator's principal, checked: of a listed realm, no service, no machine. */
 CLV_MUST clv_rc krb_operator_of(const struct krb_names *n, const char *principal,
                                 char name[KRB_PRINCIPAL_MAX], struct clv_err *err);
-/* The service principal that a name must prove. CLV_E_CONFIG without a realm. */
+/* The service principal that a name must prove. CLV_E_CONFIG without a realm; one that is "" leaves the realm
+ * to libkrb5. */
 CLV_MUST clv_rc krb_service_of(const struct krb_names *n, const char *service, const char *host,
                                char out[KRB_PRINCIPAL_MAX * 2], struct clv_err *err);
 

@@ -107,6 +107,7 @@ clv_rc krb_service_of(const struct krb_names *n, const char *service, const char
 {
 	if (n->n_realms == 0)
 		return err_set(err, CLV_E_CONFIG, "no realm is listed: set realms under [kerberos]");
-	(void)snprintf(out, KRB_PRINCIPAL_MAX * 2, "%s/%s@%s", service, host, n->realms[0]);
+	(void)snprintf(out, KRB_PRINCIPAL_MAX * 2, "%s/%s%s%s", service, host, n->realms[0][0] ? "@" : "",
+	               n->realms[0]);
 	return CLV_OK;
 }
