@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/group.sh"
 . "$(dirname "$0")/../lib/realm.sh"
 g_begin
-KDC_LIFE=24s
+export KDC_LIFE=24s
 r_begin || g_end
 r_server 'heartbeat = 1s' || g_end
 r_node web01
