@@ -50,6 +50,13 @@ static void later(struct core *c)
 	a->dial_at = clock_mono_ms() + a->delay_ms + jitter;
 	a->delay_ms = a->delay_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : a->delay_ms * 2;
 	a->at = a->n_servers ? (a->at + 1) % a->n_servers : 0;
+	if (a->at == 0 && a->n_servers && !a->told_alone && c->mode == 'r' && a->link != AGENT_UP) {
+		a->told_alone = true;
+		core_event(c, 21016,
+		           "There is no link to any of the %zu servers that are configured. It is tried "
+		           "again, and resumes when one is available and allows this host.",
+		           a->n_servers);
+	}
 }
 
 void agent_link_down(struct core *c)
@@ -61,12 +68,12 @@ void agent_link_down(struct core *c)
 		return;
 	}
 	agent_drop_other(c);
+	later(c);
 	a->link = AGENT_IDLE;
 	a->conn = 0;
 	a->published = a->sent = a->refused = false;
 	proto_free((ProtobufCMessage *)a->open);
 	a->open = NULL;
-	later(c);
 }
 
 void agent_drop_link(struct core *c, const char *why)
@@ -213,6 +220,7 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 	agent_pin(c, &a->servers[a->at], a->open->mechanism);
 	a->repinned = 0;
 	a->delay_ms = 0;
+	a->told_alone = false;
 	a->last_complaint[0] = 0;
 	if (!a->box.accepted) {
 		a->box.accepted = true;

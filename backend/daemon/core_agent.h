@@ -63,6 +63,7 @@ struct agent {
 	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
 	char last_complaint[512];
 	int64_t last_complaint_at;
+	bool told_alone;   /* 21016, until a link was up */
 	bool published;    /* on this link */
 	uint32_t repinned; /* enum pin_how, until a link was up under the new key */
 	/* the outbox */

@@ -11,6 +11,7 @@ r_begin || g_end
 r_server || g_end
 r_node web01
 check 'enrolment over Kerberos' g_enroll web01
+equal 'it waits as one that proved its name by Kerberos' "$(clv get pending -o json 2>/dev/null | jq -r '.[0].came_by')" 'Kerberos, own name'
 check 'accepted by its fingerprint' g_approve web01
 g_start web01
 check 'the agent is confirmed' wait_for 40 is_confirmed web01
@@ -46,6 +47,24 @@ check 'and the service does not start with it' not timeout 20 "$BIN/clavigerd" e
 "$BIN/clavigerd" enroll -c "$G/rc4/clavigerd.conf" --role agent >"$G/rc4/out" 2>&1
 check 'and says why' grep -q 'the keytab holds a key of arcfour-hmac for MSOMHSvc/rc4.ops.test@OPS.TEST' "$G/rc4/out"
 
+# --- a machine account, by the map ---
+r_keytab "$G/m.keytab" 'WEB02$'
+mkdir -p "$G/web02"
+r_section "$G/m.keytab" 'principal = WEB02$@OPS.TEST' >"$G/web02/profiles"
+g_node web02 agent
+r_only web02
+check 'a machine account that no map names is refused' not g_enroll web02
+check 'for that reason' grep -q 'the principal WEB02$@OPS.TEST is no node.s' "$G/web02/enroll.out"
+g_stop rms1
+sed -i 's/^realms = .*/&\nmap = WEB02$@OPS.TEST=web02.ops.test/' "$G/rms1/clavigerd.conf"
+g_start rms1
+wait_for 20 g_server_up || bad 'the server is not back'
+check 'with the map it is the node web02' g_enroll web02
+check 'and is accepted as that' g_approve web02
+g_start web02
+check 'and linked' wait_for 40 is_confirmed web02
+equal 'by Kerberos' "$(field_of web02 mechanism)" kerberos
+
 # --- who runs, and who is linked with what ---
 runs() { [ -n "$(g_proc "$1" "$2")" ]; }
 check 'the agent initiates' runs web01 krb_init
@@ -53,6 +72,7 @@ check 'and accepts nothing' not runs web01 krb_accept
 check 'the server accepts' runs rms1 krb_accept
 check 'and initiates nothing' not runs rms1 krb_init
 g_agent plain01 agent || g_end
+equal 'what ends: no ticket among the certificates' "$(clv get expiry -o json 2>/dev/null | jq -c '[.[] | select(.what == "channel certificate") | .name // .whose] | length')" 2
 check 'a node without Kerberos runs neither' not runs plain01 'krb_.*'
 check 'nor the network process that is linked with it' runs plain01 net_node
 check 'which has no libkrb5' not grep -q krb5 /proc/"$(g_proc plain01 net_node)"/maps
