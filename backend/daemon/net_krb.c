@@ -67,9 +67,9 @@ clv_rc net_krb_prepare(struct net *n, struct clv_err *err)
 
 const struct chan_krb *net_krb_means(const struct net *n, bool initiator)
 {
-	const struct helper *h = initiator ? &n->krb->init : &n->krb->accept;
-
-	return h->ipc ? &n->krb->means : NULL;
+	/* Also while the process that does the steps is being started again: what fails then says so. */
+	(void)initiator;
+	return &n->krb->means;
 }
 
 static clv_rc on_stepped(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)

@@ -38,7 +38,7 @@ r_begin() {
 		 ${KRB5_MORE:-}
 		[realms]
 		 $REALM = {
-		  kdc = 127.0.0.1:$KDC_PORT
+		  kdc = ${KDC_HOST:-127.0.0.1}:$KDC_PORT
 		 }
 	X
 	chmod go+r "$R/krb5.conf"

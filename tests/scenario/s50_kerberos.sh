@@ -65,6 +65,34 @@ g_start web02
 check 'and linked' wait_for 40 is_confirmed web02
 equal 'by Kerberos' "$(field_of web02 mechanism)" kerberos
 
+# --- on the wire: a RunAs password on its way to an agent, by Kerberos ---
+RELAY_PORT=$(g_port)
+mkdir "$G/wire"
+"$BIN/tests/tools/wire" relay "$RELAY_PORT" "$NODE_PORT" "$G/wire" >"$G/wire.out" 2>&1 &
+PID[relay]=$!
+wait_for 10 grep -q listening "$G/wire.out" || bad "the relay does not listen: $(cat "$G/wire.out")"
+SERVER_PORT=$RELAY_PORT r_node web03
+g_enroll web03
+g_approve web03 >/dev/null
+g_start web03
+check 'a node behind a relay that copies all bytes' wait_for 40 is_confirmed web03
+{
+	clv account add svc-of-the-wire --type windows --user svc-of-the-wire --domain CORP
+	clv profile add 'Backup of the wire'
+	clv account distribute svc-of-the-wire --to web03 --yes
+	clv profile associate 'Backup of the wire' svc-of-the-wire --all
+} >/dev/null 2>&1
+printf 'Passw0rd-of-the-wire' >"$G/first"
+check 'a password is entered for it' quiet clv reenter svc-of-the-wire --password-fd 0 --all-at-once <"$G/first"
+has_it() { [ "$(clv get accounts -o json 2>/dev/null | jq '.[0].confirmed')" = 1 ]; }
+check 'and confirmed by it' wait_for 40 has_it
+caught() { cat "$G"/wire/*.[cs] | grep -caF "$1"; }
+printf '      %s bytes were copied\n' "$(cat "$G"/wire/*.[cs] | wc -c)"
+check 'what was copied is this link: the token names its realm' test "$(caught OPS.TEST)" -gt 0
+for word in svc-of-the-wire Passw0rd-of-the-wire SecureData OMMG1 'Backup of the wire' node_key; do
+	equal "nothing else is in the clear: $word" "$(caught "$word")" 0
+done
+
 # --- who runs, and who is linked with what ---
 runs() { [ -n "$(g_proc "$1" "$2")" ]; }
 check 'the agent initiates' runs web01 krb_init
