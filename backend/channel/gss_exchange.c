@@ -159,7 +159,8 @@ static clv_rc context_enctype(gss_ctx_id_t ctx, uint32_t *out, struct clv_err *e
 		rc = *out < 0x80 ? CLV_OK : err_set(err, CLV_E_AUTH, "an enctype that is not known");
 	}
 	for (size_t i = 0; set && i < set->count; i++)
-		explicit_bzero(set->elements[i].value, set->elements[i].length);
+		if (set->elements[i].length)
+			explicit_bzero(set->elements[i].value, set->elements[i].length);
 	(void)gss_release_buffer_set(&minor, &set);
 	return rc;
 }

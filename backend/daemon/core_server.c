@@ -441,7 +441,7 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
 	if (m->thumbprint.len == 32)
 		memcpy(c->thumbprint, m->thumbprint.data, 32);
-	c->has_thumbprint = true;
+	c->has_thumbprint = m->thumbprint.len == 32;
 	c->cert_not_after = m->not_after;
 }
 

@@ -91,7 +91,8 @@ static clv_rc on_stepped(void *ctx, const ProtobufCMessage *msg, int *fds, struc
 	if (m->code)
 		(void)err_set(&why, m->code < CLV_E_MAX ? (enum clv_code)m->code : CLV_E_AUTH, "%s", m->text);
 	net_stepped(h->net, m->conn, m->code ? NULL : &r, m->code ? &why : NULL);
-	explicit_bzero(m->context.data, m->context.len);
+	if (m->context.len)
+		explicit_bzero(m->context.data, m->context.len);
 	return CLV_OK;
 }
 

@@ -210,7 +210,8 @@ static void report_creds(struct net *n)
 	m.serial = n->creds_serial;
 	m.ok = n->creds_err.code == CLV_E_NONE;
 	m.text = n->creds_err.text;
-	if (n->creds) {
+	if (n->creds &&
+	    *chan_creds_name(n->creds)) { /* without a certificate of our own there is none to name */
 		m.thumbprint = PROTO_BYTES(slice_of(chan_creds_thumbprint(n->creds), 32));
 		m.not_after = chan_creds_not_after(n->creds);
 		m.name = (char *)(uintptr_t)chan_creds_name(n->creds);

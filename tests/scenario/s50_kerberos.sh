@@ -34,6 +34,8 @@ tmux -S "$G/tmux" send-keys Enter
 check 'the page names Kerberos and the enctype' wait_for 15 shown "Kerberos $cipher"
 tmux -S "$G/tmux" kill-server
 
+check 'and misses no certificate' not grep -q certificate "$G/web01/log"
+
 # --- what clavigerd check says ---
 said() { "$BIN/clavigerd" check -c "$G/$1/clavigerd.conf" 2>&1; }
 equal 'check finds no problem at the agent' "$(said web01 | tail -1)" 'fine: no problem found'
