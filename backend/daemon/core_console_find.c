@@ -213,7 +213,8 @@ static void collect_ends(struct ending *e)
 
 		if (n->has_key)
 			add_end(e, END_KEY, n);
-		if (n->has_key && n->session && n->session->open->peer_not_after)
+		/* A ticket ends too, and is renewed by itself; it is no certificate. */
+		if (n->has_key && n->session && n->session->open->mechanism == CLV_MECHANISM_CERTIFICATE)
 			add_end(e, END_CHANNEL, n);
 	}
 	if (e->c->has_thumbprint)
@@ -423,7 +424,7 @@ static void find_nodes(const struct core *c, struct search *s)
 		if (n->has_configured && key_hit(s, n->configured, sizeof n->configured))
 			set_go(add(&s->found, "channel certificate", n->name, "configured"), "agent",
 			       n->name);
-		if (n->session && n->session->open->peer_thumbprint.len == 32 &&
+		if (n->session && n->session->open->mechanism == CLV_MECHANISM_CERTIFICATE &&
 		    key_hit(s, n->session->open->peer_thumbprint.data, 32))
 			set_go(add(&s->found, "channel certificate", n->name, "in use"), "agent", n->name);
 	}

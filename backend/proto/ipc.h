@@ -68,7 +68,11 @@
 	X(IPC_KH_AUDIT_HEAD, 78, kh_audit_head, 0)         \
 	X(IPC_CREDENTIAL, 80, credential, 1)               \
 	X(IPC_CHECK_RUN, 81, check_run, 1)                 \
-	X(IPC_CHECK_DONE, 82, check_done, 0)
+	X(IPC_CHECK_DONE, 82, check_done, 0)               \
+	X(IPC_KRB_KEYTAB, 100, krb_keytab, 1)              \
+	X(IPC_KRB_STEP, 101, krb_step, 0)                  \
+	X(IPC_KRB_STEPPED, 102, krb_stepped, 0)            \
+	X(IPC_KRB_FORGET, 103, krb_forget, 0)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };
