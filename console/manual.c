@@ -244,7 +244,7 @@ static void bash(void)
 			       o->choices);
 	}
 	printf("\t-o) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n",
-	       "table wide json csv text pem nagios");
+	       "table wide json csv text pem nagios html");
 	for (const struct manual_option *o = manual_options; o->name != NULL; o++) {
 		if (o->arg != NULL && strcmp(o->arg, "FILE") == 0)
 			printf("\t--%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", o->name);

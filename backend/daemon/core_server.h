@@ -46,6 +46,10 @@ struct session {
 	struct node *node; /* NULL until proven */
 	int64_t since, heard;
 	bool refused, sealing, batch;
+	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
+	 */
+	uint64_t upto, beat_made, beat_upto;
+	bool beat_seen, beat_told;
 };
 
 struct pending {
@@ -66,6 +70,7 @@ struct held;
 struct rules;
 struct recovery;
 struct checking;
+struct probe;
 
 struct server {
 	struct node **nodes; /* by name */
@@ -79,11 +84,14 @@ struct server {
 	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
 	struct rules *rules;
-	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
-	struct recovery *recovery; /* core_recovery.h */
-	struct trail *trail;       /* core_server_audit.c */
-	struct checking *checking; /* while it starts */
-	struct node **queue;       /* that get a configuration, in order */
+	ProtobufCMessage *asides;   /* Clv__ThingList: lines of the overview that wait; NULL none */
+	struct recovery *recovery;  /* core_recovery.h */
+	struct trail *trail;        /* core_server_audit.c */
+	struct checking *checking;  /* while it starts */
+	struct probe *probes;       /* core_server_alerts.c */
+	uint8_t run[STORE_RUN_LEN]; /* random, of this process */
+	uint64_t alerts_change;     /* counts what was stored, acknowledged or judged of alerts */
+	struct node **queue;        /* that get a configuration, in order */
 	size_t n_queue;
 	uint32_t sealing;                    /* configurations being made */
 	int64_t look_at, again_at, again_ms; /* again: after something could not be stored; 0: no need */
@@ -94,7 +102,7 @@ struct server {
 	uint64_t change;    /* counts what screens may show */
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
-	int64_t audit_checked, retain_at, push_at, audit_bad;
+	int64_t retain_alerts_at, audit_checked, retain_at, push_at, audit_bad;
 	struct {
 		char address[64];
 		int64_t since;

@@ -68,7 +68,9 @@
 	X(IPC_KH_AUDIT_HEAD, 78, kh_audit_head, 0)         \
 	X(IPC_CREDENTIAL, 80, credential, 1)               \
 	X(IPC_CHECK_RUN, 81, check_run, 1)                 \
-	X(IPC_CHECK_DONE, 82, check_done, 0)
+	X(IPC_CHECK_DONE, 82, check_done, 0)               \
+	X(IPC_KH_HOP, 120, kh_hop, 0)                      \
+	X(IPC_ALERT_CALLER, 121, alert_caller, 1)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };
