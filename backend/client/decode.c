@@ -234,6 +234,10 @@ static void take_overview_counts(struct clv_overview_fact *o, const Clv__Overvie
 	o->accounts = m->accounts;
 	o->accounts_done = m->accounts_done;
 	o->accounts_missing = m->accounts_missing;
+	o->alerts = m->alerts;
+	o->alerts_critical = m->alerts_critical;
+	o->alerts_checked = m->alerts_checked;
+	o->alerts_verified = m->alerts_verified;
 	o->attached = clv_calloc(m->n_attached + 1, sizeof(*o->attached));
 	for (size_t i = 0; i < m->n_attached; i++)
 		o->attached[o->n_attached++] = decode_dup_or_empty(m->attached[i]);

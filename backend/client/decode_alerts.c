@@ -29,7 +29,14 @@ static void take_alert(struct clv_alert_fact *a, const Clv__AlertRow *m)
 	};
 }
 
-LIST_TAKER(decode_alerts, Clv__AlertList, CLV_LIST_ALERTS, alerts, struct clv_alert_fact, take_alert)
+static LIST_TAKER(take_alerts, Clv__AlertList, CLV_LIST_ALERTS, alerts, struct clv_alert_fact, take_alert)
+
+    void decode_alerts(struct clv_reply *r, const ProtobufCMessage *base)
+{
+	take_alerts(r, base);
+	r->rows.agents = ((const Clv__AlertList *)base)->agents;
+	r->rows.silent = ((const Clv__AlertList *)base)->silent;
+}
 
 static void take_link(struct clv_trace_link *l, const Clv__TraceLink *m)
 {

@@ -15,6 +15,14 @@ uint64_t clv_session_trace(struct clv_session *s, uint64_t alert, struct clv_err
 	return session_send(s, REQ_TRACE, &m.base, m.req, false, err);
 }
 
+uint64_t clv_session_trace_last(struct clv_session *s, const char *agent, struct clv_err *err)
+{
+	Clv__TraceRequest m = CLV__TRACE_REQUEST__INIT;
+	m.req = ++s->next_req;
+	m.agent = session_str(agent);
+	return session_send(s, REQ_TRACE, &m.base, m.req, false, err);
+}
+
 uint64_t clv_session_probe(struct clv_session *s, const char *agent, struct clv_err *err)
 {
 	Clv__ProbeRequest m = CLV__PROBE_REQUEST__INIT;

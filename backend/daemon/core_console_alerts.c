@@ -123,6 +123,10 @@ static void done_scan(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 		m.time = clock_wall_ms();
 		m.n_rows = s->n;
 		m.rows = s->rows;
+		for (size_t i = 0; i < c->srv->n_nodes; i++) {
+			m.agents++;
+			m.silent += c->srv->nodes[i]->session == NULL;
+		}
 		if (rc)
 			console_refuse(c, s->q.conn, s->q.req, err, 0);
 		else
@@ -172,6 +176,7 @@ struct trace_job {
 	struct console_request q;
 	struct clv_slice run;
 	uint64_t alert;
+	char agent[STORE_NAME_MAX]; /* alert 0: its last one */
 	Clv__AlertRow *row;
 	struct stored_path path;
 	/* what it came to */
@@ -273,6 +278,11 @@ static clv_rc run_trace(struct db *d, void *ctx, struct clv_err *err)
 	struct trace_job *t = ctx;
 	uint64_t parcel = 0;
 
+	if (!t->alert && store_alert_last(d, t->agent, &t->alert, err))
+		return CLV_FAILED;
+	if (!t->alert)
+		return err_set(err, CLV_E_NOTFOUND,
+		               "%s sent no alert that is stored here. p shows the path of now.", t->agent);
 	if (store_alert_get(d, t->run, t->alert, keep_row, t, &parcel, err))
 		return CLV_FAILED;
 	return stored_path_load(d, parcel, &t->path, err);
@@ -331,11 +341,19 @@ static void done_trace(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 
 void console_trace(struct core *c, const struct console_request *q, const Clv__TraceRequest *m)
 {
-	struct trace_job *t = clv_calloc(1, sizeof *t);
+	struct trace_job *t;
+	struct clv_err err = {0};
+	struct node *n = NULL;
 
+	if (!m->alert && server_resolve(c->srv, m->agent, &n, &err)) {
+		console_refuse(c, q->conn, q->req, &err, 0);
+		return;
+	}
+	t = clv_calloc(1, sizeof *t);
+	(void)snprintf(t->agent, sizeof t->agent, "%s", n ? n->name : "");
 	t->q = *q;
 	t->run = slice_of(c->srv->run, STORE_RUN_LEN);
-	t->alert = m->alert > INT64_MAX ? 0 : m->alert;
+	t->alert = m->alert > INT64_MAX ? INT64_MAX : m->alert;
 	stored_path_init(&t->path);
 	core_db_put(c, run_trace, done_trace, t);
 }

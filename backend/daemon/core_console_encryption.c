@@ -211,7 +211,7 @@ static void pack_delivery(const struct core *c, struct packed *p, const struct n
 	o->account = RULE_ACCOUNT(a)->name;
 	o->version = meant;
 	o->step = meant ? account_step(h, meant, trial) : CLV_STEP_NONE;
-	o->how = (char *)(uintptr_t)(!meant        ? "no password yet: nothing is sent"
+	o->how = (char *)(uintptr_t)(!meant        ? "nothing is sent yet"
 	                             : !n->has_key ? "nothing is sealed: the host has published no key"
 	                                           : "CMS AES-256-GCM, RSAES-OAEP SHA-256 for its key");
 	if (n->has_key) {

@@ -84,11 +84,15 @@ struct server {
 	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
 	struct rules *rules;
-	ProtobufCMessage *asides;   /* Clv__ThingList: lines of the overview that wait; NULL none */
-	struct recovery *recovery;  /* core_recovery.h */
-	struct trail *trail;        /* core_server_audit.c */
-	struct checking *checking;  /* while it starts */
-	struct probe *probes;       /* core_server_alerts.c */
+	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
+	struct recovery *recovery; /* core_recovery.h */
+	struct trail *trail;       /* core_server_audit.c */
+	struct checking *checking; /* while it starts */
+	struct probe *probes;      /* core_server_alerts.c */
+	struct store_alert_counts alert_counts; /* of the last hour, as of alerts_counted */
+	uint64_t alerts_counted;
+	int64_t count_alerts_at;
+	bool counting;
 	uint8_t run[STORE_RUN_LEN]; /* random, of this process */
 	uint64_t alerts_change;     /* counts what was stored, acknowledged or judged of alerts */
 	struct node **queue;        /* that get a configuration, in order */

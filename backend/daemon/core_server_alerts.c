@@ -16,6 +16,7 @@
 
 #define PROBE_MS   10000
 #define PROBES_MAX 64u
+#define COUNT_MS   60000 /* the last hour moves on, if nothing else does */
 
 struct intake {
 	uint64_t conn;
@@ -535,11 +536,58 @@ clv_rc alerts_probe(struct core *c, struct node *n, probe_done *done, void *ctx,
 	return CLV_OK;
 }
 
+/* --- what the overview counts --- */
+struct counting {
+	int64_t since;
+	uint64_t change;
+	struct clv_slice run;
+	struct store_alert_counts n;
+};
+
+static clv_rc run_count(struct db *d, void *ctx, struct clv_err *err)
+{
+	struct counting *k = ctx;
+
+	return store_alert_counts(d, k->run, k->since, &k->n, err);
+}
+
+static void done_count(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct counting *k = ctx;
+
+	c->srv->counting = false;
+	c->srv->count_alerts_at = clock_mono_ms() + COUNT_MS;
+	if (rc) {
+		log_err(LOG_ERROR, err, "counting alerts");
+	} else {
+		c->srv->alert_counts = k->n;
+		c->srv->alerts_counted = k->change;
+		server_changed(c);
+	}
+	clv_free(k);
+}
+
+static void count(struct core *c)
+{
+	struct server *s = c->srv;
+	struct counting *k;
+
+	if (s->counting || (s->alerts_counted == s->alerts_change && clock_mono_ms() < s->count_alerts_at))
+		return;
+	k = clv_calloc(1, sizeof *k);
+	k->since = clock_wall_ms() - 3600000;
+	k->change = s->alerts_change;
+	k->run = slice_of(s->run, STORE_RUN_LEN);
+	s->counting = true;
+	core_db_put(c, run_count, done_count, k);
+}
+
 void alerts_tick(struct core *c)
 {
 	struct probe **at = &c->srv->probes, *p;
 	int64_t now = clock_mono_ms();
 
+	count(c);
 	while ((p = *at)) {
 		if (now < p->limit) {
 			at = &p->next;

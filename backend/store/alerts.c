@@ -167,6 +167,19 @@ clv_rc store_alert_get(struct db *d, struct clv_slice run, uint64_t id, store_al
 	               : err_set(err, CLV_E_NOTFOUND, "there is no alert %llu here", (unsigned long long)id);
 }
 
+clv_rc store_alert_last(struct db *d, const char *agent, uint64_t *id, struct clv_err *err)
+{
+	int64_t v = 0;
+
+	if (db_number(d, 0, &v, err,
+	              "SELECT id FROM alerts WHERE parcel=(SELECT id FROM parcels WHERE agent=? AND own=1"
+	              " ORDER BY id DESC LIMIT 1) ORDER BY id DESC LIMIT 1",
+	              "t", agent))
+		return CLV_FAILED;
+	*id = (uint64_t)v;
+	return CLV_OK;
+}
+
 clv_rc store_alert_count(struct db *d, uint64_t *n, struct clv_err *err)
 {
 	int64_t v = 0;

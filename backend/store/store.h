@@ -131,6 +131,8 @@ CLV_MUST clv_rc store_alerts(struct db *d, struct clv_slice run, bool oldest_fir
 /* CLV_E_NOTFOUND. *parcel: the one it came in. */
 CLV_MUST clv_rc store_alert_get(struct db *d, struct clv_slice run, uint64_t id, store_alert_fn *fn,
                                 void *ctx, uint64_t *parcel, struct clv_err *err);
+/* The newest of an agent; 0: none. */
+CLV_MUST clv_rc store_alert_last(struct db *d, const char *agent, uint64_t *id, struct clv_err *err);
 CLV_MUST clv_rc store_alert_count(struct db *d, uint64_t *n, struct clv_err *err);
 /* CLV_E_CONFLICT when somebody did already, CLV_E_NOTFOUND when it is gone. */
 CLV_MUST clv_rc store_alert_ack(struct db *d, uint64_t id, const char *by, int64_t when, struct clv_err *err);

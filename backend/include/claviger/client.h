@@ -132,6 +132,8 @@ CLV_MUST uint64_t clv_session_report(struct clv_session *s, struct clv_err *err)
 CLV_MUST uint64_t clv_session_audit_check(struct clv_session *s, struct clv_err *err);
 /* The path of an alert, verified at the server now from what is stored; the reply is CLV_REPLY_TRACE. */
 CLV_MUST uint64_t clv_session_trace(struct clv_session *s, uint64_t alert, struct clv_err *err);
+/* Of the agent's last alert. */
+CLV_MUST uint64_t clv_session_trace_last(struct clv_session *s, const char *agent, struct clv_err *err);
 /* The path of now: the agent is asked for an empty parcel; at most 10 s. */
 CLV_MUST uint64_t clv_session_probe(struct clv_session *s, const char *agent, struct clv_err *err);
 /* Is it encrypted: node NULL or "" the whole group; from, to 0: without an end. CLV_REPLY_ENCRYPTION. */
@@ -231,7 +233,8 @@ enum clv_reply_kind {
 struct clv_rows {
 	enum clv_list list;
 	uint64_t total, matched, offset;
-	int64_t time; /* the server's */
+	int64_t time;            /* the server's */
+	uint32_t agents, silent; /* ALERTS: who could have sent one */
 	size_t n;
 	union {
 		struct clv_agent_fact *agents;

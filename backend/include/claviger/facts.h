@@ -479,6 +479,7 @@ struct clv_overview_fact {
 	uint32_t accounts, accounts_done, accounts_missing; /* everywhere; somewhere not */
 	char **attached;                                    /* who else is at a console now */
 	size_t n_attached;
+	uint32_t alerts, alerts_critical, alerts_checked, alerts_verified; /* of the last hour */
 	struct clv_need_fact *needs;
 	size_t n_needs;
 	int64_t time; /* server's */
