@@ -102,6 +102,11 @@ check "and told" has_event 'id:20028'
 case $(evil parcel foreign 6 1 foreign | tail -1) in *acknowledged\ [0-9]*) bad "a parcel of another agent is taken" ;; *) ok "a parcel of another agent is refused" ;; esac
 equal "it is not stored" "$(clv get alerts --filter 'name:foreign' -o json 2>/dev/null | jq length)" 0
 equal "the true number 6 is still free" "$(evil parcel link 6 1 link)" "acknowledged 6"
+evil beat 6 6
+held() { clv get events --filter 'id:20028 text:"holds them back"' -o json 2>/dev/null | jq length; }
+equal "heartbeats that agree with what came raise nothing" "$(held)" 0
+evil beat 60 6
+check "alerts that were made and do not come are told" test "$(held)" = 1
 id=$(clv get alerts --filter 'name:link' -o json 2>/dev/null | jq '.[0].id')
 trace "$id"; equal "another fingerprint than the channel's: exit status" $? 5
 equal "link ends differ" "$(jq -r '.hops[1].verdict' "$G/trace.json")" "link ends differ"

@@ -12,8 +12,9 @@
  * FOLDER PORT SERVER OWN-NAME early TYPE           a frame of that type before any proof
  *   rogue FOLDER PORT SERVER OWN-NAME parcel LIE FIRST N TEXT   a parcel of N alerts from number FIRST on;
  * LIE: honest, unsigned, stranger (another key), altered (the record is about another parcel), foreign
- * (another agent's), link (another fingerprint than the channel's). Prints the acknowledgement. FOLDER has
- * ca.pem, channel.pem, channel.key and gets node.key, agent.key. Prints what came back.
+ * (another agent's), link (another fingerprint than the channel's). Prints the acknowledgement. rogue FOLDER
+ * PORT SERVER OWN-NAME beat MADE ACKED sends three heartbeats that say so. FOLDER has ca.pem, channel.pem,
+ * channel.key and gets node.key, agent.key. Prints what came back.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -423,6 +424,33 @@ static void act_parcel(struct rogue *r, const char *lie, uint64_t first, uint64_
 	EVP_PKEY_free(other);
 }
 
+/* What was made does not come: as behind somebody who swallows it. */
+static void act_beat(struct rogue *r, uint64_t made, uint64_t acked)
+{
+	static uint8_t outbox[TRACE_OUTBOX_LEN] = {1, 2, 3};
+
+	prove(r, r->name, false);
+	welcome(r);
+	for (int i = 0; i < 3; i++) {
+		Clv__OutboxState s = CLV__OUTBOX_STATE__INIT;
+		Clv__Heartbeat h = CLV__HEARTBEAT__INIT;
+		Clv__SignedStatement st;
+		struct clv_buf body, sig;
+
+		s.agent = (char *)(uintptr_t)r->name;
+		s.outbox = h.outbox = PROTO_BYTES(slice_of(outbox, sizeof outbox));
+		s.made = h.made = made;
+		s.acked = h.acked = acked;
+		s.time = h.time = clock_wall_ms();
+		st = sign(STATEMENT_OUTBOX_STATE, &s.base, r->node, &body, &sig);
+		h.state = &st;
+		send_frame(r, FRAME_HEARTBEAT, &h.base);
+		proto_free(wait_frame(r, FRAME_HEARTBEAT_REPLY, &clv__heartbeat_reply__descriptor));
+		buf_release(&body);
+		buf_release(&sig);
+	}
+}
+
 static void act_early(struct rogue *r, uint16_t type)
 {
 	struct clv_err err = {0};
@@ -470,6 +498,8 @@ int main(int argc, char **argv)
 		welcome(&r);
 	} else if (strcmp(act, "parcel") == 0 && argc == 10) {
 		act_parcel(&r, argv[6], strtoull(argv[7], NULL, 10), strtoull(argv[8], NULL, 10), argv[9]);
+	} else if (strcmp(act, "beat") == 0 && argc == 8) {
+		act_beat(&r, strtoull(argv[6], NULL, 10), strtoull(argv[7], NULL, 10));
 	} else if (strcmp(act, "early") == 0 && argc == 7) {
 		act_early(&r, (uint16_t)strtoul(argv[6], NULL, 0));
 	} else {
