@@ -294,7 +294,10 @@ static void html_table(const char *title, const json_t *rows)
 	{
 		if (i == 0) {
 			fputs("<tr>", stdout);
-			json_object_foreach(e, name, v) printf("<th>%s</th>", name);
+			json_object_foreach(e, name, v)
+			{
+				printf("<th>%s</th>", name);
+			}
 			fputs("</tr>\n", stdout);
 		}
 		fputs("<tr>", stdout);
