@@ -488,6 +488,7 @@ static void server_event(struct core *c, const struct clv_event_fact *e)
 
 	if (!c->srv || !c->srv->loaded)
 		return; /* it is in the log */
+	own_event(c, e);
 	j = clv_calloc(1, sizeof *j);
 	j->e = *e; /* source and category are constants */
 	j->e.node = clv_strdup(e->node);

@@ -71,6 +71,7 @@ struct rules;
 struct recovery;
 struct checking;
 struct probe;
+struct own;
 
 struct server {
 	struct node **nodes; /* by name */
@@ -89,6 +90,7 @@ struct server {
 	struct trail *trail;       /* core_server_audit.c */
 	struct checking *checking; /* while it starts */
 	struct probe *probes;      /* core_server_alerts.c */
+	struct own *own;           /* core_server_own.c; NULL until the first alert */
 	struct store_alert_counts alert_counts; /* of the last hour, as of alerts_counted */
 	uint64_t alerts_counted;
 	int64_t count_alerts_at;

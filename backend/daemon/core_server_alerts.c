@@ -27,6 +27,7 @@ struct intake {
 	uint8_t hash[KEY_HASH_LEN];
 	int64_t received, stored;
 	bool own;
+	void (*own_done)(struct core *c, bool ok); /* this server's own: NULL else */
 	/* what came of it */
 	uint64_t upto, skipped, gap, conflict;
 	char why[TRACE_WHY_MAX];
@@ -263,12 +264,26 @@ static void tell_intake(struct core *c, const struct intake *i)
 		    i->name, i->conflict);
 }
 
+static void done_own(struct core *c, struct intake *i, clv_rc rc, const struct clv_err *err)
+{
+	if (rc)
+		log_err(LOG_ERROR, err, "storing alerts of this server");
+	c->srv->alerts_change++;
+	server_changed(c);
+	i->own_done(c, !rc);
+	free_intake(i);
+}
+
 static void done_intake(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
 {
 	struct intake *i = ctx;
 	struct session *s = server_session(c->srv, i->conn);
 	Clv__OutboxAck ack = CLV__OUTBOX_ACK__INIT;
 
+	if (i->own_done) {
+		done_own(c, i, rc, err);
+		return;
+	}
 	if (s)
 		s->batch = false;
 	if (rc) {
@@ -364,7 +379,10 @@ static void on_hop_signed(struct core *c, void *ctx, enum ipc_type type, const P
 			log_err(LOG_WARN, err, "signing the hop record of a parcel");
 		if (s)
 			s->batch = false;
-		core_conn_close(c, false, i->conn, "this server cannot sign now");
+		if (i->own_done)
+			i->own_done(c, false);
+		else
+			core_conn_close(c, false, i->conn, "this server cannot sign now");
 		free_intake(i);
 		return;
 	}
@@ -422,13 +440,13 @@ static clv_rc take_frame(struct intake *i, const Clv__ParcelFrame *f, struct clv
 	return sha256(buf_slice(&i->body), i->hash, err);
 }
 
-static struct intake *new_intake(const struct session *s)
+static struct intake *new_intake(uint64_t conn, const char *name)
 {
 	struct intake *i = clv_calloc(1, sizeof *i);
 
-	i->conn = s->conn;
+	i->conn = conn;
 	i->received = clock_wall_ms();
-	(void)snprintf(i->name, sizeof i->name, "%s", s->node->name);
+	(void)snprintf(i->name, sizeof i->name, "%s", name);
 	buf_init(&i->body, TRACE_PARCEL_MAX);
 	for (size_t h = 0; h < TRACE_HOPS_MAX; h++) {
 		buf_init(&i->records[h], TRACE_RECORD_MAX);
@@ -439,7 +457,7 @@ static struct intake *new_intake(const struct session *s)
 
 void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame *f)
 {
-	struct intake *i = new_intake(s);
+	struct intake *i = new_intake(s->conn, s->node->name);
 	struct trace_record first;
 	struct clv_err err = {0};
 
@@ -461,6 +479,25 @@ void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame 
 		return;
 	}
 	free_intake(i);
+}
+
+clv_rc alerts_put_own(struct core *c, struct clv_slice parcel, void (*done)(struct core *c, bool ok),
+                      struct clv_err *err)
+{
+	struct intake *i = new_intake(0, c->start->name);
+	Clv__KhHop q = CLV__KH_HOP__INIT;
+
+	if (trace_parcel_open(parcel, &i->parcel, err) || buf_put(&i->body, parcel, err) ||
+	    sha256(parcel, i->hash, err)) {
+		free_intake(i);
+		return CLV_FAILED;
+	}
+	i->own = true;
+	i->own_done = done;
+	q.parcel = PROTO_BYTES(buf_slice(&i->body));
+	q.stored = clock_wall_ms();
+	kh_ask(c, IPC_KH_HOP, &q.base, on_hop_signed, i);
+	return CLV_OK;
 }
 
 /* --- what heartbeats say --- */
@@ -588,6 +625,7 @@ void alerts_tick(struct core *c)
 	int64_t now = clock_mono_ms();
 
 	count(c);
+	own_tick(c);
 	while ((p = *at)) {
 		if (now < p->limit) {
 			at = &p->next;

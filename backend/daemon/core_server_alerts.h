@@ -28,6 +28,13 @@ CLV_MUST clv_rc stored_path_load(struct db *d, uint64_t parcel, struct stored_pa
 void stored_path_judge(const struct core *c, const struct stored_path *p, struct trace_path *out);
 void server_judge(const struct core *c, struct trace_judge *j); /* fills in who judges */
 
+/* core_server_own.c: events of this server that are alerts too */
+void own_event(struct core *c, const struct clv_event_fact *e);
+void own_tick(struct core *c);
+/* A parcel of this server's own: its record is made, both are stored. done tells once, from the loop. */
+CLV_MUST clv_rc alerts_put_own(struct core *c, struct clv_slice parcel, void (*done)(struct core *c, bool ok),
+                               struct clv_err *err);
+
 void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame *f);
 void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st);
 /* done gets the judged path of the parcel that came back, or NULL with why. */

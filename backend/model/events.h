@@ -59,6 +59,16 @@
 	X(1108, CLV_SEVERITY_WARNING, "A profile uses an account that is not held here") \
 	X(21036, CLV_SEVERITY_CRITICAL, "No channel certificate can be used")
 
+/* And which a management server raises: what somebody has to look at who does not read its log. */
+#define EVENT_SERVER_ALERT_LIST(X)                                                       \
+	X(2004, CLV_SEVERITY_CRITICAL, "A row that decides was altered in the database") \
+	X(7022, CLV_SEVERITY_CRITICAL, "A node's key was used on another machine")       \
+	X(20022, CLV_SEVERITY_WARNING, "A node is not heartbeating")                     \
+	X(20027, CLV_SEVERITY_WARNING, "The database is an older copy")                  \
+	X(20028, CLV_SEVERITY_CRITICAL, "Alerts are held back or altered on their way")  \
+	X(20029, CLV_SEVERITY_WARNING, "A node sent two contents under one number")      \
+	X(21036, CLV_SEVERITY_CRITICAL, "No channel certificate can be used")
+
 struct event_row {
 	uint32_t id;
 	const char *source;
@@ -73,6 +83,7 @@ struct event_alert {
 /* NULL for a number without a row. */
 const struct event_row *event_row(uint32_t id);
 /* NULL: it raises none. */
-const struct event_alert *event_alert(uint32_t id);
+const struct event_alert *event_alert(uint32_t id); /* at an agent */
+const struct event_alert *event_alert_server(uint32_t id);
 
 #endif

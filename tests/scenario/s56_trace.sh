@@ -91,6 +91,10 @@ equal "it goes on" "$(evil parcel honest 3 3 good)" "acknowledged 5"
 equal "a hole is not jumped" "$(evil parcel honest 9 1 good)" "acknowledged 5"
 equal "another content under a number is a conflict" "$(evil parcel honest 5 2 bad)" "acknowledged 5 conflict"
 check "which is an event" has_event 'id:20029 node:rms1'
+own() { clv get alerts --filter 'agent:rms1 text:"number 5"' -o json 2>/dev/null | jq '.[0].id // 0'; }
+owned() { [ "$(own)" -gt 0 ]; }
+check "and an alert of the server's own" wait_for 10 owned
+trace "$(own)"; equal "whose path of one node verifies" "$?,$(jq '(.nodes|length),(.links|length)' "$G/trace.json" | tr '\n' ,)" "0,1,0,"
 equal "nothing of it is stored" "$(clv get alerts --filter 'name:bad' -o json 2>/dev/null | jq length)" 0
 equal "five are stored" "$(clv get alerts --filter 'agent:evil name:good' -o json 2>/dev/null | jq length)" 5
 for lie in unsigned stranger altered; do
