@@ -20,12 +20,15 @@ struct stored_path {
 	struct clv_buf records[TRACE_HOPS_MAX], signatures[TRACE_HOPS_MAX];
 	size_t n;
 };
+/* core_server_judge.c */
 void stored_path_init(struct stored_path *p);
 void stored_path_release(struct stored_path *p);
 /* Database thread. A parcel that is missing leaves found false. */
 CLV_MUST clv_rc stored_path_load(struct db *d, uint64_t parcel, struct stored_path *p, struct clv_err *err);
 /* In the loop: by the keys that are pinned now. *out is released by trace_path_release. */
 void stored_path_judge(const struct core *c, const struct stored_path *p, struct trace_path *out);
+void path_judge(const struct core *c, const struct clv_buf *body, const struct clv_buf *records,
+                const struct clv_buf *signatures, size_t n, struct trace_path *out);
 void server_judge(const struct core *c, struct trace_judge *j); /* fills in who judges */
 
 /* core_server_own.c: events of this server that are alerts too */
