@@ -45,6 +45,7 @@ static void leave_top(struct app *a)
 	if (a->depth == 0)
 		return;
 	struct view *v = app_top(a);
+	places_note(a);
 	clv_session_unwatch(a->s, v->req);
 	v->req = 0;
 }
@@ -176,8 +177,13 @@ static void go_back(struct app *a)
 
 static void go_home(struct app *a)
 {
+	bool walking = a->walking;
+	if (a->depth > 1)
+		places_note(a);
+	a->walking = true; /* one place was left, not all that lie below it */
 	while (a->depth > 1)
 		app_pop(a);
+	a->walking = walking;
 }
 
 static void mark_action(struct app *a, struct list *l, enum action action)
@@ -224,11 +230,18 @@ static void neighbour(struct app *a, enum action action)
 	    l->lo->kind != (app_top(a)->ops->where == W_ACCOUNT ? CLV_LIST_ACCOUNTS : CLV_LIST_AGENTS))
 		return;
 	struct view *below = a->stack[a->depth - 2];
+	if (!below->have) {
+		app_say(a, INK_DIM, "Its list is on the way: once more, please.");
+		return;
+	}
 	below->ops->request(below, action == ACTION_NEXT ? ACTION_DOWN : ACTION_UP, &a->ctx);
 	if (below->ops->request(below, ACTION_OPEN, &a->ctx) != ACTION_OPEN)
 		return;
+	places_note(a);
+	a->walking = true; /* the list between the two pages was not gone to */
 	app_pop(a);
 	app_command(a, below->go);
+	a->walking = false;
 }
 
 static void cycle(struct app *a, enum action action)
@@ -386,7 +399,7 @@ static void own_action(struct app *a, enum action action)
 		go_back(a);
 		break;
 	case ACTION_PLACE_BEFORE:
-		app_pop(a);
+		places_back(a);
 		break;
 	case ACTION_ESCAPE:
 		if (a->depth > 1)

@@ -79,6 +79,18 @@ struct runas {
 	bool from_form, lists;
 };
 
+/* Where a person was: places.c */
+#define PLACES_MAX 32u
+struct place {
+	char *below, *command; /* below: the list under a page; NULL none */
+	char *id;              /* the row of the list that the cursor stood on; "" none, NULL no list */
+	const char *sort;
+	bool desc;
+};
+
+#define TITLE_CELLS 50u
+#define TITLE_MAX   (4u * TITLE_CELLS + 1) /* bytes; clusters that would pass it are left out */
+
 struct app {
 	struct options *o;
 	struct clv_session *s;
@@ -93,6 +105,9 @@ struct app {
 	int64_t skew_ms; /* the server's clock less ours */
 	struct view *stack[APP_STACK_MAX];
 	size_t depth;
+	struct place places[PLACES_MAX]; /* the newest last */
+	size_t n_places;
+	bool walking; /* along the places: what is left on the way is none */
 	struct view_ctx ctx;
 	struct input in;
 	enum app_mode mode;
@@ -111,7 +126,7 @@ struct app {
 	struct question q;
 	char message[400];
 	unsigned message_ink;
-	char title[64];
+	char title[TITLE_MAX];
 	/* acts */
 	struct act_row *acts;
 	size_t n_acts, done, refused;
@@ -139,6 +154,10 @@ void line_key(struct app *a, const struct key *k);
 /* context.c: contexts of console.conf, and leaving for another server */
 struct view *context_view(const struct app *a);
 void context_go(struct app *a, const char *name);
+/* places.c: the top view is about to be left; ^O; all forgotten */
+void places_note(struct app *a);
+void places_back(struct app *a);
+void places_release(struct app *a);
 /* complete.c: Tab, the history, and what the command would do. */
 void complete_line(struct app *a);
 void history_add(struct app *a, const char *line);
@@ -163,6 +182,8 @@ void app_action(struct app *a, enum action action);
 void app_key(struct app *a, const struct key *k);
 /* app_draw.c */
 void app_draw(struct app *a, struct canvas *c);
+/* What the window is called: at most TITLE_CELLS cells of safe text, owned by the caller. */
+struct clv_text *app_title(const struct app *a);
 /* idle.c: after `idle_lock` minutes without a key the line is closed and the screen is empty; Enter
  * authenticates anew and shows the same screen. */
 void app_lock(struct app *a);
@@ -195,7 +216,9 @@ bool alert_take(struct app *a, const struct clv_reply *r);
 void recover_action(struct app *a, enum action action);
 void recover_reason(struct app *a);
 /* ask.c: what the SSH transport asks, in the same band and form as our own questions */
+struct transport_ask;
 void ask_look(struct app *a);
+void ask_show(struct app *a, const struct transport_ask *ask);
 void ask_typed(struct app *a);
 void ask_left(struct app *a);
 void ask_answered(struct app *a, bool yes);

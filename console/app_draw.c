@@ -9,6 +9,20 @@
 #include <stdio.h>
 #include <string.h>
 
+struct clv_text *app_title(const struct app *a)
+{
+	char *s = clv_asprintf("claviger %s %s", a->who != NULL ? a->who->group : "", app_top(a)->ops->name);
+	struct clv_text *t = text_new_str(s), *cut = NULL;
+	uint32_t cells = TITLE_CELLS;
+	do {
+		text_free(cut);
+		cut = text_cut(t, cells);
+	} while (text_len(cut) >= TITLE_MAX && --cells > 0);
+	text_free(t);
+	clv_free(s);
+	return cut;
+}
+
 /* Message 11, with the seconds to the next try. */
 static void stale_band(struct app *a, struct band *b)
 {

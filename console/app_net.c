@@ -34,11 +34,33 @@ static uint64_t send_want(struct app *a, const struct want *w, struct clv_err *e
 	return 0;
 }
 
+/* The list below a page that ^O came back to has no rows yet, and , and . go through them. */
+static struct view *list_below(const struct app *a)
+{
+	struct view *v = a->depth > 1 && list_of(app_top(a)) == NULL ? a->stack[a->depth - 2] : NULL;
+	return v != NULL && list_of(v) != NULL && !v->have ? v : NULL;
+}
+
+static void ask_below(struct app *a)
+{
+	struct view *v = list_below(a);
+	struct want w;
+	struct clv_err err = {0};
+	if (v == NULL || !v->ask)
+		return;
+	v->ops->want(v, &w);
+	w.window.watch = false;
+	v->req = send_want(a, &w, &err);
+	v->ask = v->req == 0;
+}
+
 void app_ask(struct app *a)
 {
 	struct view *v = app_top(a);
 	struct want w;
 	struct clv_err err = {0};
+	if (clv_session_state(a->s) == CLV_SESSION_OPEN && !v->ask)
+		ask_below(a);
 	if (!v->ask || clv_session_state(a->s) != CLV_SESSION_OPEN)
 		return;
 	/* one question at a time: keys that come faster than answers are answered by the last one */
@@ -323,6 +345,8 @@ static void take_one(struct app *a, struct clv_reply *r)
 		take_whoami(a, r);
 	else if (r->req == a->probe_req && r->req != 0)
 		take_probe(a, r);
+	else if (list_below(a) != NULL && r->req != 0 && r->req == list_below(a)->req)
+		list_below(a)->ops->take(list_below(a), r);
 	else if (r->req == app_top(a)->req && hold_push(a, r))
 		return;
 	else if (r->req == app_top(a)->req)
@@ -340,9 +364,10 @@ static void line_is_back(struct app *a)
 	a->whoami_req = clv_session_whoami(a->s, &err);
 	a->probe = PROBE_NONE;
 	a->asking = 0;
-	for (size_t i = 0; i < a->depth; i++)
+	for (size_t i = 0; i < a->depth; i++) {
 		a->stack[i]->req = 0;
-	app_top(a)->ask = true;
+		a->stack[i]->ask = true;
+	}
 	if (a->was_open) /* message 12 */
 		app_say(a, a->dropped != NULL ? INK_LOOK : INK_GOOD, "Back, by %.120s. %s",
 		        a->who != NULL ? view_name(&a->ctx, a->who->server, buf, sizeof(buf))

@@ -47,8 +47,12 @@ void ask_look(struct app *a)
 	if (notice != NULL)
 		app_say(a, INK_LOOK, "%.390s", notice);
 	clv_free(notice);
-	if (ask == NULL || a->mode != MODE_LOOK)
-		return;
+	if (ask != NULL && a->mode == MODE_LOOK)
+		ask_show(a, ask);
+}
+
+void ask_show(struct app *a, const struct transport_ask *ask)
+{
 	if (ask->kind == TALK_ASK_YES)
 		ask_yes(a, ask);
 	else

@@ -6,6 +6,7 @@
 #include "console/batch_out.h"
 
 #include "claviger/text.h"
+#include "views/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,6 +134,14 @@ static void print_footer(const struct batch *b, const struct clv_rows *rows, uin
 	text_free(server);
 }
 
+static void print_nothing(const char *text)
+{
+	char s[900];
+	struct clv_text *t = text_new_str(view_nothing_found(text, s, sizeof(s)));
+	fprintf(stderr, "%s\n", text_str(t));
+	text_free(t);
+}
+
 static void print_rows(struct table *t, const struct options *o, const struct clv_rows *rows, size_t n,
                        bool first)
 {
@@ -213,7 +222,9 @@ static int get_list(struct batch *b, enum clv_list list, const char *filter)
 		if (!more && (o->output == OUTPUT_TABLE || o->output == OUTPUT_WIDE))
 			print_table(&t);
 		fflush(stdout);
-		if (!more)
+		if (!more && list == CLV_LIST_FOUND && shown == 0)
+			print_nothing(filter);
+		else if (!more)
 			print_footer(b, &r->rows, shown);
 		clv_reply_free(r);
 	}

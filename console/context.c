@@ -35,6 +35,7 @@ static void forget(struct app *a)
 	a->dropped = NULL;
 	while (a->depth > 0)
 		view_close(a->stack[--a->depth]);
+	places_release(a);
 	facts_whoami_free(a->who);
 	a->who = NULL;
 	a->ctx.role = CLV_ROLE_NONE;

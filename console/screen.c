@@ -214,17 +214,12 @@ static int64_t local_offset_ms(void)
 
 static void set_title(struct app *a)
 {
-	char title[64];
-	char *s = clv_asprintf("claviger %s %s", a->who != NULL ? a->who->group : "", app_top(a)->ops->name);
-	struct clv_text *t = text_new_str(s), *cut = text_cut(t, 50);
-	snprintf(title, sizeof(title), "%s", text_str(cut));
-	if (strcmp(title, a->title) != 0) {
-		snprintf(a->title, sizeof(a->title), "%s", title);
+	struct clv_text *cut = app_title(a);
+	if (strcmp(text_str(cut), a->title) != 0) {
+		snprintf(a->title, sizeof(a->title), "%s", text_str(cut));
 		term_title(cut);
 	}
 	text_free(cut);
-	text_free(t);
-	clv_free(s);
 }
 
 static void draw(struct app *a)
@@ -315,6 +310,7 @@ static void app_release(struct app *a)
 	}
 	clv_free(a->acts);
 	export_drop(a);
+	places_release(a);
 	for (size_t i = 0; i < a->n_history; i++)
 		clv_free(a->history[i]);
 	clv_free(a->dropped);

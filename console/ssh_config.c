@@ -5,6 +5,7 @@
 #include "console/ssh_config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const usual_keys[] = {"id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk"};
@@ -107,6 +108,14 @@ struct rows {
 	const char *home, *user_known, *system_known;
 };
 
+/* 0 for what is no number; more than most is most. */
+static unsigned read_count(const char *value, unsigned most)
+{
+	char *end;
+	unsigned long n = value[0] >= '0' && value[0] <= '9' ? strtoul(value, &end, 10) : 0;
+	return n > most ? most : (unsigned)n;
+}
+
 static clv_rc row(struct rows *r, const char *name, const char *value, struct clv_err *err)
 {
 	struct ssh_config *c = &r->c;
@@ -135,6 +144,10 @@ static clv_rc row(struct rows *r, const char *name, const char *value, struct cl
 		r->user_known = value;
 	else if (strcmp(name, "globalknownhostsfile") == 0)
 		r->system_known = value;
+	else if (strcmp(name, "serveraliveinterval") == 0)
+		c->alive_s = read_count(value, SSH_ALIVE_MAX_S);
+	else if (strcmp(name, "serveralivecountmax") == 0)
+		c->alive_count = read_count(value, SSH_ALIVE_MAX_COUNT);
 	else if (strcmp(name, "hashknownhosts") == 0)
 		c->hash_known = strcmp(value, "yes") == 0;
 	return CLV_OK;

@@ -10,8 +10,10 @@
 
 #include "claviger/buf.h"
 
-#define SSH_PATHS_MAX      24u
-#define SSH_CONFIG_OUT_MAX (256u * 1024u)
+#define SSH_PATHS_MAX       24u
+#define SSH_CONFIG_OUT_MAX  (256u * 1024u)
+#define SSH_ALIVE_MAX_S     3600u
+#define SSH_ALIVE_MAX_COUNT 100u
 
 struct ssh_config {
 	char host[SSH_NAME_MAX]; /* where it really is */
@@ -27,6 +29,8 @@ struct ssh_config {
 	size_t n_known;
 	char *alias; /* HostKeyAlias; NULL: none */
 	bool hash_known;
+	/* ServerAliveInterval in seconds and ServerAliveCountMax; 0: ours */
+	unsigned alive_s, alive_count;
 };
 
 /* What holds without any configuration: user is the login name, keys and known hosts lie in `home`/.ssh. */

@@ -15,7 +15,8 @@
 #define SSH_DATA_FD     0
 #define SSH_DEPTH_MAX   8u
 #define SSH_CONNECT_S   15
-#define SSH_KEEPALIVE_S 20
+#define SSH_ALIVE_S     20u /* a word every so often, and so many may stay without an answer */
+#define SSH_ALIVE_COUNT 3u
 
 /* The library's own; its header is for the files that call it. */
 struct _LIBSSH2_SESSION;

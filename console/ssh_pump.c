@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes between the console's descriptor and the SSH channel, both ways, each direction at the pace of
- * its reader: nothing is read that could not be passed on. Says keepalive when nothing else is said.
+ * its reader: nothing is read that could not be passed on. Says keepalive when nothing else is said, and
+ * gives a line up on which nothing is answered.
  */
 #include "console/ssh_parts.h"
 
@@ -29,6 +30,8 @@ struct pump {
 	uint64_t received;
 	char said[300]; /* the far program's stderr, its last line */
 	bool told;      /* our end of input was passed on */
+	unsigned alive_s, alive_count;
+	int64_t heard_ms; /* monotonic: the server's last byte */
 };
 
 /* 1: something moved, 0: nothing, -1: the end of the line. */
@@ -106,6 +109,19 @@ static int to_channel(struct pump *p)
 	return 0;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Keepalives want an answer, so a server that says nothing for as long as this is not there. */
+static bool silent(const struct pump *p)
+{
+	return now_ms() - p->heard_ms > (int64_t)p->alive_s * 1000 * (p->alive_count + 1);
+}
+
 static void wait_for_more(struct pump *p)
 {
 	int to_next = 0, dir = libssh2_session_block_directions(p->r->s);
@@ -122,7 +138,11 @@ static void wait_for_more(struct pump *p)
 	if (f[1].events == 0)
 		f[1].fd = -1;
 	(void)libssh2_keepalive_send(p->r->s, &to_next);
-	(void)poll(f, 2, (to_next > 0 ? to_next : SSH_KEEPALIVE_S) * 1000);
+	int wait_s = to_next > 0 ? to_next : (int)p->alive_s;
+	if (poll(f, 2, wait_s * 1000) < 0)
+		return;
+	if (f[0].fd < 0 || (f[0].revents & POLLIN) != 0)
+		p->heard_ms = now_ms();
 }
 
 static clv_rc ended(struct pump *p, bool lost, struct clv_err *err)
@@ -153,7 +173,10 @@ clv_rc ssh_pump(struct ssh_run *r, struct clv_err *err)
 	clv_rc rc = CLV_OK;
 	p->r = r;
 	libssh2_session_set_blocking(r->s, 0);
-	libssh2_keepalive_config(r->s, 1, SSH_KEEPALIVE_S);
+	p->alive_s = r->conf.alive_s > 0 ? r->conf.alive_s : SSH_ALIVE_S;
+	p->alive_count = r->conf.alive_count > 0 ? r->conf.alive_count : SSH_ALIVE_COUNT;
+	p->heard_ms = now_ms();
+	libssh2_keepalive_config(r->s, 1, p->alive_s);
 	for (;;) {
 		int a = from_channel(p), b = to_console(p), c = from_console(p), d = to_channel(p);
 		if (b == -2 || c == -2) /* the console is gone: that is how it says that it is done */
@@ -166,12 +189,20 @@ clv_rc ssh_pump(struct ssh_run *r, struct clv_err *err)
 			rc = ended(p, false, err);
 			break;
 		}
+		if (a > 0)
+			p->heard_ms = now_ms();
+		if (silent(p)) {
+			rc = err_set(err, CLV_E_CLOSED, "%s has not answered for %u s", r->name,
+			             p->alive_s * (p->alive_count + 1));
+			break;
+		}
 		if (p->told) /* the console sends no more: it is leaving */
 			break;
 		if (a == 0 && b == 0 && c == 0 && d == 0)
 			wait_for_more(p);
 	}
 	libssh2_session_set_blocking(r->s, 1);
+	libssh2_session_set_timeout(r->s, 2000); /* what takes leave of a silent server */
 	explicit_bzero(p, sizeof(*p));
 	clv_free(p);
 	return rc;

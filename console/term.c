@@ -24,8 +24,9 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#define QUEUE_MAX (4u << 20)
-#define DRAIN_MS  500 /* at the end the last bytes are waited for that long */
+#define QUEUE_MAX  (4u << 20)
+#define DRAIN_MS   500 /* at the end the last bytes are waited for that long */
+#define PLAIN_ROWS 500
 
 static struct {
 	bool open, ascii, title, plain, colour, mouse;
@@ -37,7 +38,8 @@ static struct {
 	bool cur_set;
 	chtype attrs[INK_MAX];
 	uint64_t frames;
-	FILE *curses_out;     /* a file in memory that curses takes for the terminal */
+	uint64_t row_sum[PLAIN_ROWS]; /* plain: what each row said in the last frame */
+	FILE *curses_out;             /* a file in memory that curses takes for the terminal */
 	int memory, out;      /* its descriptor; the terminal, opened anew so that it may be non-blocking */
 	struct clv_buf queue; /* bytes that the terminal has not taken yet */
 } term = {.memory = -1, .out = -1};
@@ -417,7 +419,8 @@ static void canvas_cursor(void *ctx, int y, int x)
 void term_begin(struct canvas *c)
 {
 	static const struct canvas_ops ops = {.put = canvas_put, .cursor = canvas_cursor};
-	*c = (struct canvas){.ops = &ops, .rows = LINES, .cols = COLS, .ascii = term.ascii};
+	*c = (struct canvas){
+	    .ops = &ops, .rows = LINES, .cols = COLS, .ascii = term.ascii, .plain = term.plain};
 	term.cur_set = false;
 	erase();
 }
@@ -427,8 +430,27 @@ bool term_busy(void)
 	return buf_slice(&term.queue).len > 0;
 }
 
+/* What is read aloud is what is written: a row of which a part changed is written whole. */
+static void whole_rows(void)
+{
+	wchar_t *row = clv_calloc((size_t)COLS + 1, sizeof(*row));
+	for (int y = 0; y < LINES && y < PLAIN_ROWS; y++) {
+		uint64_t sum = 14695981039346656037u; /* FNV-1a */
+		if (mvwinnwstr(stdscr, y, 0, row, COLS) == ERR)
+			row[0] = L'\0';
+		for (const wchar_t *c = row; *c != L'\0'; c++)
+			sum = (sum ^ (uint64_t)*c) * 1099511628211u;
+		if (sum != term.row_sum[y])
+			wredrawln(stdscr, y, 1);
+		term.row_sum[y] = sum;
+	}
+	clv_free(row);
+}
+
 void term_end(void)
 {
+	if (term.plain)
+		whole_rows();
 	move(term.cur_set ? term.cur_y : LINES - 1, term.cur_set ? term.cur_x : 0);
 	wnoutrefresh(stdscr);
 	doupdate();
@@ -474,13 +496,12 @@ void term_ask_ready(void)
 
 void term_title(const struct clv_text *title)
 {
-	char s[160];
 	if (!term.title)
 		return;
 	/* safe text only: it cannot end the sequence */
-	int n = snprintf(s, sizeof(s), "\033]2;%.120s\007", text_str(title));
-	if (n > 0 && (size_t)n < sizeof(s))
-		put_raw(s, (size_t)n);
+	put_raw("\033]2;", 4);
+	put_raw(text_str(title), text_len(title));
+	put_raw("\007", 1);
 	(void)term_flush();
 }
 

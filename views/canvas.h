@@ -37,6 +37,7 @@ struct canvas {
 	int y0, x0;     /* where this area begins */
 	int rows, cols; /* how large it is */
 	bool ascii;
+	bool plain; /* read aloud: no shape that is only a picture */
 };
 
 #endif

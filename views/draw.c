@@ -37,11 +37,17 @@ unsigned sign_ink(enum sign s)
 	return signs[s].ink;
 }
 
+/* Lines, boxes, blocks and triangles: U+2500 to U+25BF. */
+static bool is_picture(struct clv_slice cl)
+{
+	return cl.len >= 3 && cl.ptr[0] == 0xe2 && cl.ptr[1] >= 0x94 && cl.ptr[1] <= 0x96;
+}
+
 static void put(struct canvas *c, int y, int x, struct clv_slice cl, int cells, unsigned ink)
 {
 	const char *s = (const char *)cl.ptr;
 	size_t len = cl.len;
-	if (c->ascii && len > 0 && (unsigned char)s[0] >= 0x80) {
+	if (len > 0 && (unsigned char)s[0] >= 0x80 && (c->ascii || (c->plain && is_picture(cl)))) {
 		const char *other = cells == 2 ? "??" : "?";
 		for (size_t i = 0; i < sizeof(fallback) / sizeof(fallback[0]); i++) {
 			if (slice_eq_str(cl, fallback[i].utf8))

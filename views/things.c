@@ -86,17 +86,21 @@ static void expiry_empty(const struct list *l, struct canvas *c, const struct vi
 	           "Nothing that ends is known yet: no agent has a key, no account an end.");
 }
 
-/* Message 19. */
+const char *view_nothing_found(const char *text, char *out, size_t size)
+{
+	snprintf(out, size,
+	         "Nothing known begins %s. Looked in: names, users, agent keys of all generations, node "
+	         "keys, channel certificates, audit.",
+	         text);
+	return out;
+}
+
 static void found_empty(const struct list *l, struct canvas *c, const struct view_ctx *ctx)
 {
 	struct pager p = {.c = c, .line = 2};
 	char s[VIEW_FILTER_MAX + 200];
 	(void)ctx;
-	snprintf(s, sizeof(s),
-	         "Nothing known begins %s. Looked in: names, users, agent keys of all generations, node "
-	         "keys, channel certificates, audit.",
-	         l->filter);
-	pager_wrap(&p, 1, INK_PLAIN, s);
+	pager_wrap(&p, 1, INK_PLAIN, view_nothing_found(l->filter, s, sizeof(s)));
 }
 
 static const struct list_ops expiry_list = {

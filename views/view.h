@@ -112,6 +112,8 @@ struct view *view_found_open(const char *text);
 struct view *view_alerts_open(const char *filter);
 struct view *view_trace_open(const char *what); /* "8812", "probe web01", or an agent: its last alert */
 struct view *view_proof_open(const char *name); /* "": the whole group */
+/* Message 19, on the screen and of the batch command; returns out, which may hold foreign text. */
+const char *view_nothing_found(const char *text, char *out, size_t size);
 /* Strings are borrowed for as long as the view lives; the rows are copied. */
 struct context_row {
 	const char *name, *server, *label; /* label: NULL none */

@@ -114,6 +114,25 @@ conf locked "IdentityFile $SSH/locked"; sed -i "/IdentityFile .*\/key$/d" "$SSH/
 refused 'a passphrase that nobody can type' locked 'locked was left out: it has a passphrase' -s "$url" get agents
 printf 'wait Passphrase\nkey wrong\\r\nwait That was not it\nkey a long phrase\\r\nwait web01.ops.test\nnot long phrase\nends 0\n' >"$G/script"
 check 'a key with a passphrase: wrong, then right, nothing shown' pty "$BIN/claviger" --config "$G/locked.conf" -s "$url" get agents -o csv <"$G/script"
+# Logged in, the passphrase is in no memory: not the transport's, not the console's. The key's path is the control.
+mkfifo "$G/in"
+pty "$BIN/claviger" --config "$G/locked.conf" -s "$url" agents <"$G/in" >"$G/in.out" 2>&1 &
+console=$!
+exec 8>"$G/in"
+printf 'wait Passphrase of the key\nsettle\nkey a long phrase\\r\nwait web01\nsay in\n' >&8
+logged_in() { grep -q '^in$' "$G/in.out"; }
+check 'a passphrase in the full screen' wait_for 20 logged_in
+printf 'a long phrase' >"$G/phrase"; printf '%s/locked' "$SSH" >"$G/path"
+if [ "$(id -u)" = 0 ]; then # others may not look into them: they are not dumpable
+	transport=$(pgrep -n -f "ssh-transport [^ ]*127.0.0.1:$A ") screen=$(pgrep -f "^$BIN/claviger --config $G/locked.conf")
+	equal "the control is found in the transport's memory" "$("$BIN/tests/tools/leak" "$G/path" "pid:$transport" | grep -c FOUND | awk '{print ($1 > 0)}')" 1
+	"$BIN/tests/tools/leak" "$G/phrase" "pid:$transport" "pid:$screen" >"$G/leak.out" # one line of each: no other process has such a command line
+	equal "the passphrase is in neither: $(tail -1 "$G/leak.out")" "$(grep -c FOUND "$G/leak.out")" 0
+fi
+printf 'key q\nwait Overview\nkey q\nwait End claviger?\nsettle\nkey y\nends 0\n' >&8
+exec 8>&-
+wait $console
+equal 'it ends well' "$?" 0
 printf 'wait Passphrase of the key\nsettle\nkey \\e\nends 4\n' >"$G/script"
 check 'Esc on the full screen: not logged in' pty "$BIN/claviger" --config "$G/locked.conf" -s "$url" agents <"$G/script"
 eval "$(ssh-agent -s)" >/dev/null; PID[agent]=$SSH_AGENT_PID
@@ -206,6 +225,7 @@ equal 'its end of input is passed on, and it ends' "$?" 0
 equal 'the transport is no command of its own' "$? $(grep -c 'started by the console alone' "$G/out")" '2 1'
 
 # --- a line that is cut ---
+conf plain 'ServerAliveInterval 1' 'ServerAliveCountMax 2'
 mkfifo "$G/fifo"
 pty "$BIN/claviger" --config "$G/plain.conf" -s "$url" agents <"$G/fifo" >"$G/cut.out" 2>&1 &
 console=$!
@@ -222,6 +242,13 @@ check 'back by itself, same screen and filter, nothing asked' wait_for 40 said b
 ssh_cut a
 printf 'gone Back\nwait Back, by\nsay again\n' >&9
 check 'and again' wait_for 40 said again
+frozen=$(ssh_tree "${PID[sshd_a]}")
+for p in $frozen; do kill -STOP "$p"; done # the line stands, nobody answers
+printf 'gone Back\nwait STALE since\nsay dead\n' >&9
+check 'a line on which nothing is answered is given up' wait_for 20 said dead
+printf 'wait Back, by\nhas /web\nsay alive\n' >&9
+check 'and made anew' wait_for 40 said alive
+for p in $frozen; do kill -KILL "$p" 2>/dev/null; done
 printf 'key q\nwait Overview\nkey q\nwait End claviger?\nsettle\nkey y\nends 0\n' >&9
 exec 9>&-
 wait $console
@@ -229,8 +256,34 @@ equal 'it ends well' "$?" 0
 left() { pgrep -f "ssh-transport [^ ]*127.0.0.1:($A|$J|$R)" >/dev/null && return 1; return 0; }
 check 'no transport is left' wait_for 5 left
 
+# --- contexts: from a server by SSH to one at hand, and back ---
+printf '[console]\nssh_config = %s\n' "$SSH/plain.ssh" >"$G/ctx.conf"
+mkdir -p "$HOME/.config/claviger"
+printf '[context far]\nserver = %s\nlabel = production\n[context near]\nserver = unix:%s\n' "$url" "$G/rms1.sock" >"$HOME/.config/claviger/console.conf"
+cat >"$G/script" <<'END'
+wait production
+wait web01
+key /web\r
+wait 1 of 1
+key :ctx near\r
+gone production
+wait Agents
+key :agents\r
+wait web01
+not /web
+key :ctx far\r
+wait production
+wait Agents
+key :agents\r
+wait web01
+key :quit\r
+ends 0
+END
+check 'from far to near and back: nothing of the one is on the other' pty "$BIN/claviger" --config "$G/ctx.conf" -s far agents <"$G/script"
+check 'their transports have ended' wait_for 5 left
+rm "$HOME/.config/claviger/console.conf"
+
 # --- the passphrase, the password, and the account's are nowhere ---
-printf 'a long phrase' >"$G/phrase"
 "$BIN/tests/tools/leak" "$G/phrase" "$G/rms1/log" "$SSH"/*.log "$G/out" "$G/cut.out" >"$G/leak.out" 2>&1
 equal 'no passphrase in any log' "$(grep -c FOUND "$G/leak.out")" 0
 for s in a j r p k b dead; do [ -z "${PID[sshd_$s]:-}" ] || ssh_down "$s"; done

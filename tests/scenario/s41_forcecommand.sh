@@ -115,10 +115,24 @@ L=$(g_port)
 way 'ssh -D' not socks "$F"
 eval "$(ssh-agent -s)" >/dev/null; PID[agent]=$SSH_AGENT_PID
 logged() { local n; n=$(grep -c "$1" "$SSH/f.log"); "${@:2}" >/dev/null 2>&1; [ "$(grep -c "$1" "$SSH/f.log")" -gt "$n" ]; }
-s -A 127.0.0.1 >/dev/null 2>&1
-# sshd's own sockets end with its pid; an agent that somebody else's test started is not its doing.
-of_sshd() { local f; for f in /tmp/ssh-*/agent.*; do [ "$(cat "/proc/${f##*.}/comm" 2>/dev/null)" != sshd ] || return 0; done; return 1; }
-way 'agent forwarding (-A)' bash -c "$(declare -f of_sshd); ! grep -q 'auth-agent-req@openssh.com reply 1.*success' $SSH/f.log && ! of_sshd"
+# Looked for while the session stands: sshd makes the socket with its session and takes it away with it.
+agent_socket() { local f t; t=" $(ssh_tree "${PID[sshd_$1]}" | tr '\n' ' ')"; for f in /tmp/ssh-*/agent.*; do case $t in *" ${f##*.} "*) return 0 ;; esac; done; return 1; }
+runs() { local p; for p in $(ssh_tree "${PID[sshd_$1]}"); do [ "$(cat "/proc/$p/comm" 2>/dev/null)" != "$2" ] || return 0; done; return 1; }
+forwards() { # NAME PORT PROGRAM [command]: does a session in which PROGRAM runs have a socket? 2: no session
+	local rc=1 p
+	mkfifo "$G/stays.$1"
+	ssh -F "$SSH/c.ssh" -o BatchMode=yes -tt -A -p "$2" 127.0.0.1 "${@:4}" <"$G/stays.$1" >/dev/null 2>&1 &
+	p=$!
+	exec 7>"$G/stays.$1"
+	wait_for 15 runs "$1" "$3" || rc=2
+	agent_socket "$1" && rc=0
+	exec 7>&-
+	kill "$p" 2>/dev/null; wait "$p" 2>/dev/null
+	return $rc
+}
+check 'control: -A makes a socket where forwarding is on' forwards o "$O" sleep 'sleep 20'
+forwards f "$F" claviger
+way 'agent forwarding (-A), looked for while the console runs' test $? = 1
 DISPLAY=:77 s -X 127.0.0.1 >"$G/out" 2>&1
 way 'X11 forwarding (-X)' bash -c "[ -z \"\$(ss -Hltn 'sport >= :6010 and sport <= :6020' 2>/dev/null)\" ] && ! grep -q 'xauth' $SSH/f.exec"
 s -w 9:9 127.0.0.1 true >"$G/out" 2>&1

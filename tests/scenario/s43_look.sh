@@ -46,6 +46,8 @@ equal 'a digit more than it has' "$(clv find "${sha256}0" 2>/dev/null | tail -n 
 last=${sha256:11:1}; other=$([ "$last" = F ] && echo 0 || echo F)
 equal 'another last digit' "$(found "${sha256:0:11}$other")" ''
 equal 'then no row of the audit trail either' "$(clv find "${sha256:0:11}$other" -o json 2>/dev/null | jq length)" 0
+clv find 4AA8718Bx -o json >"$G/none" 2>"$G/none.err"
+equal 'nothing found: an empty list, exit 0, and message 19' "$?$(jq length "$G/none")$(grep -c '^Nothing known begins 4AA8718Bx. Looked in: names' "$G/none.err")" 001
 equal 'who did something' "$(clv find web02 -o json 2>/dev/null | jq -r '.[] | select(.what == "audit") | .detail')" 'approve web02.ops.test'
 
 # --- status ---

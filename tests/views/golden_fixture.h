@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Golden screens: a screen from drawn facts at three sizes, compared with its file. With GOLDEN_WRITE=1 the
- * files are written anew; look at them before they are committed.
+ * Golden screens: a screen from drawn facts at three sizes, in ASCII and in mono, compared with its file.
+ * With GOLDEN_WRITE=1 the files are written anew; look at them before they are committed.
  */
 #ifndef TESTS_VIEWS_GOLDEN_FIXTURE_H
 #define TESTS_VIEWS_GOLDEN_FIXTURE_H
 
 #include "console/app.h"
+#include "console/theme.h"
 #include "tests/lib/drawn_look.h"
 #include "tests/lib/drawn_runas.h"
 #include "tests/lib/memcanvas.h"
@@ -53,6 +54,7 @@ static inline void app_done(struct app *a)
 	entry_release(&a->e);
 	while (a->depth > 0)
 		view_close(a->stack[--a->depth]);
+	places_release(a);
 	facts_whoami_free(a->who);
 	clv_session_free(a->s);
 	clv_free(a);
@@ -84,22 +86,25 @@ static inline char *read_file(const char *path)
 	return s;
 }
 
-static inline void compare_as(struct app *a, const char *name, int cols, int rows, bool ascii)
+/* The screen drawn on m, as it is now. */
+static inline void drawn_on(struct app *a, struct memcanvas *m, int cols, int rows, bool ascii)
 {
-	static struct memcanvas m;
 	struct canvas c;
-	char path[300];
 	int64_t wall = app_wall_ms();
 	/* twice: the first drawing tells a list how many rows are in sight */
 	for (int i = 0; i < 2; i++) {
-		memcanvas_init(&m, &c, rows, cols);
+		memcanvas_init(m, &c, rows, cols);
 		c.ascii = ascii;
 		a->skew_ms = DRAWN_NOW - wall;
 		app_draw(a, &c);
 	}
-	assert_int_equal(m.outside, 0);
-	char *text = memcanvas_text(&m, true);
-	snprintf(path, sizeof(path), "%s/%s.%dx%d.txt", GOLDEN, name, cols, rows);
+	assert_int_equal(m->outside, 0);
+}
+
+/* Takes text. */
+static inline void compare_text(char *text, const char *name, int cols, int rows)
+{
+	char *path = clv_asprintf("%s/%s.%dx%d.txt", GOLDEN, name, cols, rows);
 	if (getenv("GOLDEN_WRITE") != NULL) {
 		FILE *f = fopen(path, "w");
 		assert_non_null(f);
@@ -114,30 +119,80 @@ static inline void compare_as(struct app *a, const char *name, int cols, int row
 	}
 	clv_free(want);
 	clv_free(text);
+	clv_free(path);
 }
 
 static inline void compare(struct app *a, const char *name, int cols, int rows)
 {
-	compare_as(a, name, cols, rows, false);
+	static struct memcanvas m;
+	drawn_on(a, &m, cols, rows, false);
+	compare_text(memcanvas_text(&m, true), name, cols, rows);
 }
 
 /* As a terminal with ASCII alone shows it; nothing of it may need more. */
 static inline void in_ascii(struct app *a, const char *name)
 {
-	char file[80];
-	snprintf(file, sizeof(file), "ascii-%s", name);
-	compare_as(a, file, 80, 24, true);
-	char *path = clv_asprintf("%s/%s.80x24.txt", GOLDEN, file), *s = read_file(path);
-	for (const char *p = s; *p != '\0'; p++)
+	static struct memcanvas m;
+	drawn_on(a, &m, 80, 24, true);
+	char *text = memcanvas_text(&m, true), *file = clv_asprintf("ascii-%s", name);
+	for (const char *p = text; *p != '\0'; p++)
 		assert_true((unsigned char)*p < 0x80);
-	clv_free(s);
-	clv_free(path);
+	compare_text(text, file, 80, 24);
+	clv_free(file);
+}
+
+/* What the theme mono makes of one cell: b bold, d dim, u underlined, r reversed; capitals where it is bold
+ * too. */
+static inline char mono_mark(const struct theme *t, unsigned ink)
+{
+	unsigned attrs = t->ink[ink & INK_MASK].attrs;
+	bool bold = (attrs & THEME_BOLD) != 0 || (ink & INK_BOLD) != 0;
+	if ((attrs & THEME_REVERSE) != 0 || (ink & INK_REVERSE) != 0)
+		return bold ? 'R' : 'r';
+	if ((attrs & THEME_UNDERLINE) != 0)
+		return bold ? 'U' : 'u';
+	if ((attrs & THEME_DIM) != 0)
+		return bold ? 'D' : 'd';
+	return bold ? 'b' : ' ';
+}
+
+/* Without colour: under each line what is bold, dim, underlined and reversed in it, after a "|". */
+static inline void in_mono(struct app *a, const char *name)
+{
+	static struct memcanvas m;
+	struct theme t;
+	size_t n = 0, size = 80 * 24 * 40;
+	assert_true(theme_builtin("mono", &t));
+	drawn_on(a, &m, 80, 24, false);
+	char *text = memcanvas_text(&m, false), *file = clv_asprintf("mono-%s", name), *line = text;
+	char *out = clv_calloc(1, size);
+	for (int y = 0; y < m.rows; y++) {
+		char marks[MEM_COLS_MAX + 1];
+		int end = 0;
+		size_t len = strcspn(line, "\n");
+		for (int x = 0; x < m.cols; x++) {
+			marks[x] = m.at[y][x].text[0] == ' ' && (m.at[y][x].ink & INK_REVERSE) == 0
+			               ? ' '
+			               : mono_mark(&t, m.at[y][x].ink);
+			end = marks[x] != ' ' ? x + 1 : end;
+		}
+		marks[end] = '\0';
+		n += (size_t)snprintf(out + n, size - n, " %.*s\n", (int)len, line);
+		if (end > 0)
+			n += (size_t)snprintf(out + n, size - n, "|%s\n", marks);
+		line += len + 1;
+	}
+	compare_text(out, file, 80, 24);
+	clv_free(file);
+	clv_free(text);
 }
 
 static inline void all_sizes(struct app *a, const char *name)
 {
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		compare(a, name, sizes[i].cols, sizes[i].rows);
+	in_ascii(a, name);
+	in_mono(a, name);
 }
 
 static inline struct app *on_account(struct clv_account_detail *d)

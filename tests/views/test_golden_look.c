@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Golden screens of audit, expiry, find, contexts, options, menus and prompts; every screen in ASCII too; and
- * that mono loses nothing: what a colour says stands beside it as a sign or a word.
+ * Golden screens of audit, expiry, find, contexts, options, menus and prompts; and that mono loses nothing:
+ * what a colour says stands beside it as a sign or a word.
  */
-#include "console/theme.h"
+#include "console/ssh_talk.h"
+#include "console/transport.h"
 #include "tests/views/golden_fixture.h"
 
 static struct options o;
@@ -36,7 +37,6 @@ static void test_audit(void **state)
 	all_sizes(a, "audit-not-looked");
 	audit_checked(a, true);
 	all_sizes(a, "audit");
-	in_ascii(a, "audit");
 	audit_checked(a, false);
 	all_sizes(a, "audit-broken");
 	app_action(a, ACTION_OPEN);
@@ -60,7 +60,6 @@ static void test_expiry_find(void **state)
 	struct clv_thing_fact *t = drawn_expiry(&n);
 	give_rows(a, CLV_LIST_EXPIRY, t, n, 1312);
 	all_sizes(a, "expiry");
-	in_ascii(a, "expiry");
 	app_push(a, view_found_open("4A A8 71 8B"));
 	give_rows(a, CLV_LIST_FOUND, clv_calloc(1, sizeof(*t)), 0, 0);
 	all_sizes(a, "find-nothing");
@@ -138,43 +137,42 @@ static void test_overview(void **state)
 	app_done(a);
 }
 
-/* The screens that other files hold in UTF-8. */
-static void test_in_ascii(void **state)
+/* What an SSH transport asks, in the words of console/ssh_host.c and ssh_auth.c. */
+static void test_ssh_asks(void **state)
 {
-	size_t n;
+	static const struct {
+		const char *name;
+		enum talk_kind kind;
+		const char *title, *text;
+	} rows[] = {
+	    {"ssh-host-key", TALK_ASK_YES,
+	     "ms1.ops.test:22 is not known. It shows ssh-ed25519 "
+	     "SHA256:9fRq0jYp2mJc7VbQk1nZtXw4uLh8sDg5eAoIyTrWvBc",
+	     "Compare that with who runs it. y trusts it and adds it to /home/ops/.ssh/known_hosts"},
+	    {"ssh-passphrase", TALK_ASK_SECRET,
+	     "Passphrase of the key /home/ops/.ssh/id_ed25519, to log in to ms1.ops.test:22", ""},
+	    {"ssh-password", TALK_ASK_SECRET, "Password of ops at ms1.ops.test:22", ""},
+	    {"ssh-interactive", TALK_ASK_TEXT, "ms1.ops.test:22 asks ops", "Verification code: "},
+	};
 	(void)state;
-	struct app *a = with_options(CLV_ROLE_OPERATOR);
-	struct clv_reply r = {.kind = CLV_REPLY_OVERVIEW, .overview = drawn_overview()};
-	app_top(a)->ops->take(app_top(a), &r);
-	in_ascii(a, "overview");
-	app_push(a, view_agents_open("expires<30d"));
-	give_rows(a, CLV_LIST_AGENTS, drawn_agents(37), 37, 1204);
-	in_ascii(a, "agents");
-	app_action(a, ACTION_ROTATE);
-	in_ascii(a, "question");
-	question_end(a);
-	app_push(a, view_agent_open("web01"));
-	r = (struct clv_reply){.kind = CLV_REPLY_AGENT, .agent = drawn_detail()};
-	app_top(a)->ops->take(app_top(a), &r);
-	in_ascii(a, "agent");
-	struct clv_pending_fact *p = drawn_pending(&n);
-	app_push(a, view_pending_open(""));
-	give_rows(a, CLV_LIST_PENDING, p, n, n);
-	app_action(a, ACTION_BOTTOM);
-	in_ascii(a, "pending");
-	app_push(a, view_events_open(""));
-	give_rows(a, CLV_LIST_EVENTS, drawn_events(40), 40, 40);
-	in_ascii(a, "events");
-	struct clv_account_fact *f = drawn_accounts(&n);
-	app_push(a, view_accounts_open(""));
-	give_rows(a, CLV_LIST_ACCOUNTS, f, n, n);
-	in_ascii(a, "accounts");
-	app_push(a, view_help_open(W_AGENTS));
-	in_ascii(a, "help");
-	app_done(a);
-	a = on_account(drawn_account());
-	in_ascii(a, "account");
-	app_done(a);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct app *a = with_options(CLV_ROLE_NONE);
+		struct transport_ask ask = {.kind = rows[i].kind,
+		                            .title = clv_strdup(rows[i].title),
+		                            .text = clv_strdup(rows[i].text)};
+		facts_whoami_free(a->who);
+		a->who = NULL;
+		a->ctx.group = a->ctx.principal = a->ctx.channel = NULL;
+		a->ctx.server = "ssh://ms1.ops.test";
+		a->was_open = false;
+		a->ctx.fresh = FRESH_ASKING;
+		ask_show(a, &ask);
+		all_sizes(a, rows[i].name);
+		every_size(a);
+		clv_free(ask.title);
+		clv_free(ask.text);
+		app_done(a);
+	}
 }
 
 /* Without colour the sign of each meaning is still another one. */
@@ -222,7 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_audit),    cmocka_unit_test(test_expiry_find),
 	    cmocka_unit_test(test_prompts),  cmocka_unit_test(test_overview),
-	    cmocka_unit_test(test_in_ascii), cmocka_unit_test(test_mono),
+	    cmocka_unit_test(test_ssh_asks), cmocka_unit_test(test_mono),
 	    cmocka_unit_test(test_any_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * 515 odd strings and 300 terminal sequences in every field that comes from outside, on every screen, and in
- * what is copied, written and printed: nothing foreign reaches the terminal, and no column moves.
+ * what is copied, written, printed and asked, and in the window's title: nothing foreign reaches the
+ * terminal, and no column moves.
  */
 #include "console/batch_out.h"
 #include "tests/lib/drawn_alerts.h"
+#include "console/ssh_talk.h"
+#include "console/transport.h"
 #include "tests/views/golden_fixture.h"
 
 #define N_ODD 515
@@ -332,6 +335,69 @@ static void pages(struct app *a, const char *s)
 	app_say(a, INK_LOOK, "%s", s);
 	look(a);
 	a->message[0] = '\0';
+	struct clv_text *title = app_title(a);
+	check_written(text_str(title), text_len(title));
+	assert_null(memchr(text_str(title), '\n', text_len(title)));
+	assert_true(text_len(title) < TITLE_MAX && text_cells(title) <= TITLE_CELLS);
+	text_free(title);
+}
+
+/* What is asked before an act on accounts, and what it would change. */
+static void plans(struct app *a, const char *s)
+{
+	static const enum clv_act_kind kinds[] = {CLV_ACT_DISTRIBUTE, CLV_ACT_ACCOUNT_REMOVE};
+	size_t n;
+	app_push(a, view_accounts_open(""));
+	give_rows(a, CLV_LIST_ACCOUNTS, drawn_accounts(&n), n, n);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct clv_reply r = {.kind = CLV_REPLY_PLAN, .req = 7, .plan = drawn_plan()};
+		for (size_t k = 0; k < r.plan->gains_len; k++)
+			set(&r.plan->gains[k], s);
+		for (size_t k = 0; k < r.plan->loses_len; k++)
+			set(&r.plan->loses[k], s);
+		set(&r.plan->text, s);
+		set(&r.plan->offline[0], s);
+		set(&r.plan->warnings[0], s);
+		a->runas.act = (struct clv_act){.kind = kinds[i], .name = clv_strdup(s)};
+		a->runas.plan_req = 7;
+		assert_true(runas_take(a, &r));
+		assert_int_equal(a->mode, MODE_QUESTION);
+		look(a);
+		runas_show_lists(a);
+		look(a);
+		question_end(a);
+		runas_release(&a->runas);
+	}
+	app_pop(a);
+}
+
+/* The password form names account, user, server and host; an SSH server words its own questions. */
+static void asks(const char *s)
+{
+	struct app *a = on_entry(CLV_ACCOUNT_WINDOWS, false);
+	struct clv_intake_fact *f = a->e.intake;
+	char **field[] = {&f->group, &f->account, &f->user, &f->domain, &f->principal, &f->first, &f->server};
+	for (size_t i = 0; i < sizeof(field) / sizeof(field[0]); i++)
+		set(field[i], s);
+	snprintf(a->e.account, sizeof(a->e.account), "%s", s);
+	snprintf(a->e.next, sizeof(a->e.next), "%s", s);
+	snprintf(a->e.other, sizeof(a->e.other), "%s", s);
+	a->e.other_at = a->e.claimed_ms = app_mono_ms();
+	look(a);
+	snprintf(a->e.said, sizeof(a->e.said), "%s", s);
+	look(a);
+	app_done(a);
+	static const enum talk_kind kinds[] = {TALK_ASK_YES, TALK_ASK_TEXT, TALK_ASK_SECRET};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct transport_ask ask = {.kind = kinds[i], .title = clv_strdup(s), .text = clv_strdup(s)};
+		a = app_new(CLV_ROLE_VIEWER);
+		ask_show(a, &ask);
+		assert_int_equal(a->mode, kinds[i] == TALK_ASK_YES ? MODE_QUESTION : MODE_ENTRY);
+		look(a);
+		clv_free(ask.title);
+		clv_free(ask.text);
+		app_done(a);
+	}
 }
 
 static void run(const char *s)
@@ -345,7 +411,9 @@ static void run(const char *s)
 	accounts(a, s);
 	paths(a, s);
 	pages(a, s);
+	plans(a, s);
 	app_done(a);
+	asks(s);
 }
 
 static void test_odd(void **state)

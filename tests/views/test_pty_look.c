@@ -253,6 +253,49 @@ static void test_state_comes_back(void **state)
 	pty_free(p);
 }
 
+/* ^O: through the places back, each with its filter and the row the cursor stood on, and then no further. */
+static void test_places(void **state)
+{
+	int row, col;
+	(void)state;
+	struct ptyterm *p = start(NULL, NULL, NULL);
+	assert_true(pty_wait(p, "2 things need a person", SOON));
+	pty_keys(p, ":agents web\r");
+	assert_true(pty_wait(p, "web01", SOON));
+	pty_keys(p, "jj");
+	pty_pump(p, 200);
+	pty_cursor(p, &row, &col);
+	assert_int_equal(row, 5);
+	pty_keys(p, "\r");
+	assert_true(pty_wait(p, "Agent web03", SOON));
+	pty_keys(p, "3");
+	assert_true(pty_wait(p, "sql-reader", SOON));
+	pty_keys(p, "1");
+	assert_true(pty_wait(p, "2 things need a person", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "sql-reader", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "Agent web03", SOON));
+	for (int i = 0; i < 20 && !pty_has(p, "Agent web02"); i++) { /* its list comes after it */
+		pty_keys(p, ",");
+		(void)pty_wait(p, "Agent web02", 300);
+	}
+	assert_true(pty_has(p, "Agent web02"));
+	pty_keys(p, "q");
+	assert_true(pty_wait(p, "/web", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "Agent web02", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "Agent web03", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "/web", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "2 things need a person", SOON));
+	pty_keys(p, "\017");
+	assert_true(pty_wait(p, "There is no place before this one.", SOON));
+	pty_free(p);
+}
+
 static void test_mouse_selects(void **state)
 {
 	int row, col;
@@ -416,6 +459,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_restricted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_conf, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_state_comes_back, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_places, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_mouse_selects, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_audit_find_aside, setup, teardown),
