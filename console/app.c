@@ -310,6 +310,7 @@ static void act_runas(struct app *a, enum action action)
 
 static void act(struct app *a, enum action action)
 {
+	const struct list *l = list_of(app_top(a));
 	static const struct {
 		enum action action;
 		enum question_for what;
@@ -317,6 +318,10 @@ static void act(struct app *a, enum action action)
 	            {ACTION_END, FOR_REMOVE},
 	            {ACTION_ACCEPT, FOR_ACCEPT},
 	            {ACTION_DECLINE, FOR_DECLINE}};
+	if (action_rows[action].dangerous && l != NULL && list_overtaken(l)) {
+		app_say(a, INK_LOOK, "One moment: the rows of this filter are on their way.");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].action == action && !forbidden(a, action))
 			question_begin(a, rows[i].what);

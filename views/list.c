@@ -49,6 +49,11 @@ struct list *list_of(struct view *v)
 	return v != NULL && v->ops->want == list_want ? (struct list *)v : NULL;
 }
 
+bool list_overtaken(const struct list *l)
+{
+	return l->v.have && strcmp(l->filter, l->shown) != 0;
+}
+
 bool list_selected(const struct list *l, size_t *i)
 {
 	if (!l->v.have || l->cur < l->rows.offset || l->cur - l->rows.offset >= l->rows.n)
@@ -99,6 +104,7 @@ void list_want(struct view *v, struct want *w)
 		l->limit = CLV_LIST_LIMIT_MAX;
 	clv_free(l->sent_filter);
 	l->sent_filter = server_filter(l);
+	snprintf(l->asked, sizeof(l->asked), "%s", l->filter);
 	*w = (struct want){.kind = WANT_LIST, .list = l->lo->kind};
 	w->window = (struct clv_window){.filter = l->sent_filter,
 	                                .sort = l->sort,
@@ -194,6 +200,7 @@ void list_take(struct view *v, struct clv_reply *r)
 	l->rows = r->rows;
 	r->rows = (struct clv_rows){.list = r->rows.list};
 	v->have = true;
+	snprintf(l->shown, sizeof(l->shown), "%s", l->asked);
 	follow(l);
 	if (v->ask) /* the row is looked for elsewhere first */
 		return;

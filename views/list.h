@@ -68,6 +68,7 @@ struct list {
 	uint64_t news; /* rows that came above */
 	char filter[VIEW_FILTER_MAX];
 	char *sent_filter; /* what the server is asked, with is:marked replaced */
+	char asked[VIEW_FILTER_MAX], shown[VIEW_FILTER_MAX]; /* the filter that was asked for; that of the rows */
 	const char *sort;
 	bool desc;
 	int col; /* h l */
@@ -105,6 +106,8 @@ struct canvas list_preview_area(const struct list *l, struct canvas *c, const st
 void list_preview(struct list *l, struct canvas *c, const struct view_ctx *ctx);
 /* The selected row's place in rows; false when it is not loaded. */
 bool list_selected(const struct list *l, size_t *i);
+/* The rows that are shown are still those of another filter: nothing acts on them. */
+bool list_overtaken(const struct list *l);
 /* One row as a line of its columns, two blanks between them; foreign text in it. */
 void list_row_line(const struct list *l, size_t i, const struct view_ctx *ctx, char *out, size_t size);
 /* A column that may be hidden: not the one without which the row says nothing. */

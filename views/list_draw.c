@@ -242,7 +242,9 @@ void list_status(const struct view *v, struct view_status *st, const struct view
 		snprintf(marked, sizeof(marked), "   %zu marked", l->marks.n);
 	if (l->news > 0)
 		snprintf(news, sizeof(news), "   %s new", fmt_count(a, l->news));
-	if (l->filter[0] != '\0')
+	if (list_overtaken(l))
+		snprintf(st->middle, sizeof(st->middle), "… of %s%s", fmt_count(b, l->rows.total), marked);
+	else if (l->filter[0] != '\0')
 		snprintf(st->middle, sizeof(st->middle), "%s of %s%s%s", fmt_count(a, l->rows.matched),
 		         fmt_count(b, l->rows.total), marked, news);
 	else

@@ -74,6 +74,10 @@ struct ptyterm *pty_start(char *const *argv, char *const *env, int rows, int col
 		close(p->fd);
 		if (login_tty(p->keep) != 0)
 			_exit(126);
+		signal(
+		    SIGINT,
+		    SIG_DFL); /* a shell without job control starts what runs beside it with these ignored */
+		signal(SIGQUIT, SIG_DFL);
 		execve(argv[0], argv, env);
 		_exit(127);
 	}

@@ -19,7 +19,7 @@ done
 equal 'a trail of 131 rows is whole' "$(verify) $(head -1 "$G/out")" '0 Chain whole, rows 1 to 131'
 seen() { [ "$(clv audit verify -o json | jq .seen)" = "$1" ]; }
 check 'the key holder has seen the last' wait_for 10 seen 131
-signed() { [ "$(clv audit verify -o json | jq .signed_upto)" -ge 100 ]; }
+signed() { [ "$(clv audit verify -o json | jq .signed_upto)" -ge 1 ]; } # the first head is due at once, the next 100 rows later
 check 'the group signed a head of it' wait_for 20 signed
 equal 'as JSON' "$(clv audit verify -o json | jq -c '[.whole, .first, .last, .rows, .found, .unsigned_heads]')" '[true,1,131,131,0,0]'
 equal 'another form is refused' "$(clv audit verify -o csv 2>&1; echo $?)" $'claviger: audit verify takes -o text or json\n2'
@@ -67,7 +67,8 @@ equal 'and the new row is above it' "$(clv get audit --limit 1 -o json | jq -r '
 # --- heads ---
 g_stop rms1
 good
-sql "INSERT INTO heads SELECT 90, hash, x'0a04726d7331', randomblob(70), 1 FROM audit WHERE seq=90"
+unsigned=$(sql 'SELECT max(seq) FROM audit WHERE seq < 131 AND seq NOT IN (SELECT seq FROM heads)')
+sql "INSERT INTO heads SELECT seq, hash, x'0a04726d7331', randomblob(70), 1 FROM audit WHERE seq=$unsigned"
 g_start rms1
 wait_for 30 g_server_up
 equal 'a head that nobody signed proves nothing' "$(clv audit verify -o json | jq -c '[.whole, .unsigned_heads]')" '[true,1]'

@@ -3,7 +3,7 @@
  * An operator for scenario scripts: runs the console in a pseudo terminal and follows a script.
  *   drive CLAVIGER SERVER [VIEW] < SCRIPT
  *   drive -- PROGRAM [WORD...] < SCRIPT         any program
- * Lines: key TEXT (\r \e \s are Enter, Esc, blank) · wait TEXT · gone TEXT · not TEXT · has TEXT ·
+ * Lines: key TEXT (\r \e \s \t are Enter, Esc, blank, Tab) · wait TEXT · gone TEXT · not TEXT · has TEXT ·
  * say TEXT (on stdout) · ends STATUS (and the terminal is as before) · size COLS ROWS · settle (500 ms, until
  * a question has been seen) · # comment. The first line that does not come true ends it with 1 and the
  * screen.
@@ -25,7 +25,7 @@ static void send_keys(struct ptyterm *p, const char *s)
 		char c = *s;
 		if (c == '\\' && s[1] != '\0') {
 			s++;
-			c = *s == 'r' ? '\r' : *s == 'e' ? '\033' : *s == 's' ? ' ' : *s;
+			c = *s == 'r' ? '\r' : *s == 'e' ? '\033' : *s == 's' ? ' ' : *s == 't' ? '\t' : *s;
 		}
 		pty_send(p, &c, 1);
 	}

@@ -43,8 +43,8 @@ static void test_audit(void **state)
 	all_sizes(a, "audit-row");
 	app_action(a, ACTION_OPEN);
 	audit_checked(a, true);
-	give_rows(a, CLV_LIST_AUDIT, clv_calloc(1, sizeof(*f)), 0, 0);
 	list_of(app_top(a))->filter[0] = '\0';
+	give_rows(a, CLV_LIST_AUDIT, clv_calloc(1, sizeof(*f)), 0, 0);
 	all_sizes(a, "audit-empty");
 	app_done(a);
 }

@@ -496,7 +496,8 @@ static void test_reenter_signals(void **state)
 		else
 			kill(pty_pid(p), signals[i]);
 		int st = pty_end(p, SOON);
-		assert_true(WIFSIGNALED(st) && WTERMSIG(st) == signals[i]);
+		if (!WIFSIGNALED(st) || WTERMSIG(st) != signals[i])
+			fail_msg("signal %d: status %x\n%s", signals[i], (unsigned)st, pty_screen(p));
 		assert_true(pty_restored(p));
 		pty_free(p);
 	}
