@@ -83,8 +83,10 @@ static int show_trace(struct batch *b, uint64_t req, bool with_alert, struct clv
 		struct clv_rows one = {.list = CLV_LIST_ALERTS, .n = 1};
 		one.u.alerts = r->trace->alert;
 		o = batch_row_json(CLV_LIST_ALERTS, &one, 0);
-		json_object_set_new(o, "trace", json_array());
-		json_array_append_new(json_object_get(o, "trace"), trace_json(r->trace));
+		json_t *t = trace_json(r->trace);
+		json_object_del(t, "alert"); /* its number is there as id */
+		json_object_update(o, t);
+		json_decref(t);
 	} else {
 		o = trace_json(r->trace);
 	}
