@@ -99,6 +99,20 @@ kept=$(clv get alerts --filter 'name:box' -o json | jq length)
 lost=$(jq '.[0].count' "$G/lost.json")
 if [ "$kept" -le 10 ] && [ "$((kept + lost))" -ge 41 ]; then ok "$kept came, $lost are named as lost: $(jq -r '.[0].text' "$G/lost.json")"; else bad "$kept came, $lost lost"; fi
 
+# The database is brought back from an older copy: what was acknowledged is gone there, and that is said.
+"$BIN/clavigerd" store backup -c "$G/rms1/clavigerd.conf" before.db >"$G/out" 2>&1
+cp "$(sed 's/^copied to //' "$G/out")" "$G/before.db"
+for i in 1 2 3; do alert web01 --severity warning --name "after $i" >/dev/null; done
+check "three more come" wait_for 20 has 'name:after' 3
+g_stop rms1
+check "an older copy is brought back" "$BIN/clavigerd" store restore -c "$G/rms1/clavigerd.conf" --replace "$G/before.db"
+g_start rms1
+check "the server is back" wait_for 20 g_server_up
+equal "it does not have the three" "$(count 'name:after')" 0
+alert web01 --severity warning --name 'beyond' >/dev/null
+check "what comes later comes" wait_for 60 has 'name:beyond' 1
+check "the gap is told" has_event 'id:20027'
+
 g_stop web01; g_stop rms1
 db=$G/rms1/state/OperationsManager.db
 equal "no number twice, none left out" "$(sqlite3 "$db" "select count(*) from alerts where outbox is not null")" "$(sqlite3 "$db" "select count(distinct sequence) from alerts where outbox is not null")"
