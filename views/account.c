@@ -263,8 +263,8 @@ static void draw_page(const struct account *s, struct pager *p, const struct vie
 	draw_steps(d, p);
 	draw_hosts(d, p, ctx);
 	if (d->n_rows == 0 && d->trial == CLV_TRIAL_NONE && d->hosts > 0 && d->account.version != 0)
-		pager_line(p, INK_GOOD, "✔ all %s have v%llu.", fmt_plural(n, d->hosts, "host", "hosts"),
-		           (unsigned long long)d->account.version);
+		pager_line(p, INK_GOOD, "✔ all %s %s v%llu.", fmt_plural(n, d->hosts, "host", "hosts"),
+		           d->hosts == 1 ? "has" : "have", (unsigned long long)d->account.version);
 	page_events(p, d->events, d->n_events, ctx);
 }
 

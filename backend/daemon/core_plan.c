@@ -69,8 +69,9 @@ static void say(const struct plan *p, const char *what, char *out, size_t cap)
 	if (!p->m.gain_count && !p->m.lose_count)
 		(void)snprintf(out, cap, "%s: no host gains or loses it", what);
 	else
-		(void)snprintf(out, cap, "%s: %u hosts gain it, %u lose it%s", what, p->m.gain_count,
-		               p->m.lose_count,
+		(void)snprintf(out, cap, "%s: %u %s it, %u %s it%s", what, p->m.gain_count,
+		               p->m.gain_count == 1 ? "host gains" : "hosts gain", p->m.lose_count,
+		               p->m.lose_count == 1 ? "loses" : "lose",
 		               p->m.offline_count ? "; those offline follow when they return" : "");
 }
 
