@@ -71,6 +71,7 @@ struct core_role {
 	void (*creds)(struct core *c, const Clv__CredsResult *m);
 	void (*dial_failed)(struct core *c, const Clv__DialFailed *m);
 	void (*local_console)(struct core *c, int fd);
+	void (*alert_caller)(struct core *c, int fd); /* owns fd */
 	void (*check_done)(struct core *c, const Clv__CheckDone *m);
 	void (*tick)(struct core *c, int64_t now_ms); /* wall; once a second */
 	/* an event of this node: kept durably */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/core_console.h"
 #include "daemon/core_recovery.h"
+#include <openssl/rand.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -159,6 +160,8 @@ static struct server *new_server(void)
 	s->pendings = clv_calloc(PENDING_MAX, sizeof *s->pendings);
 	buf_init(&s->list_body, 65536);
 	buf_init(&s->list_sig, STATEMENT_SIG_MAX);
+	if (RAND_bytes(s->run, sizeof s->run) != 1)
+		clv_fatal("no random bytes");
 	s->retain_at = clock_mono_ms() + 5000;
 	return s;
 }
