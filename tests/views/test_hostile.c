@@ -8,6 +8,7 @@
 #include "tests/lib/drawn_alerts.h"
 #include "console/ssh_talk.h"
 #include "console/transport.h"
+#include "tests/lib/drawn_alerts.h"
 #include "tests/views/golden_fixture.h"
 
 #define N_ODD 515
@@ -95,11 +96,13 @@ static void check_screen(const struct memcanvas *m)
 	}
 }
 
+static bool all_sizes_now; /* the smallest and the largest too; not for each string: it takes its time */
+
 static void look(struct app *a)
 {
 	static struct memcanvas m;
-	static const int at[][2] = {{24, 80}, {10, 40}};
-	for (size_t i = 0; i < 2; i++) {
+	static const int at[][2] = {{24, 80}, {10, 40}, {5, 20}, {100, 300}};
+	for (size_t i = 0; i < (all_sizes_now ? 4 : 2); i++) {
 		struct canvas c;
 		memcanvas_init(&m, &c, at[i][0], at[i][1]);
 		app_draw(a, &c);
@@ -342,6 +345,64 @@ static void pages(struct app *a, const char *s)
 	text_free(title);
 }
 
+/* Alerts, a path and the proof: all of it was said by somebody else. */
+static void alerts(struct app *a, const char *s)
+{
+	size_t n;
+	struct clv_alert_fact *f = drawn_alerts(&n);
+	for (size_t i = 0; i < n; i++) {
+		char **field[] = {&f[i].agent,  &f[i].name, &f[i].text,
+		                  &f[i].source, &f[i].why,  &f[i].acknowledged_by};
+		for (size_t k = 0; k < sizeof(field) / sizeof(field[0]); k++)
+			set(field[k], s);
+	}
+	app_push(a, view_alerts_open(""));
+	look_list(a, CLV_LIST_ALERTS, f, n);
+	app_pop(a);
+	struct clv_reply r = {.kind = CLV_REPLY_TRACE, .trace = drawn_trace(DRAWN_DIFFER)};
+	set(&r.trace->agent, s);
+	set(&r.trace->why, s);
+	set(&r.trace->alert->name, s);
+	set(&r.trace->alert->text, s);
+	for (size_t i = 0; i < r.trace->n_nodes; i++) {
+		set(&r.trace->nodes[i].name, s);
+		set(&r.trace->nodes[i].role, s);
+		set(&r.trace->nodes[i].why, s);
+	}
+	for (size_t i = 0; i < r.trace->n_links; i++) {
+		struct clv_trace_link *l = &r.trace->links[i];
+		char **field[] = {&l->from, &l->to, &l->protocol, &l->cipher, &l->weak};
+		for (size_t k = 0; k < sizeof(field) / sizeof(field[0]); k++)
+			set(field[k], s);
+	}
+	app_push(a, view_trace_open("8815"));
+	app_top(a)->ops->take(app_top(a), &r);
+	look(a);
+	app_pop(a);
+	r = (struct clv_reply){.kind = CLV_REPLY_ENCRYPTION, .encryption = drawn_encryption(false)};
+	struct clv_encryption_fact *e = r.encryption;
+	set(&e->group, s);
+	set(&e->server, s);
+	set(&e->node, s);
+	for (size_t i = 0; i < e->n_links; i++) {
+		struct clv_encryption_link *l = &e->links[i];
+		char **field[] = {&l->from, &l->to, &l->protocol, &l->cipher, &l->key, &l->weak, &l->later};
+		for (size_t k = 0; k < sizeof(field) / sizeof(field[0]); k++)
+			set(field[k], s);
+	}
+	for (size_t i = 0; i < e->n_deliveries; i++) {
+		set(&e->deliveries[i].host, s);
+		set(&e->deliveries[i].account, s);
+		set(&e->deliveries[i].how, s);
+	}
+	for (size_t i = 0; i < e->n_weak; i++)
+		set(&e->weak[i], s);
+	app_push(a, view_proof_open(s));
+	app_top(a)->ops->take(app_top(a), &r);
+	look(a);
+	app_pop(a);
+}
+
 /* What is asked before an act on accounts, and what it would change. */
 static void plans(struct app *a, const char *s)
 {
@@ -400,8 +461,9 @@ static void asks(const char *s)
 	}
 }
 
-static void run(const char *s)
+static void run(const char *s, int i)
 {
+	all_sizes_now = i % 16 == 0;
 	struct app *a = app_new(CLV_ROLE_ADMINISTRATOR);
 	struct options o = {.server = "unix:/nowhere"};
 	settings_init(&o.settings);
@@ -412,6 +474,7 @@ static void run(const char *s)
 	paths(a, s);
 	pages(a, s);
 	plans(a, s);
+	alerts(a, s);
 	app_done(a);
 	asks(s);
 }
@@ -421,7 +484,7 @@ static void test_odd(void **state)
 	(void)state;
 	for (int i = 0; i < N_ODD; i++) {
 		char *s = odd(i);
-		run(s);
+		run(s, i);
 		clv_free(s);
 	}
 }
@@ -431,7 +494,7 @@ static void test_sequences(void **state)
 	(void)state;
 	for (int i = 0; i < N_SEQ; i++) {
 		char *s = sequence(i);
-		run(s);
+		run(s, i);
 		clv_free(s);
 	}
 }
