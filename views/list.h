@@ -68,7 +68,8 @@ struct list {
 	uint64_t news; /* rows that came above */
 	char filter[VIEW_FILTER_MAX];
 	char *sent_filter; /* what the server is asked, with is:marked replaced */
-	char asked[VIEW_FILTER_MAX], shown[VIEW_FILTER_MAX]; /* the filter that was asked for; that of the rows */
+	char asked[VIEW_FILTER_MAX],
+	    shown[VIEW_FILTER_MAX]; /* the filter that was asked for; that of the rows */
 	const char *sort;
 	bool desc;
 	int col; /* h l */
