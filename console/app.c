@@ -99,6 +99,12 @@ static struct view *open_by(struct app *a, enum action action, const char *arg)
 		return view_groups_open(arg);
 	case ACTION_GO_RECOVER:
 		return view_recover_open(arg);
+	case ACTION_GO_ALERTS:
+		return view_alerts_open(arg);
+	case ACTION_GO_TRACE:
+		return view_trace_open(arg);
+	case ACTION_GO_PROOF:
+		return view_proof_open(arg);
 	case ACTION_GO_AUDIT:
 		return view_audit_open(arg);
 	case ACTION_GO_EXPIRY:
@@ -131,9 +137,12 @@ void app_command(struct app *a, const char *line)
 		app_say(a, INK_LOOK, "No command begins with %.*s here. ? lists them.", (int)word, line);
 		return;
 	}
-	if ((action == ACTION_GO_AGENT || action == ACTION_GO_ACCOUNT) && arg[0] == '\0') {
+	if ((action == ACTION_GO_AGENT || action == ACTION_GO_ACCOUNT || action == ACTION_GO_TRACE) &&
+	    arg[0] == '\0') {
 		app_say(a, INK_LOOK, "%s needs a name: :%s", action_rows[action].command,
-		        action == ACTION_GO_AGENT ? "agent web01" : "account sql-reader");
+		        action == ACTION_GO_AGENT   ? "agent web01"
+		        : action == ACTION_GO_TRACE ? "trace 8812, trace web01, trace probe web01"
+		                                    : "account sql-reader");
 		return;
 	}
 	if (action == ACTION_GO_FOUND && arg[0] == '\0') {
@@ -279,6 +288,9 @@ static void act_runas(struct app *a, enum action action)
 	case ACTION_SEND:
 		form_begin(a, FORM_SEND);
 		break;
+	case ACTION_ALERT_ACK:
+		alert_acknowledge(a);
+		break;
 	case ACTION_NEED_ASIDE:
 		needs_action(a);
 		break;
@@ -357,6 +369,9 @@ static bool look_action(struct app *a, enum action action)
 	case ACTION_WRITE:
 		export_name(a, name, sizeof(name));
 		line_begin(a, MODE_WRITE, name);
+		break;
+	case ACTION_VERIFY_PATH:
+		alert_verify(a);
 		break;
 	case ACTION_VERIFY_AUDIT:
 		a->audit_req = clv_session_audit_check(a->s, &(struct clv_err){0});

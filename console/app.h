@@ -96,9 +96,10 @@ struct app {
 	struct clv_session *s;
 	struct clv_whoami_fact *who;
 	uint64_t whoami_req;
-	uint64_t audit_req; /* of V on the audit trail */
-	uint64_t answered;  /* the top view's request that has had its first answer */
-	uint64_t asking;    /* what the top view asked and was not told yet */
+	uint64_t verify_req; /* of V on an alert */
+	uint64_t audit_req;  /* of V on the audit trail */
+	uint64_t answered;   /* the top view's request that has had its first answer */
+	uint64_t asking;     /* what the top view asked and was not told yet */
 	uint32_t epoch;
 	char domain[VIEW_ID_MAX];
 	int64_t skew_ms; /* the server's clock less ours */
@@ -207,6 +208,10 @@ void runas_answered(struct app *a);
 void runas_prepare(struct app *a, const struct clv_act *act);
 void runas_how_to_answer(struct app *a);
 void runas_show_lists(struct app *a);
+/* alerts.c: A and V on an alert */
+void alert_acknowledge(struct app *a);
+void alert_verify(struct app *a);
+bool alert_take(struct app *a, const struct clv_reply *r);
 /* recover.c: D, V and F of the recovery */
 void recover_action(struct app *a, enum action action);
 void recover_reason(struct app *a);

@@ -21,6 +21,13 @@ static uint64_t send_want(struct app *a, const struct want *w, struct clv_err *e
 		return clv_session_agent(a->s, w->name, true, err);
 	case WANT_ACCOUNT:
 		return clv_session_account(a->s, w->name, true, err);
+	case WANT_TRACE:
+		return w->alert != 0 ? clv_session_trace(a->s, w->alert, err)
+		                     : clv_session_trace_last(a->s, w->name, err);
+	case WANT_PROBE:
+		return clv_session_probe(a->s, w->name, err);
+	case WANT_ENCRYPTION:
+		return clv_session_encryption(a->s, w->name, 0, 0, err);
 	case WANT_NONE:
 		break;
 	}
@@ -325,7 +332,7 @@ static void take_one(struct app *a, struct clv_reply *r)
 	}
 	if (claim_take(a, r)) /* no frame by it while somebody types */
 		return;
-	if (entry_take(a, r) || runas_take(a, r) || form_take(a, r)) {
+	if (alert_take(a, r) || entry_take(a, r) || runas_take(a, r) || form_take(a, r)) {
 		a->dirty = true;
 		return;
 	}

@@ -136,13 +136,17 @@ bool batch_confirm(const struct batch *b, const char *question, const char *word
 
 static const char usage[] =
     "claviger [-s SERVER] [--read-only] [VIEW]          the full screen\n"
-    "claviger get agents|accounts|profiles|groups|servers|events|pending|audit|expiry|roles|requests\n"
+    "claviger get agents|accounts|profiles|groups|servers|alerts|events|pending|audit|expiry|roles|requests\n"
     "             [--filter EXPR] [--sort COLUMN] [--limit N] [-o table|wide|json|csv] [--watch]\n"
     "claviger get servers -o pem                        the group signing key's certificate\n"
     "claviger find TEXT                                 names, users, keys of all generations, audit\n"
     "claviger status [-o text|json|nagios]              what needs a person; nagios has its exit codes\n"
     "claviger overview aside KEY --until DATE --reason TEXT    overview aside KEY --back\n"
-    "claviger describe agent|account NAME [-o text|json]\n"
+    "claviger describe agent|account NAME [-o text|json]   describe alert NUMBER\n"
+    "claviger trace ALERT | --probe AGENT [-o text|json]    the path, verified; exit 5: it does not verify\n"
+    "claviger ack ALERT...                              acknowledge alerts by their numbers\n"
+    "claviger proof NODE [--from DATE] [--to DATE]      report encryption [-o text|json|html]\n"
+    "    is it encrypted: links, parcels, passwords, as they run and are stored\n"
     "claviger approve NAME --fingerprint DIGITS [--replace]\n"
     "claviger reject NAME [--reason TEXT]\n"
     "claviger remove agent NAME\n"
@@ -195,10 +199,19 @@ static const struct command {
 	int (*run)(struct batch *b, int argc, char **argv);
 } commands[] = {
     {"get", NULL, 2, 2,
-     "get agents|accounts|profiles|groups|servers|events|pending|audit|expiry|roles|requests", false, NULL,
-     batch_get},
+     "get agents|accounts|profiles|groups|servers|alerts|events|pending|audit|expiry|roles|requests", false,
+     NULL, batch_get},
     {"describe", "agent", 3, 3, "describe agent|account NAME", false, NULL, batch_describe},
     {"describe", "account", 3, 3, "describe agent|account NAME", false, NULL, batch_describe_account},
+    {"describe", "alert", 3, 3, "describe alert NUMBER", false, NULL, batch_describe_alert},
+    {"trace", NULL, 1, 2, "trace ALERT | --probe AGENT [-o text|json]", false, batch_trace_check,
+     batch_trace},
+    {"ack", NULL, 2, 0, "ack ALERT...", true, NULL, batch_ack},
+    {"proof", NULL, 2, 2, "proof NODE [--from DATE] [--to DATE] [-o text|json|html]", false,
+     batch_report_check, batch_report},
+    {"report", "encryption", 2, 2, "report encryption [--from DATE] [--to DATE] [-o text|json|html]", false,
+     batch_report_check, batch_report},
+    {"report", NULL, 0, 0, "report encryption [-o text|json|html]", false, NULL, NULL},
     {"approve", NULL, 2, 2, "approve NAME --fingerprint DIGITS (those that the host printed)", true,
      check_approve, batch_act},
     {"reject", NULL, 2, 2, "reject NAME [--reason TEXT]", true, NULL, batch_act},

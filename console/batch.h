@@ -43,6 +43,13 @@ clv_rc batch_recovery_check(const struct options *o, struct clv_err *err);
 int batch_recovery(struct batch *b, int argc, char **argv);
 clv_rc batch_audit_check(const struct options *o, struct clv_err *err);
 int batch_audit(struct batch *b, int argc, char **argv);
+/* batch_alerts.c */
+clv_rc batch_trace_check(const struct options *o, struct clv_err *err);
+int batch_trace(struct batch *b, int argc, char **argv);
+int batch_describe_alert(struct batch *b, int argc, char **argv);
+int batch_ack(struct batch *b, int argc, char **argv);
+clv_rc batch_report_check(const struct options *o, struct clv_err *err);
+int batch_report(struct batch *b, int argc, char **argv);
 int batch_reenter(struct batch *b, int argc, char **argv);
 /* Sends an act; says on stderr what came of it. */
 int batch_send_act(struct batch *b, const struct clv_act *act);

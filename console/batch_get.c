@@ -239,7 +239,8 @@ int batch_get(struct batch *b, int argc, char **argv)
 	(void)argc;
 	if (!row_list_parse(argv[1], &list) || list == CLV_LIST_FOUND) {
 		err_set(&err, CLV_E_USAGE,
-		        "get takes one of: agents accounts profiles groups servers events pending audit "
+		        "get takes one of: agents accounts profiles groups servers alerts events pending "
+		        "audit "
 		        "expiry roles requests");
 		return batch_fail(&err);
 	}
@@ -247,7 +248,7 @@ int batch_get(struct batch *b, int argc, char **argv)
 		b->o->output = OUTPUT_TABLE;
 	if (b->o->output == OUTPUT_PEM && list == CLV_LIST_SERVERS)
 		return get_pem(b);
-	if (b->o->output == OUTPUT_TEXT || b->o->output == OUTPUT_PEM) {
+	if (b->o->output > OUTPUT_CSV) {
 		err_set(&err, CLV_E_USAGE, "-o is one of: table, wide, json, csv%s",
 		        list == CLV_LIST_SERVERS ? ", pem" : "");
 		return batch_fail(&err);

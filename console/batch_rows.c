@@ -160,12 +160,24 @@ void cell_word(struct cell *c, const char *word, bool have)
 	C(things, whose, true, cell_foreign(c, f->whose)) \
 	C(things, renews, true, cell_foreign(c, f->text))
 
+#define ALERTS(C)                                                                     \
+	C(alerts, id, true, cell_number(c, f->id, true))                              \
+	C(alerts, time, true, cell_time(c, f->time))                                  \
+	C(alerts, severity, true, cell_word(c, clv_severity_word(f->severity), true)) \
+	C(alerts, agent, true, cell_foreign(c, f->agent))                             \
+	C(alerts, name, true, cell_foreign(c, f->name))                               \
+	C(alerts, text, false, cell_foreign(c, f->text))                              \
+	C(alerts, count, true, cell_number(c, f->count, true))                        \
+	C(alerts, path, true, cell_word(c, clv_verdict_word(f->path), true))          \
+	C(alerts, acknowledged, true, cell_time(c, f->acknowledged))
+
 /* With `what` of the things before it; the others have names of their own. */
 #define FOUND(C)                                          \
 	C(things, name, true, cell_foreign(c, f->whose))  \
 	C(things, detail, true, cell_foreign(c, f->text)) \
 	C(things, screen, false, cell_foreign(c, f->go))
 
+#define G_alerts   const struct clv_alert_fact
 #define G_things   const struct clv_thing_fact
 #define G_accounts const struct clv_account_fact
 #define G_profiles const struct clv_profile_fact
@@ -196,6 +208,7 @@ GROUPS(DEFINE)
 SERVERS(DEFINE)
 THINGS(DEFINE)
 FOUND(DEFINE)
+ALERTS(DEFINE)
 
 #define ROW(member, col, narrow, statement) {#col, narrow, get_##member##_##col},
 static const struct row_column agents[] = {AGENTS(ROW){NULL, false, NULL}};
@@ -210,6 +223,7 @@ static const struct row_column groups[] = {GROUPS(ROW){NULL, false, NULL}};
 static const struct row_column found_rows[] = {{"what", true, get_things_what},
                                                FOUND(ROW){NULL, false, NULL}};
 static const struct row_column things[] = {THINGS(ROW){NULL, false, NULL}};
+static const struct row_column alert_rows[] = {ALERTS(ROW){NULL, false, NULL}};
 static const struct row_column servers[] = {SERVERS(ROW){NULL, false, NULL}};
 
 static const struct {
@@ -228,6 +242,7 @@ static const struct {
     [CLV_LIST_SERVERS] = {"servers", "server", "servers", servers},
     [CLV_LIST_EXPIRY] = {"expiry", "thing that ends", "things that end", things},
     [CLV_LIST_FOUND] = {"find", "hit", "hits", found_rows},
+    [CLV_LIST_ALERTS] = {"alerts", "alert", "alerts", alert_rows},
 };
 
 const struct row_column *row_columns(enum clv_list list)

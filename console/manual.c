@@ -121,8 +121,9 @@ static void page_keys(void)
 
 static void page_json(void)
 {
-	static const char *const lists[] = {"agents",  "accounts", "profiles", "groups", "servers", "events",
-	                                    "pending", "audit",    "expiry",   "roles",  "requests"};
+	static const char *const lists[] = {"agents",  "accounts", "profiles", "groups",
+	                                    "servers", "alerts",   "events",   "pending",
+	                                    "audit",   "expiry",   "roles",    "requests"};
 	printf(".SH JSON AND CSV\nA list is an array of objects whose names are stable; times are RFC 3339 "
 	       "in UTC, thumbprints "
 	       "upper\\-case hexadecimal without separators, absent values null. With\n.B \\-\\-watch\nthe "
@@ -142,6 +143,10 @@ static void page_json(void)
 			                         used > 0 ? " " : "", c->name);
 		item(lists[i], NULL, text);
 	}
+	item("trace", NULL,
+	     "alert verified nodes[{name role received sent}] links[{from to mechanism protocol cipher "
+	     "fingerprint_from fingerprint_to}] hops[{node verdict}]; describe alert has these beside the "
+	     "alert's");
 }
 
 static void page_end(void)
@@ -244,7 +249,7 @@ static void bash(void)
 			       o->choices);
 	}
 	printf("\t-o) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n",
-	       "table wide json csv text pem nagios");
+	       "table wide json csv text pem nagios html");
 	for (const struct manual_option *o = manual_options; o->name != NULL; o++) {
 		if (o->arg != NULL && strcmp(o->arg, "FILE") == 0)
 			printf("\t--%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", o->name);

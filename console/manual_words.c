@@ -7,11 +7,23 @@
 
 const struct manual_command manual_commands[] = {
     {"get", NULL,
-     "A list: agents, accounts, profiles, groups, servers, events, pending, audit, expiry, roles, requests."},
+     "A list: agents, accounts, profiles, groups, servers, alerts, events, pending, audit, expiry, roles, "
+     "requests."},
     {"describe", "agent",
      "One agent in full: its certificate, all its keys, its link, its accounts, its events."},
     {"describe", "account",
      "One RunAs account in full: where it goes, who uses it, what became of it at each host."},
+    {"describe", "alert", "One alert in full, with the path it came, verified now."},
+    {"trace", NULL,
+     "The path of an alert, verified from the records that are stored; of --probe, the path of now. Exit "
+     "status 5 "
+     "when it does not verify."},
+    {"ack", NULL, "Acknowledge alerts, by their numbers."},
+    {"proof", NULL,
+     "Is what goes to and from a node encrypted: its links, the paths of all its parcels, its passwords. "
+     "Exit "
+     "status 5 when something does not verify."},
+    {"report", "encryption", "The same for the whole group; with -o html a page for an auditor."},
     {"approve", NULL,
      "Accept a node. The digits are the first twelve of the fingerprint that the host printed."},
     {"reject", NULL, "Decline a node that asks to be accepted."},
@@ -57,7 +69,7 @@ const struct manual_option manual_options[] = {
     {"server", "SERVER", NULL, "",
      "unix:PATH, NAME[@ADDRESS][:PORT], ssh://[USER@]HOST[:PORT][/SERVER[:PORT]], or a context of "
      "console.conf"},
-    {"output", "FORM", "table wide json csv text pem nagios", "",
+    {"output", "FORM", "table wide json csv text pem nagios html", "",
      "the form of the answer; into a pipe values are whole and times RFC 3339"},
     {"filter", "EXPR", NULL, "get",
      "only rows that match: words, field:value, field<30d, !not, ~regex, digits of a key"},
@@ -66,7 +78,8 @@ const struct manual_option manual_options[] = {
     {"watch", NULL, NULL, "get", "then a JSON line for each change, until it is ended"},
     {"fingerprint", "DIGITS", NULL, "approve", "what the host printed"},
     {"replace", NULL, NULL, "approve", "it is a host of that name that was installed anew"},
-    {"reason", "TEXT", NULL, "reject,recovery aside,overview aside", "why; it is kept in the audit trail"},
+    {"reason", "TEXT", NULL, "reject,recovery aside,overview aside,ack",
+     "why; it is kept in the audit trail"},
     {"wait", NULL, NULL, "rotate", "until each new key is confirmed"},
     {"timeout", "SECONDS", NULL, "rotate", "how long --wait waits"},
     {"yes", NULL, NULL, "", "do not ask"},
@@ -108,7 +121,10 @@ const struct manual_option manual_options[] = {
     {"report", NULL, NULL, "recovery status", "the signed report of the last recovery"},
     {"back", NULL, NULL, "recovery aside,overview aside", "take it back"},
     {"until", "DATE", NULL, "overview aside", "14d, or 2026-12-24"},
-    {"to", "SPEC...", NULL, "account distribute", "hosts, patterns and group:NAME that get it"},
+    {"probe", "AGENT", NULL, "trace", "no alert: an empty parcel is asked for, and its path shown"},
+    {"from", "DATE", NULL, "proof,report encryption", "parcels that came on this day or later"},
+    {"to", "SPEC...", NULL, "account distribute,proof,report encryption",
+     "hosts, patterns and group:NAME that get it; of proof and report: the last day, a date"},
     {"not", "SPEC...", NULL, "account distribute", "those that get it no more"},
     {"add", "MEMBER...", NULL, "group edit", "hosts and patterns to be added"},
     {"remove", "MEMBER...", NULL, "group edit,profile associate",

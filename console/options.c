@@ -64,6 +64,8 @@ enum opt {
 	OPT_BACK,
 	OPT_WATCH,
 	OPT_UNTIL,
+	OPT_PROBE,
+	OPT_FROM,
 	OPT_TO, /* these take all words up to the next option */
 	OPT_NOT,
 	OPT_ADD,
@@ -118,6 +120,8 @@ static const struct option long_options[] = {
     {"back", no_argument, NULL, OPT_BACK},
     {"watch", no_argument, NULL, OPT_WATCH},
     {"until", required_argument, NULL, OPT_UNTIL},
+    {"probe", required_argument, NULL, OPT_PROBE},
+    {"from", required_argument, NULL, OPT_FROM},
     {"to", no_argument, NULL, OPT_TO},
     {"not", no_argument, NULL, OPT_NOT},
     {"add", no_argument, NULL, OPT_ADD},
@@ -176,6 +180,8 @@ static const struct {
     {OPT_BACK, FLAG(back)},
     {OPT_WATCH, FLAG(watch)},
     {OPT_UNTIL, TEXT(until)},
+    {OPT_PROBE, TEXT(probe)},
+    {OPT_FROM, TEXT(from)},
 };
 
 static clv_rc number(const char *name, const char *s, uint64_t *out, struct clv_err *err)
@@ -188,8 +194,9 @@ static clv_rc number(const char *name, const char *s, uint64_t *out, struct clv_
 }
 
 static const char *const output_names[] = {
-    [OUTPUT_TABLE] = "table", [OUTPUT_WIDE] = "wide", [OUTPUT_JSON] = "json",     [OUTPUT_CSV] = "csv",
-    [OUTPUT_TEXT] = "text",   [OUTPUT_PEM] = "pem",   [OUTPUT_NAGIOS] = "nagios", NULL};
+    [OUTPUT_TABLE] = "table",   [OUTPUT_WIDE] = "wide", [OUTPUT_JSON] = "json",
+    [OUTPUT_CSV] = "csv",       [OUTPUT_TEXT] = "text", [OUTPUT_PEM] = "pem",
+    [OUTPUT_NAGIOS] = "nagios", [OUTPUT_HTML] = "html", NULL};
 
 const char *const *options_outputs(void)
 {
@@ -209,7 +216,7 @@ static clv_rc output(const char *s, enum output *out, struct clv_err *err)
 			return CLV_OK;
 		}
 	}
-	return err_set(err, CLV_E_USAGE, "-o is one of: table, wide, json, csv, text, pem");
+	return err_set(err, CLV_E_USAGE, "-o is one of: table, wide, json, csv, text, pem, html");
 }
 
 static bool plain_option(int c, struct options *o)

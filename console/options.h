@@ -26,6 +26,7 @@ enum output {
 	OUTPUT_TEXT,
 	OUTPUT_PEM,
 	OUTPUT_NAGIOS,
+	OUTPUT_HTML,
 	OUTPUT_DEFAULT
 };
 
@@ -42,7 +43,8 @@ struct options {
 	bool watch, replace, wait, yes, read_only, restricted, plain, help, version;
 	/* accounts, profiles, groups */
 	const char *type, *user, *domain, *kept_by, *note, *ends, *context, *auth_protocol, *privacy_protocol,
-	    *new_name, *until, *to_class, *to_group, *to_object, *to_pattern, *first, *password_fd;
+	    *new_name, *until, *to_class, *to_group, *to_object, *to_pattern, *first, *password_fd, *probe,
+	    *from;
 	bool less_secure, more_secure, plan, stop, to_all, all_at_once, remove;
 	bool report, back;                   /* recovery status, recovery aside */
 	struct words to, without, add, less; /* --to --not --add --remove */

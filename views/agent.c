@@ -278,6 +278,11 @@ static enum action agent_request(struct view *v, enum action a, const struct vie
 	case ACTION_RELOAD:
 		v->ask = true;
 		return ACTION_NONE;
+	case ACTION_TRACE:
+	case ACTION_PROBE:
+		snprintf(v->go, sizeof(v->go), "trace %s%.290s", a == ACTION_PROBE ? "probe " : "",
+		         s->d != NULL ? s->d->agent.name : s->name);
+		return ACTION_OPEN;
 	case ACTION_EVENTS:
 		snprintf(v->go, sizeof(v->go), "events node:%.290s",
 		         s->d != NULL ? s->d->agent.name : s->name);

@@ -200,10 +200,14 @@ static enum action agents_request(struct view *v, enum action a, const struct vi
 	const struct list *l = (const struct list *)v;
 	size_t i;
 	a = list_request(v, a, ctx);
-	if (a == ACTION_OPEN || a == ACTION_EVENTS) {
+	if (a == ACTION_OPEN || a == ACTION_EVENTS || a == ACTION_TRACE || a == ACTION_PROBE) {
 		if (!list_selected(l, &i))
 			return ACTION_NONE;
-		snprintf(v->go, sizeof(v->go), a == ACTION_OPEN ? "agent %.290s" : "events node:%.290s",
+		snprintf(v->go, sizeof(v->go),
+		         a == ACTION_OPEN    ? "agent %.290s"
+		         : a == ACTION_TRACE ? "trace %.290s"
+		         : a == ACTION_PROBE ? "trace probe %.280s"
+		                             : "events node:%.290s",
 		         l->rows.u.agents[i].name);
 		return ACTION_OPEN;
 	}

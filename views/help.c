@@ -42,6 +42,7 @@ static const char *screen_name(unsigned where)
 	             {W_PENDING, "pending"},   {W_EVENTS, "events"},     {W_ACCOUNTS, "accounts"},
 	             {W_ACCOUNT, "account"},   {W_PROFILES, "profiles"}, {W_GROUPS, "groups"},
 	             {W_RECOVER, "recovery"},  {W_AUDIT, "audit"},       {W_EXPIRY, "expiry"},
+	             {W_ALERTS, "alerts"},     {W_TRACE, "trace"},       {W_PROOF, "proof"},
 	             {W_FOUND, "find"},        {W_CONTEXTS, "contexts"}};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (names[i].where == where)

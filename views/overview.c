@@ -171,6 +171,45 @@ static void draw_counts(struct overview *s, struct pager *p)
 	p->line++;
 }
 
+/* "23, 2 critical      paths: checked 20 of 23, all verified" */
+static void draw_alerts(struct overview *s, struct pager *p)
+{
+	const struct clv_overview_fact *o = s->o;
+	char line[200], n[FMT_MAX], c[FMT_MAX];
+	int y = p->line - p->skip;
+	add_item(s, p->line, o->alerts > 0 ? "alerts since:1h" : "alerts");
+	unsigned more = is_selected(s) ? INK_REVERSE : 0;
+	if (o->alerts == 0)
+		snprintf(line, sizeof(line), "none");
+	else if (o->alerts_critical > 0)
+		snprintf(line, sizeof(line), "%s, %s critical", fmt_count(n, o->alerts),
+		         fmt_count(c, o->alerts_critical));
+	else
+		snprintf(line, sizeof(line), "%s", fmt_count(n, o->alerts));
+	draw_str(p->c, y, 1, 18, INK_DIM, "Alerts, last hour");
+	if (more != 0)
+		draw_cursor(p->c, y, 21);
+	int x = draw_str(p->c, y, 21, p->c->cols - 22, (o->alerts_critical > 0 ? INK_LOOK : INK_PLAIN) | more,
+	                 line);
+	p->line++;
+	if (o->alerts == 0)
+		return;
+	bool good = o->alerts_verified == o->alerts_checked;
+	snprintf(line, sizeof(line), "paths: checked %s of %s%s", fmt_count(n, o->alerts_checked),
+	         fmt_count(c, o->alerts),
+	         o->alerts_checked == 0 ? ""
+	         : good                 ? ", all verified"
+	                                : ", NOT all verified");
+	if (x < 38)
+		x = 38;
+	if (x + 2 + str_cells(line) < p->c->cols) {
+		draw_str(p->c, y, x + 2, p->c->cols - x - 2, good ? INK_PLAIN : INK_BAD, line);
+	} else {
+		draw_str(p->c, p->line - p->skip, 3, p->c->cols - 4, good ? INK_PLAIN : INK_BAD, line);
+		p->line++;
+	}
+}
+
 static void draw_bars(const struct clv_overview_fact *o, struct pager *p)
 {
 	static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -316,6 +355,7 @@ static void draw_all(struct overview *s, struct pager *p)
 		p->line++;
 	draw_counts(s, p);
 	draw_ends(s, p);
+	draw_alerts(s, p);
 	draw_needs(s, p, true);
 	draw_attached(o, p);
 }

@@ -34,12 +34,22 @@ struct view_ctx {
 	unsigned where_from; /* help: the screen it is for */
 };
 
-enum want_kind { WANT_NONE, WANT_OVERVIEW, WANT_LIST, WANT_AGENT, WANT_ACCOUNT };
+enum want_kind {
+	WANT_NONE,
+	WANT_OVERVIEW,
+	WANT_LIST,
+	WANT_AGENT,
+	WANT_ACCOUNT,
+	WANT_TRACE,
+	WANT_PROBE,
+	WANT_ENCRYPTION
+};
 struct want {
 	enum want_kind kind;
 	enum clv_list list;
 	struct clv_window window; /* strings are borrowed from the view */
-	const char *name;         /* AGENT, ACCOUNT */
+	const char *name;         /* AGENT, ACCOUNT, PROBE, ENCRYPTION; TRACE: whose last alert */
+	uint64_t alert;           /* TRACE; 0: by name */
 };
 
 /* Line 2. */
@@ -57,6 +67,7 @@ struct target {
 	const struct clv_account_fact *account; /* borrowed; NULL: it is none */
 	const struct clv_account_detail *detail;
 	const struct clv_profile_fact *profile;
+	const struct clv_alert_fact *alert;
 	const struct clv_key_fact *key; /* what y copies; NULL: it has none */
 };
 
@@ -98,6 +109,9 @@ struct view *view_recover_open(const char *filter);
 struct view *view_audit_open(const char *filter);
 struct view *view_expiry_open(const char *filter);
 struct view *view_found_open(const char *text);
+struct view *view_alerts_open(const char *filter);
+struct view *view_trace_open(const char *what); /* "8812", "probe web01", or an agent: its last alert */
+struct view *view_proof_open(const char *name); /* "": the whole group */
 /* Message 19, on the screen and of the batch command; returns out, which may hold foreign text. */
 const char *view_nothing_found(const char *text, char *out, size_t size);
 /* Strings are borrowed for as long as the view lives; the rows are copied. */

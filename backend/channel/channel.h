@@ -47,6 +47,8 @@ void chan_creds_free(struct chan_creds *c); /* drops one reference; NULL is fine
 const uint8_t *chan_creds_thumbprint(const struct chan_creds *c);
 const char *chan_creds_name(const struct chan_creds *c);
 int64_t chan_creds_not_after(const struct chan_creds *c);
+/* As verify_anchors_ends; both 0 for a console that uses local alone. */
+void chan_creds_ends(const struct chan_creds *c, int64_t *ca_not_after, int64_t *crl_due);
 /* A revocation list of ours was past its date when the set was read: warn. */
 bool chan_creds_crl_stale(const struct chan_creds *c);
 

@@ -234,6 +234,10 @@ static void take_overview_counts(struct clv_overview_fact *o, const Clv__Overvie
 	o->accounts = m->accounts;
 	o->accounts_done = m->accounts_done;
 	o->accounts_missing = m->accounts_missing;
+	o->alerts = m->alerts;
+	o->alerts_critical = m->alerts_critical;
+	o->alerts_checked = m->alerts_checked;
+	o->alerts_verified = m->alerts_verified;
 	o->attached = clv_calloc(m->n_attached + 1, sizeof(*o->attached));
 	for (size_t i = 0; i < m->n_attached; i++)
 		o->attached[o->n_attached++] = decode_dup_or_empty(m->attached[i]);
@@ -409,6 +413,9 @@ static const struct {
     {REP_CLAIM, &clv__claim_reply__descriptor, decode_claim},
     {REP_EXPIRY, &clv__thing_list__descriptor, take_expiry},
     {REP_FOUND, &clv__thing_list__descriptor, take_found},
+    {REP_ALERTS, &clv__alert_list__descriptor, decode_alerts},
+    {REP_TRACE, &clv__trace__descriptor, decode_trace},
+    {REP_ENCRYPTION, &clv__encryption__descriptor, decode_encryption},
     {REP_AUDIT_CHECK, &clv__audit_check__descriptor, take_audit_check},
 };
 
@@ -466,6 +473,9 @@ void clv_rows_release(struct clv_rows *rows)
 	case CLV_LIST_FOUND:
 		facts_things_free(rows->u.things, rows->n);
 		break;
+	case CLV_LIST_ALERTS:
+		facts_alerts_free(rows->u.alerts, rows->n);
+		break;
 	case CLV_LIST_MAX:
 		break;
 	}
@@ -490,5 +500,7 @@ void clv_reply_free(struct clv_reply *r)
 	facts_claim_free(r->claim);
 	facts_report_free(r->report);
 	facts_audit_check_free(r->audit_check);
+	facts_trace_free(r->trace);
+	facts_encryption_free(r->encryption);
 	clv_free(r);
 }

@@ -47,4 +47,7 @@ typedef void take_fn(struct clv_reply *r, const ProtobufCMessage *m);
 take_fn decode_accounts, decode_profiles, decode_groups, decode_servers, decode_account, decode_plan,
     decode_recovery, decode_claim;
 
+/* decode_alerts.c */
+take_fn decode_alerts, decode_trace, decode_encryption;
+
 #endif

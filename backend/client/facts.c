@@ -20,6 +20,8 @@ static const char *const account_state_words[] = {CLV_ACCOUNT_STATE_LIST(X)};
 static const char *const recovery_phase_words[] = {CLV_RECOVERY_PHASE_LIST(X)};
 static const char *const step_words[] = {CLV_STEP_LIST(X)};
 static const char *const trial_words[] = {CLV_TRIAL_LIST(X)};
+static const char *const severity_words[] = {CLV_SEVERITY_LIST(X)};
+static const char *const verdict_words[] = {CLV_VERDICT_LIST(X)};
 static const char *const target_words[] = {CLV_TARGET_LIST(X)};
 #undef X
 
@@ -45,6 +47,8 @@ WORD_FN(clv_account_state_word, enum clv_account_state, account_state_words)
 WORD_FN(clv_recovery_phase_word, enum clv_recovery_phase, recovery_phase_words)
 WORD_FN(clv_step_word, enum clv_step, step_words)
 WORD_FN(clv_trial_word, enum clv_trial, trial_words)
+WORD_FN(clv_severity_word, enum clv_severity, severity_words)
+WORD_FN(clv_verdict_word, enum clv_verdict, verdict_words)
 WORD_FN(clv_target_kind_word, enum clv_target_kind, target_words)
 
 /* "credential-manager" and "in_use" are the same words without a blank, for shells and filters. */
@@ -93,6 +97,15 @@ bool clv_account_type_parse(const char *word, enum clv_account_type *out)
 	if (!word_find(account_type_words, CLV_ACCOUNT_TYPE_MAX, word, &v))
 		return false;
 	*out = (enum clv_account_type)v;
+	return true;
+}
+
+bool clv_severity_parse(const char *word, enum clv_severity *out)
+{
+	int v = 0;
+	if (!word_find(severity_words, CLV_SEVERITY_MAX, word, &v) || v == CLV_SEVERITY_NONE)
+		return false;
+	*out = (enum clv_severity)v;
 	return true;
 }
 

@@ -98,6 +98,7 @@ uint64_t clv_session_list(struct clv_session *s, enum clv_list list, const struc
 	    [CLV_LIST_ACCOUNTS] = REQ_ACCOUNTS, [CLV_LIST_PROFILES] = REQ_PROFILES,
 	    [CLV_LIST_GROUPS] = REQ_GROUPS,     [CLV_LIST_SERVERS] = REQ_SERVERS,
 	    [CLV_LIST_EXPIRY] = REQ_EXPIRY,     [CLV_LIST_FOUND] = REQ_FIND,
+	    [CLV_LIST_ALERTS] = REQ_ALERTS,
 	};
 	Clv__ListRequest m = CLV__LIST_REQUEST__INIT;
 	assert(list < CLV_LIST_MAX && w->limit >= 1 && w->limit <= CLV_LIST_LIMIT_MAX);

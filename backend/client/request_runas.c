@@ -9,6 +9,8 @@
 #include "proto/codec.h"
 #include "proto/types.h"
 
+#include <stdio.h>
+
 /* protobuf-c takes char ** for what it only reads. */
 static char **strings(const char *const *list)
 {
@@ -150,6 +152,18 @@ static uint64_t need_aside(struct clv_session *s, const struct clv_act *act, uin
 	return session_send(s, REQ_NEED_ASIDE, &m.base, req, false, err);
 }
 
+static uint64_t alert_ack(struct clv_session *s, const struct clv_act *act, uint64_t req, struct clv_err *err)
+{
+	Clv__AlertAckRequest m = CLV__ALERT_ACK_REQUEST__INIT;
+	char name[32];
+	snprintf(name, sizeof(name), "%llu", (unsigned long long)act->alert);
+	m.req = req;
+	m.name = name;
+	m.alert = act->alert;
+	m.reason = session_str(act->reason);
+	return session_send(s, REQ_ALERT_ACK, &m.base, req, false, err);
+}
+
 uint64_t session_act_runas(struct clv_session *s, const struct clv_act *act, uint64_t req,
                            struct clv_err *err)
 {
@@ -164,6 +178,7 @@ uint64_t session_act_runas(struct clv_session *s, const struct clv_act *act, uin
 	    {CLV_ACT_ASSOCIATE, associate},       {CLV_ACT_GROUP_PUT, group_put},
 	    {CLV_ACT_GROUP_REMOVE, remove_named}, {CLV_ACT_ASIDE, aside},
 	    {CLV_ACT_RECOVERY_FINISH, finish},    {CLV_ACT_NEED_ASIDE, need_aside},
+	    {CLV_ACT_ALERT_ACK, alert_ack},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].kind == act->kind)

@@ -19,6 +19,12 @@ int cli_check(int argc, char **argv);
 
 /* clavigerd credential PROFILE: the password alone to standard output; user_only: DOMAIN\user and a line
  * feed instead. 3: nothing for this caller. */
+struct cli_alert {
+	const char *conf, *severity, *name, *text;
+	bool lines; /* one for each line of standard input */
+};
+/* clavigerd alert: 0 stored, 1 failed, 2 usage, 3 refused */
+int cli_alert(const struct cli_alert *a);
 int cli_credential(const char *conf_path, const char *profile, bool user_only);
 
 /* clavigerd store backup NAME: by the running service. store restore FILE: the stopped service's database is

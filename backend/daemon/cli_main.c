@@ -93,7 +93,8 @@ char *cli_caller(void)
 
 struct args {
 	const char *conf, *group, *name, *recovery, *role, *server, *passphrase_fd, *vault_fd, *new_fd, *by;
-	bool replace, user;
+	const char *severity, *text;
+	bool replace, user, lines;
 	const char *rest[4];
 	size_t n_rest;
 };
@@ -113,6 +114,8 @@ static const char *parse_args(int argc, char **argv, struct args *a)
 	             {"--passphrase-fd", &a->passphrase_fd},
 	             {"--vault-passphrase-fd", &a->vault_fd},
 	             {"--new-passphrase-fd", &a->new_fd},
+	             {"--severity", &a->severity},
+	             {"--text", &a->text},
 	             {"--by", &a->by}};
 
 	a->conf = DEFAULT_CONF;
@@ -127,6 +130,8 @@ static const char *parse_args(int argc, char **argv, struct args *a)
 			*table[t].value = argv[++i];
 		} else if (strcmp(argv[i], "--replace") == 0) {
 			a->replace = true;
+		} else if (strcmp(argv[i], "--lines") == 0) {
+			a->lines = true;
 		} else if (strcmp(argv[i], "--user") == 0) {
 			a->user = true;
 		} else if (argv[i][0] == '-') {
@@ -272,6 +277,15 @@ static int cmd_credential(const struct args *a)
 	                      : usage("credential takes the name of one profile");
 }
 
+static int cmd_alert(const struct args *a)
+{
+	if (a->n_rest || (a->lines ? a->severity || a->name || a->text : !a->severity || !a->name))
+		return usage(
+		    "alert --severity information|warning|critical --name NAME [--text TEXT], or --lines");
+	return cli_alert(&(struct cli_alert){
+	    .conf = a->conf, .severity = a->severity, .name = a->name, .text = a->text, .lines = a->lines});
+}
+
 static int cmd_vault(const struct args *a)
 {
 	if (a->n_rest != 1 || strcmp(a->rest[0], "protect") != 0 || !a->by)
@@ -283,10 +297,11 @@ static int cmd_vault(const struct args *a)
 static const struct {
 	const char *name;
 	int (*run)(const struct args *a);
-} commands[] = {
-    {"vault", cmd_vault},   {"credential", cmd_credential}, {"run", cmd_run},         {"init", cmd_init},
-    {"enroll", cmd_enroll}, {"store", cmd_store},           {"recover", cmd_recover}, {"key", cmd_key},
-    {"trust", cmd_trust}};
+} commands[] = {{"vault", cmd_vault},     {"credential", cmd_credential},
+                {"run", cmd_run},         {"init", cmd_init},
+                {"enroll", cmd_enroll},   {"store", cmd_store},
+                {"recover", cmd_recover}, {"key", cmd_key},
+                {"trust", cmd_trust},     {"alert", cmd_alert}};
 
 int main(int argc, char **argv)
 {

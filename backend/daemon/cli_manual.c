@@ -23,6 +23,10 @@ static const struct {
     {"credential [-c FILE] [--user] PROFILE", "Gives an entitled local caller the password of the profile's "
                                               "account, alone on standard output; --user: its user name "
                                               "and domain."},
+    {"alert [-c FILE] --severity information|warning|critical --name NAME [--text TEXT] | --lines",
+     "Raises an alert at this host's agent, for root, who runs the service, and whom alert_users and "
+     "alert_groups "
+     "name. --lines: one for each line SEVERITY TAB NAME TAB TEXT of standard input."},
     {"check [-c FILE]",
      "Says what is wrong with the configuration, what this node proves itself with, what the vault is "
      "protected against, and how to mend what is not right."},

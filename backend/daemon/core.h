@@ -71,6 +71,7 @@ struct core_role {
 	void (*creds)(struct core *c, const Clv__CredsResult *m);
 	void (*dial_failed)(struct core *c, const Clv__DialFailed *m);
 	void (*local_console)(struct core *c, int fd);
+	void (*alert_caller)(struct core *c, int fd); /* owns fd */
 	void (*check_done)(struct core *c, const Clv__CheckDone *m);
 	void (*tick)(struct core *c, int64_t now_ms); /* wall; once a second */
 	/* an event of this node: kept durably */
@@ -100,6 +101,8 @@ struct core {
 	uint8_t thumbprint[32]; /* the channel certificate in use here */
 	bool has_thumbprint;
 	int64_t cert_not_after;
+	int64_t ca_not_after, crl_due;     /* 0: not known, and not configured */
+	int64_t master_ends, master_asked; /* the vault's newest master key; when that was asked */
 	struct server *srv;
 	struct agent *agent;
 	struct recovering *recovering; /* core_server_recover.c */

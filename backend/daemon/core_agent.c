@@ -17,7 +17,6 @@
 
 #define RETRY_MOST_MS     60000
 #define COMPLAIN_AGAIN_MS (3600ll * 1000)
-#define NODE_PORT         5723
 
 /* The same trouble is an event once an hour, not at every try. */
 void agent_complain(struct core *c, uint32_t event, const char *fmt, ...)
@@ -71,7 +70,7 @@ void agent_link_down(struct core *c)
 	later(c);
 	a->link = AGENT_IDLE;
 	a->conn = 0;
-	a->published = a->sent = a->refused = false;
+	a->published = a->sent = a->refused = a->probing = false;
 	proto_free((ProtobufCMessage *)a->open);
 	a->open = NULL;
 }
@@ -101,54 +100,6 @@ static void dial(struct core *c)
 	m.name = (char *)(uintptr_t)s->name;
 	m.pinned = s->pinned;
 	core_send(c, LINK_PARENT, IPC_DIAL, &m.base);
-}
-
-/* name[@address][:port]; IPv6 addresses in brackets. */
-static bool parse_server(const char *text, struct agent_server *s)
-{
-	const char *at = strchr(text, '@'), *host = at ? at + 1 : text, *end, *port = NULL;
-	size_t n = at ? (size_t)(at - text) : 0, h;
-
-	if (*host == '[') {
-		end = strchr(++host, ']');
-		if (!end)
-			return false;
-		h = (size_t)(end - host);
-		port = end[1] == ':' ? end + 2 : NULL;
-	} else {
-		end = strrchr(host, ':');
-		h = end ? (size_t)(end - host) : strlen(host);
-		port = end ? end + 1 : NULL;
-	}
-	if (!at)
-		n = h;
-	if (n == 0 || n >= sizeof s->name || h == 0 || h >= sizeof s->host)
-		return false;
-	memcpy(s->name, text, n);
-	memcpy(s->host, host, h);
-	s->name[n] = s->host[h] = 0;
-	s->port = (uint16_t)(port ? strtoul(port, NULL, 10) : NODE_PORT);
-	return s->port != 0;
-}
-
-static void take_servers(struct core *c)
-{
-	struct agent *a = c->agent;
-	char **list = c->start->servers;
-	size_t n = c->start->n_servers;
-
-	if (c->start->server && *c->start->server) {
-		list = &c->start->server;
-		n = 1;
-	}
-	for (size_t i = 0; i < n && a->n_servers < AGENT_SERVERS_MAX; i++) {
-		if (parse_server(list[i], &a->servers[a->n_servers]))
-			a->n_servers++;
-		else
-			log_error("[channel] server: '%s' is none; expected name[@address][:port]", list[i]);
-	}
-	if (!a->n_servers)
-		core_outcome(c, 2, "no server is named: set [channel] server = NAME[:PORT] or give --server");
 }
 
 /* --- enrolment --- */
@@ -259,6 +210,9 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 		break;
 	case FRAME_ROTATE:
 		agent_on_rotate(c, (const Clv__SignedStatement *)m);
+		break;
+	case FRAME_PROBE:
+		agent_on_probe(c, (const Clv__SignedStatement *)m);
 		break;
 	case FRAME_ACK:
 		agent_on_ack(c, (const Clv__SignedStatement *)m);
@@ -407,7 +361,7 @@ static void begin(struct core *c)
 	struct agent *a = c->agent;
 
 	a->started = true;
-	take_servers(c);
+	agent_take_servers(c);
 	if (c->mode == 'r')
 		agent_begin_keys(c);
 	agent_pins_load(c);
@@ -511,17 +465,56 @@ static void agent_link_lost(struct core *c, enum core_link_id id)
 		c->agent->draining = false;
 }
 
+void agent_fill_link(const struct agent *a, Clv__HopLink *l)
+{
+	l->mechanism = a->open->mechanism;
+	l->protocol = a->open->protocol;
+	l->cipher = a->open->cipher;
+	l->peer = a->open->peer_name;
+	l->fingerprint = a->open->fingerprint;
+}
+
+struct beat {
+	uint64_t conn;
+	Clv__Heartbeat m;
+};
+
+/* What was made and acknowledged is signed, so that who swallows alerts in between cannot hide it. */
+static void on_state_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                            const struct clv_err *err)
+{
+	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
+	struct beat *b = ctx;
+	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
+
+	(void)type;
+	if (!m) {
+		log_err(LOG_WARN, err, "signing the outbox's state");
+	} else {
+		st.body = s->body;
+		st.signature = s->signature;
+		b->m.state = &st;
+	}
+	if (c->agent->link == AGENT_UP && c->agent->conn == b->conn)
+		core_frame(c, false, b->conn, FRAME_HEARTBEAT, &b->m.base);
+	clv_free(b);
+}
+
 static void heartbeat(struct core *c)
 {
 	struct agent *a = c->agent;
-	Clv__Heartbeat m = CLV__HEARTBEAT__INIT;
+	struct beat *b = clv_calloc(1, sizeof *b);
+	Clv__OutboxState s = CLV__OUTBOX_STATE__INIT;
 
 	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
-	m.time = clock_wall_ms();
-	m.outbox = PROTO_BYTES(slice_of(a->box.id, OUTBOX_ID_LEN));
-	m.made = a->box.made;
-	m.acked = a->box.acked;
-	core_frame(c, false, a->conn, FRAME_HEARTBEAT, &m.base);
+	b->conn = a->conn;
+	clv__heartbeat__init(&b->m);
+	b->m.time = s.time = clock_wall_ms();
+	b->m.outbox = s.outbox = PROTO_BYTES(slice_of(a->box.id, OUTBOX_ID_LEN));
+	b->m.made = s.made = a->box.made;
+	b->m.acked = s.acked = a->box.acked;
+	s.agent = c->start->name;
+	kh_sign(c, STATEMENT_OUTBOX_STATE, &s.base, on_state_signed, b);
 }
 
 static void agent_tick(struct core *c, int64_t now_ms)
@@ -551,6 +544,8 @@ static void agent_event(struct core *c, const struct clv_event_fact *e)
 {
 	if (c->agent && c->mode == 'r')
 		agent_put_event(c, e);
+	if (c->agent && c->mode == 'r' && c->agent->loaded)
+		agent_event_alert(c, e);
 }
 
 const struct core_role core_agent_role = {
@@ -561,6 +556,7 @@ const struct core_role core_agent_role = {
     .link_lost = agent_link_lost,
     .creds = agent_creds,
     .dial_failed = agent_dial_failed,
+    .alert_caller = agent_alert_caller,
     .check_done = agent_check_done,
     .tick = agent_tick,
     .event = agent_event,

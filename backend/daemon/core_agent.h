@@ -69,8 +69,12 @@ struct agent {
 	/* the outbox */
 	struct add *unkept; /* what the disk did not take; tried again at unkept_at */
 	int64_t unkept_at;
-	bool draining, sent; /* a batch is being made; a batch is unacknowledged */
-	uint64_t sent_upto;
+	bool draining, sent;           /* a batch is being made; a batch is unacknowledged */
+	uint64_t sent_upto, busy_upto; /* busy: what is being sent is not let go */
+	bool renewing;                 /* a new outbox is being opened */
+	bool probing;
+	struct alert_caller *callers; /* local callers who raise alerts; core_agent_alert.c */
+	size_t n_callers;
 	struct trying *trying;          /* accounts whose checks run; core_agent_accounts.c */
 	uint32_t tried_good, tried_bad; /* of this round of checks */
 	uint32_t action;                /* 7009 or 7010 was told; 0: all is well */
@@ -90,7 +94,8 @@ void agent_plan_renewal(struct core *c); /* of a link that is up from now on */
 void agent_renew_link(struct core *c, int64_t mono_ms);
 
 /* core_agent_pin.c */
-void agent_pins_load(struct core *c); /* then the first dial */
+void agent_take_servers(struct core *c); /* of the configuration */
+void agent_pins_load(struct core *c);    /* then the first dial */
 void agent_pin(struct core *c, struct agent_server *s, uint32_t mechanism);
 uint32_t agent_failure_event(const Clv__ConnClosed *m); /* of a link that was never open */
 
@@ -117,6 +122,9 @@ void agent_check_done(struct core *c, const Clv__CheckDone *m);
 
 /* core_agent_outbox.c */
 void agent_put_event(struct core *c, const struct clv_event_fact *e);
+struct alert_waiter;
+/* waiter: told by alert_stored; NULL nobody. */
+void agent_put_alert(struct core *c, const Clv__Alert *alert, struct alert_waiter *waiter);
 void agent_put_confirm(struct core *c, const Clv__KhOpened *m); /* with what the vault holds now */
 /* The result, and under key the version that was tried, in one transaction. */
 void agent_put_tried(struct core *c, const Clv__TriedAccount *m, const char *key);
@@ -124,6 +132,15 @@ void agent_put_destroyed(struct core *c, uint64_t upto);
 void agent_put_channel(struct core *c, bool in_use);
 void agent_drain(struct core *c);
 void agent_on_ack(struct core *c, const Clv__SignedStatement *s);
+/* This end of the link that is up. Borrowed strings. */
+void agent_fill_link(const struct agent *a, Clv__HopLink *l);
+
+/* core_agent_alert.c */
+void agent_alert_caller(struct core *c, int fd);
+/* Tells a waiter (NULL is fine) what became of its alert; seq 0: *err says why not. Ends the waiter. */
+void alert_stored(struct core *c, struct alert_waiter *w, uint64_t seq, const struct clv_err *err);
+void agent_event_alert(struct core *c, const struct clv_event_fact *e);
+void agent_on_probe(struct core *c, const Clv__SignedStatement *s);
 void agent_remember(struct core *c, const char *key, uint64_t value);
 
 #endif

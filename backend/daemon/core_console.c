@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_console_scan.h"
+#include "daemon/core_server_alerts.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,12 @@ static void look(struct core *c, const struct console_request *q, const Protobuf
 		console_report(c, q);
 	else if (q->type == REQ_AUDIT_CHECK)
 		console_audit_check(c, q);
+	else if (q->type == REQ_TRACE)
+		console_trace(c, q, (const Clv__TraceRequest *)m);
+	else if (q->type == REQ_PROBE)
+		console_probe(c, q, (const Clv__ProbeRequest *)m);
+	else if (q->type == REQ_ENCRYPTION)
+		console_encryption(c, q, (const Clv__EncryptionRequest *)m);
 	else if (q->type == REQ_INTAKE)
 		console_intake(c, q, (const Clv__IntakeRequest *)m);
 	else

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/core_act.h"
 #include "daemon/core_rules.h"
+#include "daemon/core_server_alerts.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -439,6 +440,9 @@ void console_act(struct core *c, const struct console_request *q, const Protobuf
 		break;
 	case REQ_STORE_BACKUP:
 		act_backup(c, q, (const Clv__StoreBackupRequest *)m);
+		break;
+	case REQ_ALERT_ACK:
+		console_ack(c, q, (const Clv__AlertAckRequest *)m);
 		break;
 	case REQ_NEED_ASIDE:
 		aside_act(c, q, (const Clv__NeedAsideRequest *)m);

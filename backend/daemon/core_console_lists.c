@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_console_scan.h"
+#include "daemon/core_server_alerts.h"
 #include "model/filter.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +237,9 @@ void console_list(struct core *c, const struct console_request *q, const Clv__Li
 		break;
 	case REQ_SERVERS:
 		console_servers(c, q, m);
+		break;
+	case REQ_ALERTS:
+		console_alerts(c, q, m);
 		break;
 	case REQ_EXPIRY:
 		console_expiry(c, q, m);

@@ -199,6 +199,10 @@ void console_overview(struct core *c, const struct console_request *q)
 	m.audit_rows = s->audit_rows;
 	m.audit_checked = s->audit_checked;
 	count_accounts(c, &m);
+	m.alerts = (uint32_t)s->alert_counts.alerts;
+	m.alerts_critical = (uint32_t)s->alert_counts.critical;
+	m.alerts_checked = (uint32_t)s->alert_counts.checked;
+	m.alerts_verified = (uint32_t)s->alert_counts.verified;
 	list_attached(c, q->console, &m, attached);
 	list_needs(c, &m, rows, &n, now);
 	/* What stopped first, then what a person has to look at, then what can wait; in each as it was found.

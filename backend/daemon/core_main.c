@@ -187,6 +187,7 @@ void core_info_done(struct core *c, void *ctx, enum ipc_type type, const Protobu
 	put_buf(&c->succession_sig, i->succession_signature);
 	put_buf(&c->recovery_key, i->recovery_key);
 	c->epoch = i->epoch;
+	c->master_ends = i->master_ends;
 	c->group_secret = i->has_group_secret;
 	c->group_key_version = i->group_key_version;
 	c->role->ready(c, i);
@@ -266,6 +267,19 @@ static clv_rc on_check_done(void *ctx, const ProtobufCMessage *msg, int *fds, st
 	return CLV_OK;
 }
 
+static clv_rc on_alert_caller(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
+{
+	struct core *c = ctx;
+	int fd = fds[0];
+
+	(void)m;
+	if (!c->role->alert_caller)
+		return err_set(err, CLV_E_PROTO, "a server takes no alerts of local callers");
+	fds[0] = -1;
+	c->role->alert_caller(c, fd);
+	return CLV_OK;
+}
+
 static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
 {
 	struct core *c = ctx;
@@ -287,6 +301,7 @@ static const struct ipc_row parent_rows[] = {{IPC_PEER, on_peer},
                                              {IPC_CHILD_DIED, on_child_died},
                                              {IPC_DIAL_FAILED, on_dial_failed},
                                              {IPC_CHECK_DONE, on_check_done},
+                                             {IPC_ALERT_CALLER, on_alert_caller},
                                              {0, NULL}};
 
 #define NET_HANDLERS(prefix, is_console)                                                                   \

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_recovery.h"
+#include "daemon/core_server_alerts.h"
 #include "keys/succession.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MASTER_ASK_MS  60000
 #define SEEN_STORE_MS  (10ll * 60 * 1000) /* last_seen goes to the disk this often */
 #define REFUSAL_EVENTS 60u                /* events of refused connections from one address an hour */
 
@@ -293,13 +295,14 @@ out:
 	proto_free(m);
 }
 
-static void on_heartbeat(struct core *c, struct session *s)
+static void on_heartbeat(struct core *c, struct session *s, const Clv__Heartbeat *beat)
 {
 	Clv__HeartbeatReply m = CLV__HEARTBEAT_REPLY__INIT;
 
 	heard(c, s->node);
 	m.time = clock_wall_ms();
 	core_frame(c, false, s->conn, FRAME_HEARTBEAT_REPLY, &m.base);
+	alerts_on_state(c, s, beat->state);
 }
 
 static void handle_frame(struct core *c, struct session *s, uint32_t type, const ProtobufCMessage *m)
@@ -309,11 +312,13 @@ static void handle_frame(struct core *c, struct session *s, uint32_t type, const
 	else if (!s->node)
 		server_refuse(c, s, REFUSAL_PROOF, "nothing is taken before the link is proven");
 	else if (type == FRAME_HEARTBEAT)
-		on_heartbeat(c, s);
+		on_heartbeat(c, s, (const Clv__Heartbeat *)m);
 	else if (type == FRAME_PUBLISH)
 		keys_on_publish(c, s, (const Clv__Publish *)m);
 	else if (type == FRAME_OUTBOX)
 		outbox_on_batch(c, s, (const Clv__SignedStatement *)m);
+	else if (type == FRAME_PARCEL)
+		alerts_on_parcel(c, s, (const Clv__ParcelFrame *)m);
 	else if (type == FRAME_CONFIG_REQUEST)
 		(void)keys_seal(c, s);
 }
@@ -327,6 +332,7 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 	              {FRAME_HEARTBEAT, &clv__heartbeat__descriptor},
 	              {FRAME_PUBLISH, &clv__publish__descriptor},
 	              {FRAME_OUTBOX, &clv__signed_statement__descriptor},
+	              {FRAME_PARCEL, &clv__parcel_frame__descriptor},
 	              {FRAME_CONFIG_REQUEST, &clv__config_request__descriptor}};
 	struct session *s;
 	ProtobufCMessage *m = NULL;
@@ -443,6 +449,29 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 		memcpy(c->thumbprint, m->thumbprint.data, 32);
 	c->has_thumbprint = m->thumbprint.len == 32;
 	c->cert_not_after = m->not_after;
+	c->ca_not_after = m->ca_not_after;
+	c->crl_due = m->crl_due;
+}
+
+static void on_master(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
+{
+	(void)ctx;
+	(void)type;
+	(void)err; /* asked again */
+	if (m)
+		c->master_ends = ((const Clv__KhInfo *)m)->master_ends;
+}
+
+/* The key holder makes a new master key by itself when one ends. */
+static void look_at_master(struct core *c, int64_t now_ms)
+{
+	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
+
+	if (c->master_ends > now_ms || now_ms - c->master_asked < MASTER_ASK_MS)
+		return;
+	c->master_asked = now_ms;
+	kh_ask(c, IPC_KH_INFO_REQUEST, &q.base, on_master, NULL);
 }
 
 static void server_tick(struct core *c, int64_t now_ms)
@@ -456,6 +485,8 @@ static void server_tick(struct core *c, int64_t now_ms)
 	audit_tick(c, now_ms);
 	deliver_tick(c, now_ms);
 	recovery_tick(c);
+	look_at_master(c, now_ms);
+	alerts_tick(c);
 }
 
 struct event_job {
@@ -488,6 +519,7 @@ static void server_event(struct core *c, const struct clv_event_fact *e)
 
 	if (!c->srv || !c->srv->loaded)
 		return; /* it is in the log */
+	own_event(c, e);
 	j = clv_calloc(1, sizeof *j);
 	j->e = *e; /* source and category are constants */
 	j->e.node = clv_strdup(e->node);

@@ -48,6 +48,10 @@ struct session {
 	bool refused, pinning, sealing, batch;
 	bool renewed;       /* a link that its node renewed took over: nothing more is taken from it */
 	uint8_t renews[16]; /* fingerprint of the link that this one renews; zeroes: none */
+	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
+	 */
+	uint64_t upto, beat_made, beat_upto;
+	bool beat_seen, beat_told;
 };
 
 struct pending {
@@ -68,6 +72,8 @@ struct held;
 struct rules;
 struct recovery;
 struct checking;
+struct probe;
+struct own;
 
 struct server {
 	struct node **nodes; /* by name */
@@ -85,7 +91,15 @@ struct server {
 	struct recovery *recovery; /* core_recovery.h */
 	struct trail *trail;       /* core_server_audit.c */
 	struct checking *checking; /* while it starts */
-	struct node **queue;       /* that get a configuration, in order */
+	struct probe *probes;      /* core_server_alerts.c */
+	struct own *own;           /* core_server_own.c; NULL until the first alert */
+	struct store_alert_counts alert_counts; /* of the last hour, as of alerts_counted */
+	uint64_t alerts_counted;
+	int64_t count_alerts_at;
+	bool counting;
+	uint8_t run[STORE_RUN_LEN]; /* random, of this process */
+	uint64_t alerts_change;     /* counts what was stored, acknowledged or judged of alerts */
+	struct node **queue;        /* that get a configuration, in order */
 	size_t n_queue;
 	uint32_t sealing;                    /* configurations being made */
 	int64_t look_at, again_at, again_ms; /* again: after something could not be stored; 0: no need */
@@ -96,7 +110,8 @@ struct server {
 	uint64_t change;    /* counts what screens may show */
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
-	int64_t audit_checked, retain_at, push_at, audit_bad;
+	int64_t drill_at; /* the last key drill that went well; 0: never */
+	int64_t retain_alerts_at, audit_checked, retain_at, push_at, audit_bad;
 	struct {
 		char address[64];
 		int64_t since;

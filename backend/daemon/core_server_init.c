@@ -259,6 +259,47 @@ static void on_cut_signed(struct core *c, void *ctx, enum ipc_type type, const P
 	core_db_put(c, run_cut, done_cut, r);
 }
 
+/* Alerts go a thousand at a time, each in a transaction of its own; more wait for the next second. */
+#define RETAIN_ALERTS 1000u
+
+struct retain_alerts {
+	int64_t before, gone;
+};
+
+static clv_rc run_retain_alerts(struct db *d, void *ctx, struct clv_err *err)
+{
+	struct retain_alerts *r = ctx;
+
+	return store_alerts_retain(d, r->before, RETAIN_ALERTS, &r->gone, err);
+}
+
+static void done_retain_alerts(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct retain_alerts *r = ctx;
+
+	if (rc)
+		log_err(LOG_ERROR, err, "retention of alerts");
+	else if (r->gone >= RETAIN_ALERTS)
+		c->srv->retain_alerts_at = clock_mono_ms() + 1000;
+	if (!rc && r->gone) {
+		c->srv->alerts_change++;
+		server_changed(c);
+	}
+	clv_free(r);
+}
+
+static void retain_alerts(struct core *c, int64_t now_ms)
+{
+	struct retain_alerts *r;
+
+	if (clock_mono_ms() < c->srv->retain_alerts_at)
+		return;
+	c->srv->retain_alerts_at = clock_mono_ms() + RETAIN_EVERY_MS;
+	r = clv_calloc(1, sizeof *r);
+	r->before = now_ms - c->start->retain_alerts_ms;
+	core_db_put(c, run_retain_alerts, done_retain_alerts, r);
+}
+
 static clv_rc run_retain(struct db *d, void *ctx, struct clv_err *err)
 {
 	struct retain *r = ctx;
@@ -289,6 +330,7 @@ void server_retain(struct core *c, int64_t now_ms)
 {
 	struct retain *r;
 
+	retain_alerts(c, now_ms);
 	if (clock_mono_ms() < c->srv->retain_at)
 		return;
 	c->srv->retain_at = clock_mono_ms() + RETAIN_EVERY_MS;

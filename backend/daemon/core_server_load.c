@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/core_console.h"
 #include "daemon/core_recovery.h"
+#include <openssl/rand.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -84,7 +85,8 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 	buf_init(&b, 4096);
 	if (store_agents(d, load_agent, s, err) || store_pendings(d, load_pending, s, err) ||
 	    rules_load(d, s, err) || recovery_load(d, s, err) || aside_load(d, s, err) ||
-	    store_meta_get(d, "fencing", &b, err) || store_count(d, false, &s->events_total, err) ||
+	    keyact_load(d, s, err) || store_meta_get(d, "fencing", &b, err) ||
+	    store_count(d, false, &s->events_total, err) ||
 	    store_turned_away(d, clock_wall_ms() - 86400000ll, &s->turned_away, err))
 		goto out;
 	v = buf_slice(&b);
@@ -158,6 +160,8 @@ static struct server *new_server(void)
 	s->pendings = clv_calloc(PENDING_MAX, sizeof *s->pendings);
 	buf_init(&s->list_body, 65536);
 	buf_init(&s->list_sig, STATEMENT_SIG_MAX);
+	if (RAND_bytes(s->run, sizeof s->run) != 1)
+		clv_fatal("no random bytes");
 	s->retain_at = clock_mono_ms() + 5000;
 	return s;
 }

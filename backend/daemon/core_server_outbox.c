@@ -155,6 +155,8 @@ static void done_batch(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 		if (n && j->upto >= b->first)
 			for (size_t i = (size_t)j->skipped; i < b->n_items && b->first + i <= j->upto; i++)
 				apply_item(c, n, b->items[i], j->now);
+		if (s && s->upto < j->upto)
+			s->upto = j->upto;
 		ack.agent = j->name;
 		ack.outbox = b->outbox;
 		ack.upto = j->upto;

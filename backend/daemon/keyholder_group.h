@@ -72,6 +72,8 @@ CLV_MUST clv_rc kh_row_mac(struct kh *k, const Clv__Row *row, uint32_t version, 
 CLV_MUST clv_rc kh_row_open(struct kh *k, const Clv__Row *row, ProtobufCMessage **body, struct clv_err *err);
 clv_rc kh_on_row(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
 clv_rc kh_on_row_kept(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
+/* keyholder_hop.c */
+clv_rc kh_on_hop(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
 clv_rc kh_on_rows_check(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
 
 /* keyholder_intake.c */

@@ -83,6 +83,7 @@ static clv_rc on_info(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 		versions[m.n_group_key_versions++] = k->group->keys[i].version;
 	m.group_key_versions = versions;
 	m.epoch = k->epoch;
+	m.master_ends = vault_master_ends(k->vault);
 	m.audit_seq = k->audit_seq;
 	if (k->audit_seq)
 		m.audit_hash = PROTO_BYTES(slice_of(k->audit_hash, 32));
@@ -138,6 +139,8 @@ static bool says_us(const struct kh *k, uint32_t kind, const ProtobufCMessage *m
 	}
 	case STATEMENT_OUTBOX:
 		return strcmp(((const Clv__OutboxBatch *)m)->agent, me) == 0;
+	case STATEMENT_OUTBOX_STATE:
+		return strcmp(((const Clv__OutboxState *)m)->agent, me) == 0;
 	case STATEMENT_AUDIT_HEAD: {
 		const Clv__AuditHead *p = (const Clv__AuditHead *)m;
 
@@ -158,9 +161,10 @@ static bool says_us(const struct kh *k, uint32_t kind, const ProtobufCMessage *m
 	case STATEMENT_SERVER_LIST:
 	case STATEMENT_RECEIPT:
 	case STATEMENT_ACK:
+	case STATEMENT_PROBE:
 	case STATEMENT_ROTATE:
 		return true;
-	default: /* publication, possession and configuration have verbs of their own */
+	default: /* publication, possession, configuration and hop records have verbs of their own */
 		return false;
 	}
 }
@@ -395,5 +399,6 @@ const struct ipc_row kh_core_rows[] = {
     {IPC_KH_TRY, kh_on_try},
     {IPC_KH_KEY_ACT_KEPT, kh_on_key_act_kept},
     {IPC_KH_AUDIT_HEAD, on_audit_head},
+    {IPC_KH_HOP, kh_on_hop},
     {0, NULL},
 };

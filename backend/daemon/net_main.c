@@ -216,6 +216,7 @@ static void report_creds(struct net *n)
 		m.not_after = chan_creds_not_after(n->creds);
 		m.name = (char *)(uintptr_t)chan_creds_name(n->creds);
 		m.in_use = true;
+		chan_creds_ends(n->creds, &m.ca_not_after, &m.crl_due);
 	}
 	net_tell(n, IPC_CREDS_RESULT, &m.base);
 }

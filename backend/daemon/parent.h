@@ -77,6 +77,7 @@ struct parent {
 	char *node_listen_text; /* first address, as bound */
 	int console_fd;         /* unix socket; -1 */
 	int credential_fd;      /* unix socket of an agent; -1 */
+	int alert_fd;           /* unix socket of an agent; -1 */
 	struct check *checks;   /* running; parent_host.c */
 	uint64_t console_serial, creds_serial;
 	struct dial dials[PARENT_DIALS_MAX];
@@ -124,6 +125,9 @@ CLV_MUST clv_rc parent_host_fill(const struct parent *p, Clv__Start *m, struct c
 void parent_host_release(Clv__Start *m);
 CLV_MUST clv_rc parent_unix_listen(const char *path, int *out, struct clv_err *err);
 void parent_accept_credential(struct parent *p);
+void parent_accept_alert(struct parent *p);
+/* Who may raise alerts here, as numbers; for core. */
+CLV_MUST clv_rc parent_alert_fill(const struct parent *p, Clv__Start *m, struct clv_err *err);
 clv_rc parent_on_check(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);
 bool parent_check_reaped(struct parent *p, pid_t pid, int status);
 void parent_checks_step(struct parent *p, int64_t now_ms);

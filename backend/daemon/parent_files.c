@@ -181,7 +181,7 @@ clv_rc parent_listen(struct parent *p, struct clv_err *err)
 	if (parent_unix_listen(conf_str(p->conf, "channel", "credential_socket"), &p->credential_fd, err))
 		return CLV_FAILED;
 	if (!p->server)
-		return CLV_OK;
+		return parent_unix_listen(conf_str(p->conf, "channel", "alert_socket"), &p->alert_fd, err);
 	if (conf_list(p->conf, "channel", "listen", &items))
 		p->node_listen_text = clv_strdup(items[0]);
 	if (listen_list(p, "listen", p->node_listeners, &p->n_node_listeners, err) ||
@@ -274,6 +274,8 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->approve_direct = strcmp(conf_str(p->conf, "trust", "approve"), "direct") == 0;
 	m->retain_events_ms = conf_int(p->conf, "store", "retain_events");
 	m->retain_audit_ms = conf_int(p->conf, "store", "retain_audit");
+	m->retain_alerts_ms = conf_int(p->conf, "store", "retain_alerts");
+	m->outbox_limit = (uint64_t)conf_int(p->conf, "store", "outbox_limit");
 	m->crl_grace_ms = conf_int(p->conf, "channel", "crl_grace");
 	if (!log_level_parse(conf_str(p->conf, "node", "log_level"), &level, NULL))
 		m->log_level = (uint32_t)level;
@@ -358,6 +360,8 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 	if (id == PROC_CORE)
 		read_names(&m);
 	if (id == PROC_KEYHOLDER && parent_host_fill(p, &m, err))
+		goto out;
+	if (id == PROC_CORE && parent_alert_fill(p, &m, err))
 		goto out;
 	if (ipc_send(p->children[id].ipc, IPC_START, &m.base, NULL, 0, err))
 		goto out;

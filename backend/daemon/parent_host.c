@@ -83,27 +83,37 @@ static bool find_number(const char *name, uint32_t *id)
 	return true;
 }
 
-static clv_rc fill_ids(const struct conf *s, const char *title, const char *option,
+static clv_rc fill_ids(const struct conf *s, const char *section, const char *title, const char *option,
                        bool (*find)(const char *, uint32_t *), uint32_t **out, size_t *n, struct clv_err *err)
 {
 	const char *const *items = NULL;
-	size_t count = conf_list(s, PROFILES, option, &items);
+	size_t count = conf_list(s, section, option, &items);
 
 	*out = clv_calloc(count + 1, sizeof **out);
 	for (size_t i = 0; i < count; i++) {
 		if (!find(items[i], &(*out)[i]) && !find_number(items[i], &(*out)[i]))
 			return err_set(err, CLV_E_CONFIG,
-			               "%s:%d: [profile %s] %s: this host has no '%s'; correct or remove it",
-			               conf_name(s), conf_line(s, PROFILES, option), title, option, items[i]);
+			               "%s:%d: [%s] %s: this host has no '%s'; correct or remove it",
+			               conf_name(s), conf_line(s, section, option), title, option, items[i]);
 		*n = i + 1;
 	}
 	return CLV_OK;
 }
 
+clv_rc parent_alert_fill(const struct parent *p, Clv__Start *m, struct clv_err *err)
+{
+	if (fill_ids(p->conf, "host", "host", "alert_users", find_uid, &m->alert_uids, &m->n_alert_uids, err))
+		return CLV_FAILED;
+	return fill_ids(p->conf, "host", "host", "alert_groups", find_gid, &m->alert_gids, &m->n_alert_gids,
+	                err);
+}
+
 static clv_rc fill_profile(const struct conf *s, const char *title, Clv__ProfileConf *p, struct clv_err *err)
 {
 	const char *check = conf_str(s, PROFILES, "check");
+	char named[300];
 
+	(void)snprintf(named, sizeof named, "profile %s", title);
 	clv__profile_conf__init(p);
 	p->name = (char *)(uintptr_t)title;
 	p->n_units = conf_list(s, PROFILES, "units", (const char *const **)&p->units);
@@ -113,9 +123,9 @@ static clv_rc fill_profile(const struct conf *s, const char *title, Clv__Profile
 		               "%s:%d: [profile %s] check: expected a program by its whole path, like "
 		               "/usr/lib/claviger/check-sql; no shell reads it",
 		               conf_name(s), conf_line(s, PROFILES, "check"), title);
-	if (fill_ids(s, title, "users", find_uid, &p->uids, &p->n_uids, err))
+	if (fill_ids(s, PROFILES, named, "users", find_uid, &p->uids, &p->n_uids, err))
 		return CLV_FAILED;
-	return fill_ids(s, title, "groups", find_gid, &p->gids, &p->n_gids, err);
+	return fill_ids(s, PROFILES, named, "groups", find_gid, &p->gids, &p->n_gids, err);
 }
 
 static size_t split(const char *text, char ***out)
@@ -174,6 +184,8 @@ void parent_host_release(Clv__Start *m)
 		clv_free(m->profiles[i]);
 	}
 	clv_free(m->profiles);
+	clv_free(m->alert_uids);
+	clv_free(m->alert_gids);
 	free_list(m->classes, m->n_classes);
 	free_list(m->objects, m->n_objects);
 }
@@ -218,6 +230,21 @@ void parent_accept_credential(struct parent *p)
 		(void)close(fd);
 	else if (ipc_send(p->children[PROC_KEYHOLDER].ipc, IPC_CREDENTIAL, &m.base, &fd, 1, &err))
 		log_err(LOG_WARN, &err, "handing a caller to the key holder");
+}
+
+void parent_accept_alert(struct parent *p)
+{
+	Clv__AlertCaller m = CLV__ALERT_CALLER__INIT;
+	struct clv_err err = {0};
+	int fd = accept4(p->alert_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	m.what = (char *)(uintptr_t) "alert";
+	if (!p->children[PROC_CORE].ipc)
+		(void)close(fd);
+	else if (ipc_send(p->children[PROC_CORE].ipc, IPC_ALERT_CALLER, &m.base, &fd, 1, &err))
+		log_err(LOG_WARN, &err, "handing a caller to core");
 }
 
 /* --- checks --- */

@@ -231,13 +231,14 @@ static void serve_child(struct parent *p, enum proc_id id, const struct pollfd *
 
 static void turn(struct parent *p)
 {
-	struct pollfd fds[3 + PROC_MAX * 2 + PARENT_DIALS_MAX];
+	struct pollfd fds[4 + PROC_MAX * 2 + PARENT_DIALS_MAX];
 	size_t n = 0;
 	int64_t now = clock_mono_ms();
 
 	fds[n++] = (struct pollfd){.fd = p->signal_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = p->console_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = p->credential_fd, .events = POLLIN};
+	fds[n++] = (struct pollfd){.fd = p->alert_fd, .events = POLLIN};
 	for (size_t i = 0; i < PROC_MAX; i++) {
 		const struct child *c = &p->children[i];
 
@@ -260,6 +261,8 @@ static void turn(struct parent *p)
 		parent_accept_console(p);
 	if (fds[2].revents)
 		parent_accept_credential(p);
+	if (fds[3].revents)
+		parent_accept_alert(p);
 	parent_checks_step(p, now);
 	parent_dial_step(p, fds, n, now);
 	reap(p);
@@ -301,12 +304,14 @@ static void stop_all(struct parent *p)
 		(void)unlink(conf_str(p->conf, "channel", "console_socket"));
 	if (p->credential_fd >= 0)
 		(void)unlink(conf_str(p->conf, "channel", "credential_socket"));
+	if (p->alert_fd >= 0)
+		(void)unlink(conf_str(p->conf, "channel", "alert_socket"));
 }
 
 static void init_fds(struct parent *p)
 {
 	p->passphrase_fd = p->vault_fd = p->new_secret_fd = -1;
-	p->log_fd = p->signal_fd = p->null_fd = p->console_fd = p->credential_fd = -1;
+	p->log_fd = p->signal_fd = p->null_fd = p->console_fd = p->credential_fd = p->alert_fd = -1;
 	for (size_t i = 0; i < PROC_MAX; i++)
 		p->children[i].log_fd = -1;
 	for (size_t i = 0; i < PARENT_DIALS_MAX; i++)

@@ -29,7 +29,10 @@ enum statement_key { STATEMENT_BY_NODE, STATEMENT_BY_GROUP, STATEMENT_BY_AGENT_C
 	X(STATEMENT_AUDIT_HEAD, 11, "audit-head", audit_head, STATEMENT_BY_GROUP, 1024)     \
 	X(STATEMENT_INTAKE, 12, "intake", intake_statement, STATEMENT_BY_GROUP, 8192)       \
 	X(STATEMENT_REPORT, 13, "report", report, STATEMENT_BY_GROUP, 520000)               \
-	X(STATEMENT_SUCCESSION, 14, "succession", succession, STATEMENT_BY_RECOVERY, 1024)
+	X(STATEMENT_SUCCESSION, 14, "succession", succession, STATEMENT_BY_RECOVERY, 1024)  \
+	X(STATEMENT_HOP, 20, "hop", hop, STATEMENT_BY_NODE, 4096)                           \
+	X(STATEMENT_OUTBOX_STATE, 21, "outbox-state", outbox_state, STATEMENT_BY_NODE, 512) \
+	X(STATEMENT_PROBE, 22, "probe", probe_order, STATEMENT_BY_GROUP, 1024)
 
 #define X(sym, num, ...) sym = num,
 enum statement_kind { STATEMENT_LIST(X) };
@@ -40,7 +43,9 @@ enum outbox_kind {
 	OUTBOX_CONFIRM = 2,
 	OUTBOX_DESTROYED = 3,
 	OUTBOX_CHANNEL = 4,
-	OUTBOX_TRIED = 5
+	OUTBOX_TRIED = 5,
+	OUTBOX_ALERT = 6,
+	OUTBOX_LOST = 7
 };
 
 #define STATEMENT_SIG_MAX  512u /* bytes: ECDSA P-256 DER, or RSA up to 4096 bits */

@@ -440,6 +440,11 @@ bool filter_thing(const struct filter *f, const struct clv_thing_fact *t)
 	return matches(f, FILTER_EXPIRY, t);
 }
 
+bool filter_alert(const struct filter *f, const struct clv_alert_fact *a)
+{
+	return matches(f, FILTER_ALERTS, a);
+}
+
 bool filter_audit(const struct filter *f, const struct clv_audit_fact *a)
 {
 	return matches(f, FILTER_AUDIT, a);

@@ -24,6 +24,7 @@ enum filter_kind {
 	FILTER_PROFILES,
 	FILTER_GROUPS,
 	FILTER_EXPIRY,
+	FILTER_ALERTS,
 	FILTER_KIND_MAX
 };
 
@@ -43,6 +44,7 @@ bool filter_audit(const struct filter *f, const struct clv_audit_fact *a);
 bool filter_account(const struct filter *f, const struct clv_account_fact *a);
 bool filter_profile(const struct filter *f, const struct clv_profile_fact *p);
 bool filter_group(const struct filter *f, const struct clv_group_fact *g);
+bool filter_alert(const struct filter *f, const struct clv_alert_fact *a);
 bool filter_thing(const struct filter *f, const struct clv_thing_fact *t);
 /* Every row matches: nothing to look at. */
 bool filter_is_all(const struct filter *f);

@@ -18,6 +18,8 @@ static const char *const key_state_words[] = {CLV_KEY_STATE_LIST(X) NULL};
 static const char *const level_words[] = {CLV_LEVEL_LIST(X) NULL};
 static const char *const type_words[] = {CLV_ACCOUNT_TYPE_LIST(X) NULL};
 static const char *const state_words[] = {CLV_ACCOUNT_STATE_LIST(X) NULL};
+static const char *const severity_words[] = {CLV_SEVERITY_LIST(X) NULL};
+static const char *const verdict_words[] = {CLV_VERDICT_LIST(X) NULL};
 static const char *const recovery_words[] = {CLV_RECOVERY_PHASE_LIST(X) NULL};
 #undef X
 static const char *const distribution_words[] = {"more secure", "less secure", NULL};
@@ -122,6 +124,11 @@ static int thing_ident(const struct clv_thing_fact *a, const struct clv_thing_fa
 	return c != 0 ? c : num_cmp(a->seq, b->seq);
 }
 
+static int alert_ident(const struct clv_alert_fact *a, const struct clv_alert_fact *b)
+{
+	return num_cmp(a->id, b->id);
+}
+
 static int audit_ident(const struct clv_audit_fact *a, const struct clv_audit_fact *b)
 {
 	return num_cmp(a->seq, b->seq);
@@ -215,6 +222,18 @@ static int audit_ident(const struct clv_audit_fact *a, const struct clv_audit_fa
 	X(thing, whose, VAL_TEXT, false, NULL, v_text(f->whose)) \
 	X(thing, renews, VAL_TEXT, false, NULL, v_text(f->text))
 
+#define ALERT_FIELDS(X)                                                                                 \
+	X(alert, id, VAL_NUMBER, false, NULL, v_num(f->id, false))                                      \
+	X(alert, time, VAL_TIME, false, NULL, v_time(f->time))                                          \
+	X(alert, severity, VAL_WORD, false, severity_words, V_WORD(severity_words, f->severity, false)) \
+	X(alert, agent, VAL_TEXT, false, NULL, v_text(f->agent))                                        \
+	X(alert, name, VAL_TEXT, false, NULL, v_text(f->name))                                          \
+	X(alert, text, VAL_TEXT, false, NULL, v_text(f->text))                                          \
+	X(alert, source, VAL_TEXT, false, NULL, v_text(f->source))                                      \
+	X(alert, count, VAL_NUMBER, false, NULL, v_num(f->count, false))                                \
+	X(alert, path, VAL_WORD, false, verdict_words, V_WORD(verdict_words, f->path, false))           \
+	X(alert, acknowledged, VAL_TIME, false, NULL, v_time(f->acknowledged))
+
 #define GETTER(kind, col, type, ahead, words, value)                                 \
 	static struct val get_##kind##_##col(const void *p)                          \
 	{                                                                            \
@@ -234,6 +253,7 @@ ACCOUNT_FIELDS(GETTER)
 PROFILE_FIELDS(GETTER)
 GROUP_FIELDS(GETTER)
 THING_FIELDS(GETTER)
+ALERT_FIELDS(GETTER)
 
 /* What is to be entered first, and there what most hosts wait for (design 7). */
 static struct val get_account_recovery(const void *p)
@@ -266,10 +286,11 @@ static const struct field account_fields[] = {ACCOUNT_FIELDS(ROW){"recovery", VA
 static const struct field profile_fields[] = {PROFILE_FIELDS(ROW) END};
 static const struct field group_fields[] = {GROUP_FIELDS(ROW) END};
 static const struct field thing_fields[] = {THING_FIELDS(ROW) END};
+static const struct field alert_fields[] = {ALERT_FIELDS(ROW) END};
 static const struct field *const tables[FILTER_KIND_MAX] = {
     [FILTER_AGENTS] = agent_fields, [FILTER_EVENTS] = event_fields,     [FILTER_PENDING] = pending_fields,
     [FILTER_AUDIT] = audit_fields,  [FILTER_ACCOUNTS] = account_fields, [FILTER_PROFILES] = profile_fields,
-    [FILTER_GROUPS] = group_fields, [FILTER_EXPIRY] = thing_fields,
+    [FILTER_GROUPS] = group_fields, [FILTER_EXPIRY] = thing_fields,     [FILTER_ALERTS] = alert_fields,
 };
 
 static const struct {
@@ -282,7 +303,8 @@ static const struct {
     {FILTER_EVENTS, "since", "time"},      {FILTER_PENDING, "since", "time"},
     {FILTER_AUDIT, "since", "time"},       {FILTER_PROFILES, "profile", "name"},
     {FILTER_ACCOUNTS, "expires", "ends"},  {FILTER_EXPIRY, "expires", "ends"},
-    {FILTER_ACCOUNTS, "since", "changed"},
+    {FILTER_ACCOUNTS, "since", "changed"}, {FILTER_ALERTS, "since", "time"},
+    {FILTER_ALERTS, "what", "name"},
 };
 
 const struct field *field_first(enum filter_kind kind)
@@ -322,7 +344,7 @@ void field_names(enum filter_kind kind, char *out, size_t size)
 static const char *const default_sort[FILTER_KIND_MAX] = {
     [FILTER_AGENTS] = "name", [FILTER_EVENTS] = "seq",    [FILTER_PENDING] = "id",
     [FILTER_AUDIT] = "seq",   [FILTER_ACCOUNTS] = "name", [FILTER_PROFILES] = "name",
-    [FILTER_GROUPS] = "name", [FILTER_EXPIRY] = "ends"};
+    [FILTER_GROUPS] = "name", [FILTER_EXPIRY] = "ends",   [FILTER_ALERTS] = "id"};
 
 clv_rc sort_keys_parse(const char *column, enum filter_kind kind, struct sort_keys *out, struct clv_err *err)
 {

@@ -23,7 +23,9 @@
 	X(FRAME_CONFIG_REQUEST, 0x1a, config_request, 256, FROM_NODE, 1)         \
 	X(FRAME_ROTATE, 0x1b, signed_statement, 4096, FROM_SERVER, 1)            \
 	X(FRAME_OUTBOX, 0x1c, signed_statement, 524288, FROM_NODE, 1)            \
-	X(FRAME_ACK, 0x1d, signed_statement, 4096, FROM_SERVER, 1)
+	X(FRAME_ACK, 0x1d, signed_statement, 4096, FROM_SERVER, 1)               \
+	X(FRAME_PARCEL, 0x20, parcel_frame, 589824, FROM_NODE, 1)                \
+	X(FRAME_PROBE, 0x21, signed_statement, 4096, FROM_SERVER, 1)
 
 /* X(symbol, number, request body, reply symbol, name, role, changes, help) */
 #define CLV_REQUEST_LIST(X)                                                                                  \
@@ -70,6 +72,14 @@
 	  "anything by a name, a user or any spelling of a key")                                             \
 	X(REQ_AUDIT_CHECK, 0x11a, audit_check_request, REP_AUDIT_CHECK, "audit verify", CLV_ROLE_VIEWER,     \
 	  false, "does the audit trail hold, and where not")                                                 \
+	X(REQ_ALERTS, 0x140, list_request, REP_ALERTS, "get alerts", CLV_ROLE_VIEWER, false,                 \
+	  "alerts, and what is known of their paths")                                                        \
+	X(REQ_TRACE, 0x141, trace_request, REP_TRACE, "trace", CLV_ROLE_VIEWER, false,                       \
+	  "the path of one alert, verified from what is stored")                                             \
+	X(REQ_PROBE, 0x142, probe_request, REP_TRACE, "trace probe", CLV_ROLE_VIEWER, false,                 \
+	  "the path of now: an empty parcel is asked for")                                                   \
+	X(REQ_ENCRYPTION, 0x143, encryption_request, REP_ENCRYPTION, "report encryption", CLV_ROLE_VIEWER,   \
+	  false, "is it encrypted: links, parcels, passwords, by what is stored and runs")                   \
 	X(REQ_APPROVE, 0x120, approve_request, REP_DONE, "approve", CLV_ROLE_OPERATOR, true,                 \
 	  "accept a node by its fingerprint")                                                                \
 	X(REQ_REJECT, 0x121, reject_request, REP_DONE, "reject", CLV_ROLE_OPERATOR, true, "decline a node")  \
@@ -105,6 +115,8 @@
 	  CLV_ROLE_CREDENTIAL_MANAGER, true, "forget a group")                                               \
 	X(REQ_ACCOUNT_ASIDE, 0x131, account_aside_request, REP_DONE, "account set aside",                    \
 	  CLV_ROLE_CREDENTIAL_MANAGER, true, "nobody has to enter it again, and why")                        \
+	X(REQ_ALERT_ACK, 0x13a, alert_ack_request, REP_DONE, "ack", CLV_ROLE_OPERATOR, true,                 \
+	  "acknowledge an alert")                                                                            \
 	X(REQ_NEED_ASIDE, 0x138, need_aside_request, REP_DONE, "overview aside", CLV_ROLE_OPERATOR, true,    \
 	  "a line of the overview waits until a date")                                                       \
 	X(REQ_RECOVERY_FINISH, 0x132, recovery_finish_request, REP_DONE, "recovery finish",                  \
@@ -136,7 +148,10 @@
 	X(REP_RECOVERY_REPORT, 0x215, recovery_report_reply) \
 	X(REP_EXPIRY, 0x220, thing_list)                     \
 	X(REP_FOUND, 0x221, thing_list)                      \
-	X(REP_AUDIT_CHECK, 0x222, audit_check)
+	X(REP_AUDIT_CHECK, 0x222, audit_check)               \
+	X(REP_ALERTS, 0x230, alert_list)                     \
+	X(REP_TRACE, 0x231, trace)                           \
+	X(REP_ENCRYPTION, 0x232, encryption)
 
 #define CLV_REQUEST_MAX (96u * 1024u) /* most bytes of a request body: a sealed file of 64 KiB fits */
 

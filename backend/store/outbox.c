@@ -3,6 +3,7 @@
  * The agent's outbox in SQLite (see outbox.h).
  */
 #include "store/outbox.h"
+#include "base/clock.h"
 #include <openssl/rand.h>
 #include <string.h>
 
@@ -10,6 +11,19 @@ static const char *const steps[] = {
     "CREATE TABLE value(key TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE outbox_id(id BLOB NOT NULL);"
     "CREATE TABLE item(seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);",
+    /* What may go when it is full: lossy 1 an alert or an event, 2 the record of some that went. The number
+     * of those of kind 1 is kept, because counting them at each addition would cost as much as there are. */
+    "ALTER TABLE item ADD COLUMN lossy INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE item ADD COLUMN lost_from INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE item ADD COLUMN lost_at INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX item_lossy ON item(lossy, seq);"
+    "INSERT OR IGNORE INTO value(key, number) VALUES('lossy', 0);"
+    "CREATE TRIGGER item_in AFTER INSERT ON item WHEN NEW.lossy=1 BEGIN"
+    " UPDATE value SET number=number+1 WHERE key='lossy'; END;"
+    "CREATE TRIGGER item_out AFTER DELETE ON item WHEN OLD.lossy=1 BEGIN"
+    " UPDATE value SET number=number-1 WHERE key='lossy'; END;"
+    "CREATE TRIGGER item_lost AFTER UPDATE OF lossy ON item WHEN OLD.lossy=1 AND NEW.lossy<>1 BEGIN"
+    " UPDATE value SET number=number-1 WHERE key='lossy'; END;",
 };
 
 static clv_rc new_id(struct db *d, struct clv_err *err)
@@ -79,13 +93,46 @@ clv_rc outbox_load(struct db *d, struct outbox_state *s, struct clv_err *err)
 	return CLV_OK;
 }
 
-clv_rc outbox_add(struct db *d, struct clv_slice item, uint64_t *seq, struct clv_err *err)
+clv_rc outbox_add(struct db *d, struct clv_slice item, bool lossy, uint64_t *seq, struct clv_err *err)
 {
-	if (item.len > OUTBOX_ITEM_MAX)
-		return err_set(err, CLV_E_LIMIT, "an outbox item of %zu bytes", item.len);
-	if (db_run(d, err, "INSERT INTO item(body) VALUES(?)", "b", item))
+	if (db_run(d, err, "INSERT INTO item(body, lossy) VALUES(?,?)", "bi", item, (int64_t)lossy))
 		return CLV_FAILED;
 	*seq = (uint64_t)db_last_id(d);
+	return CLV_OK;
+}
+
+/* One item goes; the record before it, where there is one, grows over it. */
+static clv_rc lose(struct db *d, uint64_t seq, int64_t now, struct clv_err *err)
+{
+	int64_t from = 0;
+
+	if (db_number(d, (int64_t)seq, &from, err, "SELECT lost_from FROM item WHERE seq=? AND lossy=2", "i",
+	              (int64_t)seq - 1) ||
+	    db_run(d, err, "DELETE FROM item WHERE seq=? AND lossy=2", "i", (int64_t)seq - 1))
+		return CLV_FAILED;
+	return db_run(d, err, "UPDATE item SET lossy=2, lost_from=?, lost_at=?, body=x'' WHERE seq=?", "iii",
+	              from, now, (int64_t)seq);
+}
+
+clv_rc outbox_trim(struct db *d, uint64_t limit, uint64_t busy, uint64_t *lost, struct clv_err *err)
+{
+	uint64_t waiting = 0;
+	int64_t seq = 0;
+
+	*lost = 0;
+	if (number(d, "lossy", &waiting, err))
+		return CLV_FAILED;
+	for (; waiting > limit; waiting--) {
+		if (db_number(d, 0, &seq, err,
+		              "SELECT seq FROM item WHERE lossy=1 AND seq>? ORDER BY seq LIMIT 1", "i",
+		              (int64_t)busy))
+			return CLV_FAILED;
+		if (!seq)
+			return CLV_OK; /* all of it is under way */
+		if (lose(d, (uint64_t)seq, clock_wall_ms(), err))
+			return CLV_FAILED;
+		++*lost;
+	}
 	return CLV_OK;
 }
 
@@ -97,17 +144,37 @@ struct oldest {
 static clv_rc one_item(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
 {
 	struct oldest *o = ctx;
+	struct outbox_item i = {.seq = (uint64_t)db_i(r, 0),
+	                        .lost_from = (uint64_t)db_i(r, 2),
+	                        .lost_at = db_i(r, 3),
+	                        .body = db_b(r, 1)};
 
-	(void)stop;
-	return o->fn((uint64_t)db_i(r, 0), db_b(r, 1), o->ctx, err);
+	return o->fn(&i, o->ctx, stop, err);
 }
 
 clv_rc outbox_oldest(struct db *d, size_t n, outbox_fn *fn, void *ctx, struct clv_err *err)
 {
 	struct oldest o = {fn, ctx};
 
-	return db_each(d, one_item, &o, err, "SELECT seq, body FROM item ORDER BY seq LIMIT ?", "i",
+	return db_each(d, one_item, &o, err,
+	               "SELECT seq, body, lost_from, lost_at FROM item ORDER BY seq LIMIT ?", "i",
 	               (int64_t)n);
+}
+
+clv_rc outbox_renew(struct db *d, struct clv_err *err)
+{
+	uint64_t acked = 0;
+
+	if (number(d, "acked", &acked, err))
+		return CLV_FAILED;
+	/* By way of negative numbers: none meets another on the way. */
+	if (db_run(d, err, "UPDATE item SET lost_from=max(lost_from-?1, 0), seq=-(seq-?1)", "i",
+	           (int64_t)acked) ||
+	    db_run(d, err, "UPDATE item SET seq=-seq", "") ||
+	    db_run(d, err, "UPDATE sqlite_sequence SET seq=seq-? WHERE name='item'", "i", (int64_t)acked) ||
+	    outbox_set(d, "acked", 0, err) || db_run(d, err, "DELETE FROM outbox_id", ""))
+		return CLV_FAILED;
+	return new_id(d, err);
 }
 
 clv_rc outbox_acked(struct db *d, uint64_t upto, struct clv_err *err)
@@ -130,7 +197,8 @@ clv_rc outbox_get(struct db *d, const char *key, uint64_t *value, struct clv_err
 
 clv_rc outbox_reset(struct db *d, struct clv_err *err)
 {
-	if (db_run(d, err, "DELETE FROM item", "") || db_run(d, err, "DELETE FROM value", "") ||
+	if (db_run(d, err, "DELETE FROM item", "") ||
+	    db_run(d, err, "DELETE FROM value WHERE key<>'lossy'", "") ||
 	    db_run(d, err, "DELETE FROM outbox_id", "") ||
 	    db_run(d, err, "DELETE FROM sqlite_sequence WHERE name='item'", ""))
 		return CLV_FAILED;

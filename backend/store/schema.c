@@ -71,6 +71,31 @@ static const char *const steps[] = {
     "NULL, time INTEGER NOT NULL);",
     /* A key by its first digits, among a million. */
     "CREATE INDEX keys_sha256 ON keys(sha256); CREATE INDEX keys_sha1 ON keys(sha1);",
+    /* judged: the run of the server that came to the verdict. Alerts, the parcels they came in, and the
+     * records of the nodes on their path. own: the agent's own record held when it came; an alert of a parcel
+     * that did not has no outbox, so that it takes nobody's number. */
+    "CREATE TABLE parcels(id INTEGER PRIMARY KEY AUTOINCREMENT, agent TEXT NOT NULL, body BLOB NOT NULL, "
+    "hash "
+    "BLOB NOT NULL,"
+    " received INTEGER NOT NULL, own INTEGER NOT NULL, verdict INTEGER NOT NULL DEFAULT 0, why TEXT NOT NULL "
+    "DEFAULT '',"
+    " checked INTEGER NOT NULL DEFAULT 0, judged BLOB, alerts INTEGER NOT NULL);"
+    "CREATE INDEX parcels_received ON parcels(received);"
+    "CREATE INDEX parcels_agent ON parcels(agent, id);"
+    "CREATE TABLE hops(parcel INTEGER NOT NULL, position INTEGER NOT NULL, body BLOB NOT NULL, signature "
+    "BLOB "
+    "NOT NULL,"
+    " PRIMARY KEY(parcel, position)) WITHOUT ROWID;"
+    "CREATE TABLE alerts(id INTEGER PRIMARY KEY AUTOINCREMENT, parcel INTEGER NOT NULL, outbox BLOB, "
+    "sequence "
+    "INTEGER NOT NULL,"
+    " lost_from INTEGER NOT NULL, time INTEGER NOT NULL, severity INTEGER NOT NULL, name TEXT NOT NULL, text "
+    "TEXT NOT NULL,"
+    " source TEXT NOT NULL, acknowledged INTEGER NOT NULL DEFAULT 0, acknowledged_by TEXT NOT NULL DEFAULT "
+    "'',"
+    " UNIQUE(outbox, sequence));"
+    "CREATE INDEX alerts_parcel ON alerts(parcel);"
+    "CREATE INDEX alerts_time ON alerts(time);",
 };
 
 clv_rc store_open(const char *path, struct db **out, struct clv_err *err)

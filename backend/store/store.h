@@ -91,6 +91,75 @@ CLV_MUST clv_rc store_outbox_begin(struct db *d, const char *agent, struct clv_s
 CLV_MUST clv_rc store_outbox_advance(struct db *d, const char *agent, struct clv_slice outbox, uint64_t from,
                                      uint64_t to, struct clv_err *err);
 
+/* --- alerts.c: alerts, their parcels, the records of their paths --- */
+/* A verdict "verified" counts only where this run of the server came to it: who writes into the database
+ * while it is down does not know the next one's number. 16 random bytes. */
+#define STORE_RUN_LEN        16u
+#define STORE_UNVERIFIED_MAX 1000u /* parcels whose agent's own record did not hold: the newest are kept */
+struct store_parcel {
+	uint64_t id;
+	const char *agent;
+	struct clv_slice body, hash;
+	int64_t received;
+	bool own; /* the agent's own record held when it came */
+	enum clv_verdict verdict;
+	const char *why;
+	int64_t checked;
+	uint32_t alerts;
+};
+struct store_alert {
+	uint64_t parcel, sequence, lost_from;
+	struct clv_slice outbox; /* empty: of a parcel that is kept as unverified */
+	int64_t time;
+	uint32_t severity;
+	const char *name, *text, *source;
+};
+/* Fills in id. */
+CLV_MUST clv_rc store_parcel_add(struct db *d, struct store_parcel *p, struct clv_err *err);
+CLV_MUST clv_rc store_hop_add(struct db *d, uint64_t parcel, uint32_t position, struct clv_slice body,
+                              struct clv_slice signature, struct clv_err *err);
+CLV_MUST clv_rc store_alert_add(struct db *d, const struct store_alert *a, struct clv_err *err);
+/* false in *same: something else is stored under that number. What is not there any more counts as the same.
+ */
+CLV_MUST clv_rc store_alert_same(struct db *d, const struct store_alert *a, bool *same, struct clv_err *err);
+/* Of unverified parcels only the newest stay. */
+CLV_MUST clv_rc store_unverified_trim(struct db *d, struct clv_err *err);
+/* Newest first (or oldest first), from offset; the fact's strings are borrowed. */
+typedef clv_rc store_alert_fn(const struct clv_alert_fact *a, void *ctx, bool *stop, struct clv_err *err);
+CLV_MUST clv_rc store_alerts(struct db *d, struct clv_slice run, bool oldest_first, uint64_t offset,
+                             store_alert_fn *fn, void *ctx, struct clv_err *err);
+/* CLV_E_NOTFOUND. *parcel: the one it came in. */
+CLV_MUST clv_rc store_alert_get(struct db *d, struct clv_slice run, uint64_t id, store_alert_fn *fn,
+                                void *ctx, uint64_t *parcel, struct clv_err *err);
+/* The newest of an agent; 0: none. */
+CLV_MUST clv_rc store_alert_last(struct db *d, const char *agent, uint64_t *id, struct clv_err *err);
+CLV_MUST clv_rc store_alert_count(struct db *d, uint64_t *n, struct clv_err *err);
+/* CLV_E_CONFLICT when somebody did already, CLV_E_NOTFOUND when it is gone. */
+CLV_MUST clv_rc store_alert_ack(struct db *d, uint64_t id, const char *by, int64_t when, struct clv_err *err);
+struct store_alert_counts { /* since a time */
+	uint64_t alerts, critical, checked, verified, open;
+};
+CLV_MUST clv_rc store_alert_counts(struct db *d, struct clv_slice run, int64_t since,
+                                   struct store_alert_counts *n, struct clv_err *err);
+/* One parcel with its records in order. Everything is borrowed during fn. */
+typedef clv_rc store_parcel_fn(const struct store_parcel *p, void *ctx, bool *stop, struct clv_err *err);
+CLV_MUST clv_rc store_parcel_get(struct db *d, uint64_t id, store_parcel_fn *fn, void *ctx,
+                                 struct clv_err *err);
+typedef clv_rc store_hop_fn(uint32_t position, struct clv_slice body, struct clv_slice signature, void *ctx,
+                            struct clv_err *err);
+CLV_MUST clv_rc store_hops(struct db *d, uint64_t parcel, store_hop_fn *fn, void *ctx, struct clv_err *err);
+/* Parcels above an id, in order, of one agent ("" any), received between two times. */
+CLV_MUST clv_rc store_parcels(struct db *d, uint64_t above, const char *agent, int64_t from, int64_t to,
+                              uint32_t limit, store_parcel_fn *fn, void *ctx, struct clv_err *err);
+/* How many there are, and the id above which the newest `limit` of them lie. */
+CLV_MUST clv_rc store_parcel_range(struct db *d, const char *agent, int64_t from, int64_t to, uint32_t limit,
+                                   uint64_t *total, uint64_t *above, struct clv_err *err);
+CLV_MUST clv_rc store_parcel_judged(struct db *d, uint64_t id, struct clv_slice run, enum clv_verdict verdict,
+                                    const char *why, int64_t when, struct clv_err *err);
+/* At most `limit` alerts older than a time go, and the parcels that none is left of. */
+CLV_MUST clv_rc store_alerts_retain(struct db *d, int64_t before, uint32_t limit, int64_t *gone,
+                                    struct clv_err *err);
+
 /* --- requests to be accepted --- */
 struct store_pending {
 	uint64_t id;

@@ -45,6 +45,9 @@ static void match(const struct filter *f, enum filter_kind kind)
 	const struct clv_group_fact group = {.name = text};
 	const struct clv_thing_fact thing = {.what = text, .whose = text, .text = text, .ends = 1};
 
+	const struct clv_alert_fact alert = {
+	    .agent = text, .name = text, .text = text, .source = text, .why = text, .time = 1};
+
 	switch (kind) {
 	case FILTER_AGENTS:
 		(void)filter_agent(f, &agent);
@@ -69,6 +72,9 @@ static void match(const struct filter *f, enum filter_kind kind)
 		break;
 	case FILTER_EXPIRY:
 		(void)filter_thing(f, &thing);
+		break;
+	case FILTER_ALERTS:
+		(void)filter_alert(f, &alert);
 		break;
 	case FILTER_KIND_MAX:
 		break;

@@ -59,8 +59,8 @@ node() { # node SHORT NAME ROLE CHANNEL-LINES...
 	mkdir -p "$d/state"
 	printf '[node]\nname = %s\ngroup = G\nrole = %s\nstate = %s/state\nlog = %s/log\nmachine_id_file = %s/machine-id\n' \
 		"$2" "$3" "$d" "$d" "$d" >"$d/conf"
-	printf 'machine_secret = %s/machine.secret\n[channel]\nca = %s/ca.pem\ncertificate = %s/%s.pem\nkey = %s/%s.key\ncrl = %s/ca.crl\ncredential_socket = %s/cred\n' \
-		"$d" "$dir" "$dir" "$2" "$dir" "$2" "$dir" "$d" >>"$d/conf"
+	printf 'machine_secret = %s/machine.secret\n[channel]\nca = %s/ca.pem\ncertificate = %s/%s.pem\nkey = %s/%s.key\ncrl = %s/ca.crl\ncredential_socket = %s/cred\nalert_socket = %s/alert\n' \
+		"$d" "$dir" "$dir" "$2" "$dir" "$2" "$dir" "$d" "$d" >>"$d/conf"
 	shift 3
 	printf '%s\n' "$@" "$users" >>"$d/conf"
 	od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$d/machine-id"

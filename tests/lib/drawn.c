@@ -69,6 +69,9 @@ struct clv_overview_fact *drawn_overview(void)
 	o->on_the_way = 9;
 	o->late = 3;
 	o->refused = 1;
+	o->alerts = 23;
+	o->alerts_critical = 2;
+	o->alerts_checked = o->alerts_verified = 20;
 	need(o, CLV_LEVEL_ERROR, "web07: a key was refused, another node claims the name",
 	     ":agents state:refused");
 	need(o, CLV_LEVEL_WARNING, "3 nodes wait to be accepted", ":pending");

@@ -204,6 +204,10 @@ void fake_encode_overview(struct clv_buf *out, uint64_t req, const struct clv_ov
 	m.renewals = (uint32_t *)(uintptr_t)o->renewals;
 	m.audit_rows = o->audit_rows;
 	m.audit_checked = o->audit_checked;
+	m.alerts = o->alerts;
+	m.alerts_critical = o->alerts_critical;
+	m.alerts_checked = o->alerts_checked;
+	m.alerts_verified = o->alerts_verified;
 	m.n_needs = o->n_needs;
 	m.needs = list;
 	put(out, &m.base);

@@ -2,6 +2,7 @@
 /*
  * A server for the console's tests: facts in memory, the real filter and sort, the real protocol.
  */
+#include "tests/lib/fake_alerts.h"
 #include "tests/lib/fake_server.h"
 
 #include "base/clock.h"
@@ -269,12 +270,16 @@ static const ProtobufCMessageDescriptor *body_of(uint16_t type)
 		if (bodies[i].type == type)
 			return bodies[i].body;
 	}
+	if (fake_alerts_body(type) != NULL)
+		return fake_alerts_body(type);
 	return fake_look_body(type) != NULL ? fake_look_body(type) : fake_runas_body(type);
 }
 
 static uint16_t answer_query(uint16_t type, const ProtobufCMessage *m, struct clv_buf *out, bool *watch,
                              uint64_t *req)
 {
+	if (fake_alerts_body(type) != NULL)
+		return fake_alerts_query(type, m, out, watch, req);
 	if (fake_look_body(type) != NULL)
 		return fake_look_query(type, m, out, watch, req);
 	if (fake_runas_body(type) != NULL)
@@ -328,9 +333,9 @@ static void handle(struct client *c, uint16_t type, struct clv_slice body)
 		refuse(c, 0, CLV_E_PROTO, "the fake server does not know this request");
 		return;
 	}
-	changed = changed || type >= REQ_APPROVE || type == REQ_CLAIM;
+	changed = changed || (type >= REQ_APPROVE && type < REQ_ALERTS) || type == REQ_CLAIM;
 	buf_init(&b, CHAN_FRAME_MAX);
-	if (fake_look_body(type) != NULL) {
+	if (fake_alerts_body(type) != NULL || fake_look_body(type) != NULL) {
 		query(c, type, m, body);
 		goto out;
 	}

@@ -59,7 +59,7 @@ g_node() {
 		if [ "$role" = management-server ]; then
 			printf 'listen = 127.0.0.1:%s\nlisten_console = 127.0.0.1:%s\nconsole_socket = %s/%s.sock\ncredential_socket = %s/%s.cred\n' "$NODE_PORT" "$CONSOLE_PORT" "$G" "$n" "$G" "$n"
 		else
-			printf 'server = rms1.ops.test@127.0.0.1:%s\nretry = 500ms\ncredential_socket = %s/%s.cred\n' "${SERVER_PORT:-$NODE_PORT}" "$G" "$n"
+			printf 'server = rms1.ops.test@127.0.0.1:%s\nretry = 500ms\ncredential_socket = %s/%s.cred\nalert_socket = %s/%s.alert\n' "${SERVER_PORT:-$NODE_PORT}" "$G" "$n" "$G" "$n"
 		fi
 		for line in "$@"; do printf '%s\n' "$line"; done
 		printf '%s\n' "$USERS"

@@ -9,8 +9,12 @@
  * then another key as N rogue FOLDER PORT SERVER OWN-NAME unpossessed N        a publication whose proof of
  * possession is by another key rogue FOLDER PORT SERVER OWN-NAME clone                proves itself from
  * another machine rogue FOLDER PORT SERVER OWN-NAME proof AGENT          a link proof in another name rogue
- * FOLDER PORT SERVER OWN-NAME early TYPE           a frame of that type before any proof FOLDER has ca.pem,
- * channel.pem, channel.key and gets node.key, agent.key. Prints what came back.
+ * FOLDER PORT SERVER OWN-NAME early TYPE           a frame of that type before any proof
+ *   rogue FOLDER PORT SERVER OWN-NAME parcel LIE FIRST N TEXT   a parcel of N alerts from number FIRST on;
+ * LIE: honest, unsigned, stranger (another key), altered (the record is about another parcel), foreign
+ * (another agent's), link (another fingerprint than the channel's). Prints the acknowledgement. rogue FOLDER
+ * PORT SERVER OWN-NAME beat MADE ACKED sends three heartbeats that say so. FOLDER has ca.pem, channel.pem,
+ * channel.key and gets node.key, agent.key. Prints what came back.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -20,6 +24,7 @@
 #include "proto/codec.h"
 #include "proto/types.h"
 #include "statement.pb-c.h"
+#include "trace/trace.h"
 #include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <poll.h>
@@ -332,6 +337,120 @@ static void act_publish(struct rogue *r, const char *agent, uint64_t generation,
 	EVP_PKEY_free(second);
 }
 
+static void parcel_of(struct rogue *r, const char *agent, uint64_t first, uint64_t n, const char *text,
+                      struct clv_buf *out)
+{
+	static uint8_t outbox[TRACE_OUTBOX_LEN] = {1, 2, 3};
+	Clv__Parcel p = CLV__PARCEL__INIT;
+	Clv__Alert rows[64], *list[64];
+
+	(void)r;
+	for (uint64_t i = 0; i < n && i < 64; i++) {
+		clv__alert__init(&rows[i]);
+		rows[i].sequence = first + i;
+		rows[i].time = 1795000000000;
+		rows[i].severity = CLV_SEVERITY_WARNING;
+		rows[i].name = (char *)(uintptr_t)text;
+		list[i] = &rows[i];
+	}
+	p.agent = (char *)(uintptr_t)agent;
+	p.outbox = PROTO_BYTES(slice_of(outbox, sizeof outbox));
+	p.first = first;
+	p.last = first + n - 1;
+	p.n_alerts = n;
+	p.alerts = list;
+	buf_init(out, TRACE_PARCEL_MAX);
+	if (proto_encode(&p.base, out, NULL))
+		die("parcel", NULL);
+}
+
+static void print_ack(struct rogue *r)
+{
+	Clv__SignedStatement *s =
+	    (Clv__SignedStatement *)wait_frame(r, FRAME_ACK, &clv__signed_statement__descriptor);
+	ProtobufCMessage *m = NULL;
+	struct clv_err err = {0};
+
+	if (!s) {
+		printf("no acknowledgement\n");
+		return;
+	}
+	if (statement_open(STATEMENT_ACK, GROUP, buf_slice(&r->group_key), PROTO_SLICE(s->body),
+	                   PROTO_SLICE(s->signature), &m, &err))
+		die("acknowledgement", &err);
+	printf("acknowledged %llu%s\n", (unsigned long long)((Clv__OutboxAck *)m)->upto,
+	       ((Clv__OutboxAck *)m)->conflict ? " conflict" : "");
+	proto_free(m);
+	proto_free((ProtobufCMessage *)s);
+}
+
+static void act_parcel(struct rogue *r, const char *lie, uint64_t first, uint64_t n, const char *text)
+{
+	const struct chan_desc *d = chan_describe(r->chan);
+	Clv__HopLink out = CLV__HOP_LINK__INIT;
+	struct trace_own own = {.node = r->name, .role = "agent", .outgoing = &out, .sent = clock_wall_ms()};
+	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT, *hops[1] = {&st};
+	Clv__ParcelFrame f = CLV__PARCEL_FRAME__INIT;
+	EVP_PKEY *other = EVP_EC_gen("P-256");
+	struct clv_buf parcel, shown, body, sig;
+	uint8_t finger[TRACE_FINGER_LEN];
+	struct clv_err err = {0};
+
+	prove(r, r->name, false);
+	welcome(r);
+	buf_init(&body, TRACE_RECORD_MAX);
+	buf_init(&sig, STATEMENT_SIG_MAX);
+	memcpy(finger, d->fingerprint, sizeof finger);
+	finger[0] ^= strcmp(lie, "link") == 0;
+	parcel_of(r, r->name, first, n, text, &parcel);
+	parcel_of(r, strcmp(lie, "foreign") == 0 ? "web01.ops.test" : r->name, first, n,
+	          strcmp(lie, "altered") == 0 ? "something else" : text, &shown);
+	out.mechanism = CLV_MECHANISM_CERTIFICATE;
+	out.protocol = (char *)(uintptr_t)d->protocol;
+	out.cipher = (char *)(uintptr_t)d->cipher;
+	out.peer = (char *)(uintptr_t)r->server;
+	out.fingerprint = PROTO_BYTES(slice_of(finger, sizeof finger));
+	if (trace_record_make(GROUP, &own, buf_slice(&parcel), NULL,
+	                      strcmp(lie, "stranger") == 0 ? other : r->node, &body, &sig, &err))
+		die("record", &err);
+	st.body = PROTO_BYTES(buf_slice(&body));
+	if (strcmp(lie, "unsigned") != 0)
+		st.signature = PROTO_BYTES(buf_slice(&sig));
+	f.parcel = PROTO_BYTES(buf_slice(&shown));
+	f.hops = hops;
+	f.n_hops = 1;
+	send_frame(r, FRAME_PARCEL, &f.base);
+	print_ack(r);
+	EVP_PKEY_free(other);
+}
+
+/* What was made does not come: as behind somebody who swallows it. */
+static void act_beat(struct rogue *r, uint64_t made, uint64_t acked)
+{
+	static uint8_t outbox[TRACE_OUTBOX_LEN] = {1, 2, 3};
+
+	prove(r, r->name, false);
+	welcome(r);
+	for (int i = 0; i < 3; i++) {
+		Clv__OutboxState s = CLV__OUTBOX_STATE__INIT;
+		Clv__Heartbeat h = CLV__HEARTBEAT__INIT;
+		Clv__SignedStatement st;
+		struct clv_buf body, sig;
+
+		s.agent = (char *)(uintptr_t)r->name;
+		s.outbox = h.outbox = PROTO_BYTES(slice_of(outbox, sizeof outbox));
+		s.made = h.made = made;
+		s.acked = h.acked = acked;
+		s.time = h.time = clock_wall_ms();
+		st = sign(STATEMENT_OUTBOX_STATE, &s.base, r->node, &body, &sig);
+		h.state = &st;
+		send_frame(r, FRAME_HEARTBEAT, &h.base);
+		proto_free(wait_frame(r, FRAME_HEARTBEAT_REPLY, &clv__heartbeat_reply__descriptor));
+		buf_release(&body);
+		buf_release(&sig);
+	}
+}
+
 static void act_early(struct rogue *r, uint16_t type)
 {
 	struct clv_err err = {0};
@@ -377,6 +496,10 @@ int main(int argc, char **argv)
 	} else if (strcmp(act, "proof") == 0 && argc == 7) {
 		prove(&r, argv[6], false);
 		welcome(&r);
+	} else if (strcmp(act, "parcel") == 0 && argc == 10) {
+		act_parcel(&r, argv[6], strtoull(argv[7], NULL, 10), strtoull(argv[8], NULL, 10), argv[9]);
+	} else if (strcmp(act, "beat") == 0 && argc == 8) {
+		act_beat(&r, strtoull(argv[6], NULL, 10), strtoull(argv[7], NULL, 10));
 	} else if (strcmp(act, "early") == 0 && argc == 7) {
 		act_early(&r, (uint16_t)strtoul(argv[6], NULL, 0));
 	} else {

@@ -31,7 +31,8 @@ static void test_every_act_has_a_batch_command(void **state)
 	            {ACTION_FINISH, "recovery", "finish"},    {ACTION_ADD, "account", "add"},
 	            {ACTION_CHANGE, "account", "edit"},       {ACTION_SEND, "account", "distribute"},
 	            {ACTION_GO_ON, "account", "continue"},    {ACTION_STOP, "account", "continue"},
-	            {ACTION_END_RUNAS, "account", "remove"},  {ACTION_NEED_ASIDE, "overview", "aside"}};
+	            {ACTION_END_RUNAS, "account", "remove"},  {ACTION_NEED_ASIDE, "overview", "aside"},
+	            {ACTION_ALERT_ACK, "ack", NULL}};
 	(void)state;
 	for (int i = 1; i < ACTION_MAX; i++) {
 		bool found = !action_rows[i].dangerous;

@@ -5,6 +5,7 @@
  * terminal, and no column moves.
  */
 #include "console/batch_out.h"
+#include "tests/lib/drawn_alerts.h"
 #include "console/ssh_talk.h"
 #include "console/transport.h"
 #include "tests/views/golden_fixture.h"
@@ -195,12 +196,60 @@ static void lists(struct app *a, const char *s)
 	app_top(a)->ops->take(app_top(a), &r);
 	look_list(a, CLV_LIST_AUDIT, u, n);
 	app_pop(a);
+	struct clv_alert_fact *al = drawn_alerts(&n);
+	char **alert[] = {&al->agent, &al->name, &al->text, &al->source, &al->why, &al->acknowledged_by};
+	for (size_t i = 0; i < sizeof(alert) / sizeof(alert[0]); i++)
+		set(alert[i], s);
+	app_push(a, view_alerts_open(""));
+	look_list(a, CLV_LIST_ALERTS, al, n);
+	app_action(a, ACTION_ALERT_ACK);
+	look(a);
+	question_end(a);
+	runas_release(&a->runas);
+	app_pop(a);
 	struct clv_thing_fact *t = drawn_expiry(&n);
 	char **thing[] = {&t->what, &t->whose, &t->text, &t->go};
 	for (size_t i = 0; i < sizeof(thing) / sizeof(thing[0]); i++)
 		set(thing[i], s);
 	app_push(a, view_expiry_open(""));
 	look_list(a, CLV_LIST_EXPIRY, t, n);
+	app_pop(a);
+}
+
+static void paths(struct app *a, const char *s)
+{
+	struct clv_trace_fact *t = drawn_trace(DRAWN_CLAIMED);
+	struct clv_encryption_fact *e = drawn_encryption(false);
+	char **f[] = {&t->agent,           &t->why,           &t->nodes[0].name,
+	              &t->nodes[1].role,   &t->nodes[2].why,  &t->links[0].from,
+	              &t->links[1].from,   &t->links[0].to,   &t->links[0].protocol,
+	              &t->links[1].cipher, &t->links[2].weak, &t->alert->name,
+	              &t->alert->text};
+	char **g[] = {&e->node,
+	              &e->links->from,
+	              &e->links->to,
+	              &e->links->protocol,
+	              &e->links->cipher,
+	              &e->links->later,
+	              &e->deliveries->host,
+	              &e->deliveries->account,
+	              &e->deliveries->how,
+	              &e->weak[0],
+	              &e->limits[0],
+	              &e->clear[0]};
+	for (size_t i = 0; i < sizeof(f) / sizeof(f[0]); i++)
+		set(f[i], s);
+	for (size_t i = 0; i < sizeof(g) / sizeof(g[0]); i++)
+		set(g[i], s);
+	struct clv_reply r = {.kind = CLV_REPLY_TRACE, .trace = t};
+	app_push(a, view_trace_open("8815"));
+	app_top(a)->ops->take(app_top(a), &r);
+	look(a);
+	app_pop(a);
+	r = (struct clv_reply){.kind = CLV_REPLY_ENCRYPTION, .encryption = e};
+	app_push(a, view_proof_open(s));
+	app_top(a)->ops->take(app_top(a), &r);
+	look(a);
 	app_pop(a);
 }
 
@@ -360,6 +409,7 @@ static void run(const char *s)
 	a->hit = -1;
 	lists(a, s);
 	accounts(a, s);
+	paths(a, s);
 	pages(a, s);
 	plans(a, s);
 	app_done(a);

@@ -50,6 +50,8 @@ static const struct act {
      "v8 is taken back.", "opened", NULL},
     {ACTION_END_RUNAS, "account deploy", "Used by", "X", "Remove account deploy", "deploy\r",
      "no account has that name", NULL, NULL},
+    {ACTION_ALERT_ACK, "alerts", "app114", "A", "Acknowledge alert 8815", "y", "alert 8815 acknowledged",
+     NULL, NULL},
     {ACTION_NEED_ASIDE, "overview", "2 things need", "jD", "Set aside in", "14d later\r", "1 thing needs",
      NULL, NULL},
 };

@@ -240,7 +240,7 @@ static void test_completion(void **state)
 	char s[300];
 	(void)state;
 	struct app *a = app_with(&o);
-	key_text(a, ":pro\t");
+	key_text(a, ":prof\t");
 	assert_string_equal(a->line, "profiles ");
 	key_text(a, "\033:agent app\t");
 	assert_string_equal(a->line, "agent app0");

@@ -100,6 +100,7 @@ enum clv_list {
 	CLV_LIST_SERVERS,
 	CLV_LIST_EXPIRY,
 	CLV_LIST_FOUND, /* the filter is the text that is looked for */
+	CLV_LIST_ALERTS,
 	CLV_LIST_MAX
 };
 
@@ -136,6 +137,15 @@ CLV_MUST uint64_t clv_session_report(struct clv_session *s, struct clv_err *err)
 /* The whole audit trail, walked at the server now, which may take seconds; the reply is
  * CLV_REPLY_AUDIT_CHECK. */
 CLV_MUST uint64_t clv_session_audit_check(struct clv_session *s, struct clv_err *err);
+/* The path of an alert, verified at the server now from what is stored; the reply is CLV_REPLY_TRACE. */
+CLV_MUST uint64_t clv_session_trace(struct clv_session *s, uint64_t alert, struct clv_err *err);
+/* Of the agent's last alert. */
+CLV_MUST uint64_t clv_session_trace_last(struct clv_session *s, const char *agent, struct clv_err *err);
+/* The path of now: the agent is asked for an empty parcel; at most 10 s. */
+CLV_MUST uint64_t clv_session_probe(struct clv_session *s, const char *agent, struct clv_err *err);
+/* Is it encrypted: node NULL or "" the whole group; from, to 0: without an end. CLV_REPLY_ENCRYPTION. */
+CLV_MUST uint64_t clv_session_encryption(struct clv_session *s, const char *node, int64_t from, int64_t to,
+                                         struct clv_err *err);
 CLV_MUST uint64_t clv_session_overview(struct clv_session *s, bool watch, struct clv_err *err);
 CLV_MUST uint64_t clv_session_whoami(struct clv_session *s, struct clv_err *err);
 /* No more pushes for that request; its replies still under way are swallowed. No reply comes. */
@@ -160,6 +170,7 @@ enum clv_act_kind {
 	CLV_ACT_GROUP_REMOVE,
 	CLV_ACT_ASIDE,
 	CLV_ACT_RECOVERY_FINISH,
+	CLV_ACT_ALERT_ACK, /* alert */
 	CLV_ACT_NEED_ASIDE /* name: the line's key; ends: until when, 0 again; reason */
 };
 /* Which fields of an account an ACCOUNT_PUT gives. */
@@ -201,6 +212,7 @@ struct clv_act {
 	bool remove;      /* ASSOCIATE: no longer; ASIDE: it is to be entered after all */
 	bool stop;        /* ACCOUNT_CONTINUE: withdraw the newest version */
 	uint64_t version; /* ACCOUNT_CONTINUE: of the password */
+	uint64_t alert;   /* ALERT_ACK */
 };
 CLV_MUST uint64_t clv_session_act(struct clv_session *s, const struct clv_act *act, struct clv_err *err);
 
@@ -220,13 +232,16 @@ enum clv_reply_kind {
 	CLV_REPLY_CLAIM,
 	CLV_REPLY_REPORT,
 	CLV_REPLY_AUDIT_CHECK,
+	CLV_REPLY_TRACE,
+	CLV_REPLY_ENCRYPTION,
 	CLV_REPLY_DROPPED, /* the line was lost first; `sent`: it may have reached the server */
 };
 
 struct clv_rows {
 	enum clv_list list;
 	uint64_t total, matched, offset;
-	int64_t time; /* the server's */
+	int64_t time;            /* the server's */
+	uint32_t agents, silent; /* ALERTS: who could have sent one */
 	size_t n;
 	union {
 		struct clv_agent_fact *agents;
@@ -240,6 +255,7 @@ struct clv_rows {
 		struct clv_group_fact *groups;
 		struct clv_server_fact *servers;
 		struct clv_thing_fact *things; /* EXPIRY, FOUND */
+		struct clv_alert_fact *alerts;
 	} u;
 	struct clv_recovery_fact *recovery; /* of ACCOUNTS; NULL else */
 };
@@ -264,6 +280,8 @@ struct clv_reply {
 	struct clv_claim_fact *claim; /* NULL: nobody else */
 	struct clv_report_fact *report;
 	struct clv_audit_check_fact *audit_check;
+	struct clv_trace_fact *trace;
+	struct clv_encryption_fact *encryption;
 };
 /* The oldest reply, owned by the caller; NULL when there is none. */
 struct clv_reply *clv_session_pop(struct clv_session *s);

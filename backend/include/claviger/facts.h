@@ -69,6 +69,18 @@
 	X(CLV_TRIAL_RUNS, "tried")                      \
 	X(CLV_TRIAL_OPENED, "opened, nothing tests it") \
 	X(CLV_TRIAL_FAILED, "failed")
+/* Alerts and the paths they came (design 3, "Alerts and hop records"). */
+#define CLV_SEVERITY_LIST(X)                       \
+	X(CLV_SEVERITY_NONE, "none")               \
+	X(CLV_SEVERITY_INFORMATION, "information") \
+	X(CLV_SEVERITY_WARNING, "warning") X(CLV_SEVERITY_CRITICAL, "critical")
+#define CLV_VERDICT_LIST(X)                             \
+	X(CLV_VERDICT_UNCHECKED, "not checked yet")     \
+	X(CLV_VERDICT_VERIFIED, "verified")             \
+	X(CLV_VERDICT_UNSIGNED, "unsigned")             \
+	X(CLV_VERDICT_UNKNOWN_SIGNER, "unknown signer") \
+	X(CLV_VERDICT_BROKEN_CHAIN, "broken chain")     \
+	X(CLV_VERDICT_LINK_ENDS_DIFFER, "link ends differ")
 #define CLV_TARGET_LIST(X)           \
 	X(CLV_TARGET_ALL, "all")     \
 	X(CLV_TARGET_CLASS, "class") \
@@ -82,6 +94,8 @@ enum clv_recovery_phase { CLV_RECOVERY_PHASE_LIST(X) CLV_RECOVERY_PHASE_MAX };
 enum clv_step { CLV_STEP_LIST(X) CLV_STEP_MAX };
 enum clv_trial { CLV_TRIAL_LIST(X) CLV_TRIAL_MAX };
 enum clv_target_kind { CLV_TARGET_LIST(X) CLV_TARGET_MAX };
+enum clv_severity { CLV_SEVERITY_LIST(X) CLV_SEVERITY_MAX };
+enum clv_verdict { CLV_VERDICT_LIST(X) CLV_VERDICT_MAX };
 enum clv_approval { CLV_APPROVAL_LIST(X) CLV_APPROVAL_MAX };
 enum clv_contact { CLV_CONTACT_LIST(X) CLV_CONTACT_MAX };
 enum clv_mechanism { CLV_MECHANISM_LIST(X) CLV_MECHANISM_MAX };
@@ -103,6 +117,9 @@ const char *clv_recovery_phase_word(enum clv_recovery_phase v);
 const char *clv_step_word(enum clv_step v);
 const char *clv_trial_word(enum clv_trial v);
 const char *clv_target_kind_word(enum clv_target_kind v);
+const char *clv_severity_word(enum clv_severity v);
+const char *clv_verdict_word(enum clv_verdict v);
+bool clv_severity_parse(const char *word, enum clv_severity *out);
 bool clv_account_type_parse(const char *word, enum clv_account_type *out);
 bool clv_target_kind_parse(const char *word, enum clv_target_kind *out);
 bool clv_role_parse(const char *word, enum clv_role *out);
@@ -333,6 +350,71 @@ struct clv_plan_fact {
 	uint64_t row_version;
 };
 
+/* An alert as it is stored, and what is known of the path it came. */
+struct clv_alert_fact {
+	uint64_t id, sequence, count; /* count: 1, or how many an outbox let go */
+	uint64_t lost_from;           /* 0: it is a real one */
+	int64_t time, received, checked, acknowledged;
+	enum clv_severity severity;
+	enum clv_verdict path;
+	bool own_record; /* the agent's own hop record held when it came: else it was kept as unverified */
+	char *agent, *name, *text, *source, *why, *acknowledged_by;
+};
+struct clv_trace_node {
+	char *name, *role;
+	int64_t received, sent, stored; /* its own claim; 0: it says none */
+	enum clv_verdict verdict;
+	char *why;
+};
+struct clv_trace_link {
+	char *from, *to;
+	enum clv_mechanism mechanism;
+	char *protocol, *cipher;
+	uint8_t fingerprint_from[16], fingerprint_to[16];
+	bool has_from, has_to;
+	bool both;  /* both ends say the same; else what stands here is one end's claim */
+	char *weak; /* why it is weak; "" */
+};
+struct clv_trace_fact {
+	int64_t time;
+	struct clv_alert_fact *alert; /* NULL: a probe */
+	char *agent;
+	enum clv_verdict verdict;
+	char *why;
+	struct clv_trace_node *nodes;
+	size_t n_nodes;
+	struct clv_trace_link *links;
+	size_t n_links;
+	uint32_t alerts; /* in its parcel */
+};
+/* Is it encrypted, in any way? (S8) */
+struct clv_encryption_link {
+	char *from, *to, *protocol, *cipher, *key, *weak, *later;
+	enum clv_mechanism mechanism;
+	int64_t since, last;
+	bool live, agreed;
+	uint64_t parcels, verified, alerts;
+};
+struct clv_encryption_delivery {
+	char *host, *account, *how;
+	uint64_t version;
+	enum clv_step step;
+	uint8_t key_id[16];
+	bool has_key;
+	uint32_t bits;
+};
+struct clv_encryption_fact {
+	int64_t time, from, to;
+	char *group, *server, *node; /* node "": the whole group */
+	uint64_t parcels, looked, verified, untraced, plain;
+	struct clv_encryption_link *links;
+	size_t n_links;
+	struct clv_encryption_delivery *deliveries;
+	size_t n_deliveries;
+	char **weak, **limits,
+	    **clear; /* what is weak and why; what this does not show; where it is in the clear */
+	size_t n_weak, n_limits, n_clear;
+};
 /* Something that ends, or something that was found. */
 struct clv_thing_fact {
 	uint64_t seq;
@@ -397,6 +479,7 @@ struct clv_overview_fact {
 	uint32_t accounts, accounts_done, accounts_missing; /* everywhere; somewhere not */
 	char **attached;                                    /* who else is at a console now */
 	size_t n_attached;
+	uint32_t alerts, alerts_critical, alerts_checked, alerts_verified; /* of the last hour */
 	struct clv_need_fact *needs;
 	size_t n_needs;
 	int64_t time; /* server's */
@@ -429,6 +512,10 @@ void facts_claim_free(struct clv_claim_fact *f);
 void facts_report_free(struct clv_report_fact *f);
 void facts_things_free(struct clv_thing_fact *f, size_t n);
 void facts_audit_check_free(struct clv_audit_check_fact *f);
+void facts_alert_release(struct clv_alert_fact *f);
+void facts_alerts_free(struct clv_alert_fact *f, size_t n);
+void facts_trace_free(struct clv_trace_fact *f);
+void facts_encryption_free(struct clv_encryption_fact *f);
 void facts_roles_free(struct clv_role_fact *f, size_t n);
 void facts_requests_free(struct clv_request_fact *f, size_t n);
 void facts_overview_free(struct clv_overview_fact *f);
