@@ -17,6 +17,8 @@
 
 struct gss_acceptor {
 	gss_cred_id_t cred;
+	krb5_context k;
+	krb5_keytab keytab;
 };
 
 struct gss_attempt {
@@ -124,6 +126,11 @@ struct gss_acceptor *gss_acceptor_new(const char *keytab, const char *principal,
 		gss_acceptor_free(a);
 		return NULL;
 	}
+	if (krb5_init_context(&a->k) || krb5_kt_resolve(a->k, keytab, &a->keytab)) {
+		(void)err_set(err, CLV_E_CONFIG, "the keytab cannot be opened");
+		gss_acceptor_free(a);
+		return NULL;
+	}
 	return a;
 }
 
@@ -131,8 +138,13 @@ void gss_acceptor_free(struct gss_acceptor *a)
 {
 	OM_uint32 minor;
 
-	if (a)
-		(void)gss_release_cred(&minor, &a->cred);
+	if (!a)
+		return;
+	(void)gss_release_cred(&minor, &a->cred);
+	if (a->keytab)
+		(void)krb5_kt_close(a->k, a->keytab);
+	if (a->k)
+		krb5_free_context(a->k);
 	clv_free(a);
 }
 
@@ -212,6 +224,26 @@ static clv_rc take_name(gss_name_t name, struct gss_result *r, struct clv_err *e
 	return rc;
 }
 
+/* An acceptor's context lives on for the skew that clocks may have; the link shall end with its ticket. */
+static void end_with_ticket(struct gss_acceptor *a, struct clv_slice token, int64_t *ends_ms)
+{
+	struct clv_slice whole;
+	krb5_ticket *ticket = NULL;
+	krb5_data data = {0};
+	int64_t end;
+
+	if (krb_token_ticket(token, &whole, NULL))
+		return;
+	data.data = (char *)(uintptr_t)whole.ptr;
+	data.length = (unsigned)whole.len;
+	if (krb5_decode_ticket(&data, &ticket) == 0 &&
+	    krb5_server_decrypt_ticket_keytab(a->k, a->keytab, ticket) == 0) {
+		end = (int64_t)(uint32_t)ticket->enc_part2->times.endtime * 1000;
+		*ends_ms = end < *ends_ms ? end : *ends_ms;
+	}
+	krb5_free_ticket(a->k, ticket);
+}
+
 clv_rc gss_accept(struct gss_acceptor *a, struct clv_slice token, struct clv_slice t, bool permit_rc4,
                   struct gss_result *out, struct clv_err *err)
 {
@@ -239,6 +271,7 @@ clv_rc gss_accept(struct gss_acceptor *a, struct clv_slice token, struct clv_sli
 	if (take_name(peer, out, err) || buf_put(&out->token, slice_of(answer.value, answer.length), err))
 		goto out;
 	rc = finish(&ctx, flags, permit_rc4, out, err);
+	end_with_ticket(a, token, &out->ends_ms);
 out:
 	(void)gss_release_name(&m, &peer);
 	(void)gss_release_buffer(&m, &answer);

@@ -32,6 +32,8 @@ const char *krb_enctype_name(uint32_t enctype); /* "aes256-cts-hmac-sha384-192";
  * encrypted, and the one of its session key. Reads the outer structure alone; nothing in it is trusted. */
 CLV_MUST clv_rc krb_token_enctypes(struct clv_slice token, uint32_t *ticket, uint32_t *session,
                                    struct clv_err *err);
+/* The ticket of such a token, whole; borrowed from it. */
+CLV_MUST clv_rc krb_token_ticket(struct clv_slice token, struct clv_slice *out, struct clv_err *err);
 /* CLV_E_AUTH when one of them may not be used; RC4 passes where an administrator permits it. */
 CLV_MUST clv_rc krb_check_enctypes(uint32_t ticket, uint32_t session, uint32_t key, bool permit_rc4,
                                    struct clv_err *err);

@@ -123,10 +123,11 @@ static clv_rc etype(struct clv_slice data, uint32_t *out, struct clv_err *err)
 }
 
 /* AP-REQ: [0] pvno [1] msg-type [2] ap-options [3] Ticket [4] authenticator. */
-static clv_rc ap_req(struct clv_slice token, uint32_t *ticket, uint32_t *session, struct clv_err *err)
+static clv_rc ap_req(struct clv_slice token, uint32_t *ticket, uint32_t *session, struct clv_slice *whole,
+                     struct clv_err *err)
 {
 	static const uint8_t krb5_oid[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02};
-	struct clv_slice in, oid, req, seq, tkt, tseq, data, auth;
+	struct clv_slice in, oid, req, seq, outer, tkt, tseq, data, auth;
 	uint16_t id;
 	uint32_t of_ticket, of_session;
 
@@ -135,12 +136,14 @@ static clv_rc ap_req(struct clv_slice token, uint32_t *ticket, uint32_t *session
 	if (token.len || !slice_eq(oid, slice_of(krb5_oid, sizeof krb5_oid)) || id != 0x0100)
 		return err_set(err, CLV_E_PROTO, "not the first token of the krb5 mechanism");
 	if (element(&in, 0x6e, &req, err) || element(&req, 0x30, &seq, err) || skip(&seq, 0, err) ||
-	    skip(&seq, 1, err) || skip(&seq, 2, err) || field(&seq, 3, 0x61, &tkt, err) ||
-	    element(&tkt, 0x30, &tseq, err) || skip(&tseq, 0, err) || skip(&tseq, 1, err) ||
-	    skip(&tseq, 2, err) || field(&tseq, 3, 0x30, &data, err) || etype(data, &of_ticket, err) ||
-	    field(&seq, 4, 0x30, &auth, err) || etype(auth, &of_session, err))
+	    skip(&seq, 1, err) || skip(&seq, 2, err) || element(&seq, 0xa3, &outer, err))
 		return CLV_FAILED;
-	if (in.len || req.len || seq.len || tkt.len || tseq.len)
+	*whole = outer;
+	if (element(&outer, 0x61, &tkt, err) || element(&tkt, 0x30, &tseq, err) || skip(&tseq, 0, err) ||
+	    skip(&tseq, 1, err) || skip(&tseq, 2, err) || field(&tseq, 3, 0x30, &data, err) ||
+	    etype(data, &of_ticket, err) || field(&seq, 4, 0x30, &auth, err) || etype(auth, &of_session, err))
+		return CLV_FAILED;
+	if (in.len || req.len || seq.len || outer.len || tkt.len || tseq.len)
 		return err_set(err, CLV_E_PROTO, "bytes behind its end");
 	*ticket = of_ticket;
 	*session = of_session;
@@ -149,5 +152,18 @@ static clv_rc ap_req(struct clv_slice token, uint32_t *ticket, uint32_t *session
 
 clv_rc krb_token_enctypes(struct clv_slice token, uint32_t *ticket, uint32_t *session, struct clv_err *err)
 {
-	return ap_req(token, ticket, session, err) ? err_wrap(err, "the Kerberos token") : CLV_OK;
+	struct clv_slice whole;
+
+	return ap_req(token, ticket, session, &whole, err) ? err_wrap(err, "the Kerberos token") : CLV_OK;
+}
+
+clv_rc krb_token_ticket(struct clv_slice token, struct clv_slice *out, struct clv_err *err)
+{
+	struct clv_slice whole;
+	uint32_t ticket, session;
+
+	if (ap_req(token, &ticket, &session, &whole, err))
+		return err_wrap(err, "the Kerberos token");
+	*out = whole;
+	return CLV_OK;
 }

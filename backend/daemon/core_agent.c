@@ -17,7 +17,6 @@
 
 #define RETRY_MOST_MS     60000
 #define COMPLAIN_AGAIN_MS (3600ll * 1000)
-#define NODE_PORT         5723
 
 /* The same trouble is an event once an hour, not at every try. */
 void agent_complain(struct core *c, uint32_t event, const char *fmt, ...)
@@ -101,54 +100,6 @@ static void dial(struct core *c)
 	m.name = (char *)(uintptr_t)s->name;
 	m.pinned = s->pinned;
 	core_send(c, LINK_PARENT, IPC_DIAL, &m.base);
-}
-
-/* name[@address][:port]; IPv6 addresses in brackets. */
-static bool parse_server(const char *text, struct agent_server *s)
-{
-	const char *at = strchr(text, '@'), *host = at ? at + 1 : text, *end, *port = NULL;
-	size_t n = at ? (size_t)(at - text) : 0, h;
-
-	if (*host == '[') {
-		end = strchr(++host, ']');
-		if (!end)
-			return false;
-		h = (size_t)(end - host);
-		port = end[1] == ':' ? end + 2 : NULL;
-	} else {
-		end = strrchr(host, ':');
-		h = end ? (size_t)(end - host) : strlen(host);
-		port = end ? end + 1 : NULL;
-	}
-	if (!at)
-		n = h;
-	if (n == 0 || n >= sizeof s->name || h == 0 || h >= sizeof s->host)
-		return false;
-	memcpy(s->name, text, n);
-	memcpy(s->host, host, h);
-	s->name[n] = s->host[h] = 0;
-	s->port = (uint16_t)(port ? strtoul(port, NULL, 10) : NODE_PORT);
-	return s->port != 0;
-}
-
-static void take_servers(struct core *c)
-{
-	struct agent *a = c->agent;
-	char **list = c->start->servers;
-	size_t n = c->start->n_servers;
-
-	if (c->start->server && *c->start->server) {
-		list = &c->start->server;
-		n = 1;
-	}
-	for (size_t i = 0; i < n && a->n_servers < AGENT_SERVERS_MAX; i++) {
-		if (parse_server(list[i], &a->servers[a->n_servers]))
-			a->n_servers++;
-		else
-			log_error("[channel] server: '%s' is none; expected name[@address][:port]", list[i]);
-	}
-	if (!a->n_servers)
-		core_outcome(c, 2, "no server is named: set [channel] server = NAME[:PORT] or give --server");
 }
 
 /* --- enrolment --- */
@@ -410,7 +361,7 @@ static void begin(struct core *c)
 	struct agent *a = c->agent;
 
 	a->started = true;
-	take_servers(c);
+	agent_take_servers(c);
 	if (c->mode == 'r')
 		agent_begin_keys(c);
 	agent_pins_load(c);

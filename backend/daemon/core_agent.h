@@ -94,7 +94,8 @@ void agent_plan_renewal(struct core *c); /* of a link that is up from now on */
 void agent_renew_link(struct core *c, int64_t mono_ms);
 
 /* core_agent_pin.c */
-void agent_pins_load(struct core *c); /* then the first dial */
+void agent_take_servers(struct core *c); /* of the configuration */
+void agent_pins_load(struct core *c);    /* then the first dial */
 void agent_pin(struct core *c, struct agent_server *s, uint32_t mechanism);
 uint32_t agent_failure_event(const Clv__ConnClosed *m); /* of a link that was never open */
 

@@ -1,13 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mechanism that each server was last proven by, pinned at the agent (S2, T15): under mechanism = auto a
- * server that was proven by its certificate is not tried by Kerberos again. Runs in core.
+ * The agent's servers as they are configured, and the mechanism that each was last proven by, pinned (S2,
+ * T15): under mechanism = auto a server that was proven by its certificate is not tried by Kerberos again.
+ * Runs in core.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_agent.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define NODE_PORT 5723
+
+/* name[@address][:port]; IPv6 addresses in brackets. */
+static bool parse_server(const char *text, struct agent_server *s)
+{
+	const char *at = strchr(text, '@'), *host = at ? at + 1 : text, *end, *port = NULL;
+	size_t n = at ? (size_t)(at - text) : 0, h;
+
+	if (*host == '[') {
+		end = strchr(++host, ']');
+		if (!end)
+			return false;
+		h = (size_t)(end - host);
+		port = end[1] == ':' ? end + 2 : NULL;
+	} else {
+		end = strrchr(host, ':');
+		h = end ? (size_t)(end - host) : strlen(host);
+		port = end ? end + 1 : NULL;
+	}
+	if (!at)
+		n = h;
+	if (n == 0 || n >= sizeof s->name || h == 0 || h >= sizeof s->host)
+		return false;
+	memcpy(s->name, text, n);
+	memcpy(s->host, host, h);
+	s->name[n] = s->host[h] = 0;
+	s->port = (uint16_t)(port ? strtoul(port, NULL, 10) : NODE_PORT);
+	return s->port != 0;
+}
+
+void agent_take_servers(struct core *c)
+{
+	struct agent *a = c->agent;
+	char **list = c->start->servers;
+	size_t n = c->start->n_servers;
+
+	if (c->start->server && *c->start->server) {
+		list = &c->start->server;
+		n = 1;
+	}
+	for (size_t i = 0; i < n && a->n_servers < AGENT_SERVERS_MAX; i++) {
+		if (parse_server(list[i], &a->servers[a->n_servers]))
+			a->n_servers++;
+		else
+			log_error("[channel] server: '%s' is none; expected name[@address][:port]", list[i]);
+	}
+	if (!a->n_servers)
+		core_outcome(c, 2, "no server is named: set [channel] server = NAME[:PORT] or give --server");
+}
 
 /* By the name's hash: a key of the outbox's table is short. */
 static clv_rc pin_key(const char *server, char key[32], struct clv_err *err)

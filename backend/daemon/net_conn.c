@@ -496,10 +496,14 @@ static const char *overdue(const struct conn *c, int64_t now)
 		return c->open ? "not proven within 10 s" : "not authenticated within 10 s";
 	if (net_role.nodes && c->proven && now - c->heard_ms >= 3 * (int64_t)c->net->start->heartbeat_ms)
 		return "silent for three heartbeats";
-	if (c->open && chan_describe(c->chan)->mech == CHAN_MECH_KERBEROS &&
-	    clock_wall_ms() >= chan_describe(c->chan)->peer_not_after_ms)
-		return "its Kerberos ticket has ended";
 	return NULL;
+}
+
+static bool ticket_ended(const struct conn *c)
+{
+	const struct chan_desc *d = chan_describe(c->chan);
+
+	return c->open && d->mech == CHAN_MECH_KERBEROS && clock_wall_ms() >= d->peer_not_after_ms;
 }
 
 void net_sweep(struct net *n)
@@ -513,6 +517,8 @@ void net_sweep(struct net *n)
 			next = c->next;
 			if (why)
 				drop(c, CLV_E_TIMEOUT, why);
+			else if (ticket_ended(c))
+				drop(c, CLV_E_AUTH, "its Kerberos ticket has ended");
 		}
 }
 

@@ -25,6 +25,12 @@ equal 'a Kerberos link has no certificate' "$(detail .channel_certificate)" null
 ticket() { KRB5_CONFIG=$R/krb5.conf klist -e -c "$G/web01/state/kerberos/ccache" | grep -A1 MSOMHSvc/rms1.ops.test | sed -n 's/.*tkt): //p' | tr -d ' '; }
 equal 'klist shows the ticket with the same enctype' "$(ticket)" "$cipher,$cipher"
 
+# --- the path of now, by stored records ---
+clv trace --probe web01 -o json >"$G/trace.json" 2>"$G/trace.err"
+equal 'the trace is verified' "$(jq -r .verified "$G/trace.json")" true
+equal 'it names mechanism and enctype as the ticket has them' "$(jq -r '.links[0] | .mechanism + " " + .cipher' "$G/trace.json")" "kerberos $cipher"
+equal 'with equal fingerprints at both ends' "$(jq -r '.links[0] | .fingerprint_from == .fingerprint_to and (.fingerprint_from | length) > 0' "$G/trace.json")" true
+
 # --- on screen ---
 screen() { tmux -S "$G/tmux" -f /dev/null new-session -d -x 110 -y 30 "env LANG=C.UTF-8 $BIN/claviger $*"; }
 shown() { tmux -S "$G/tmux" capture-pane -p | grep -q "$1"; }

@@ -17,6 +17,7 @@ static const uint8_t token[] = {
 static void a_token_tells_its_enctypes(void **state)
 {
 	uint32_t ticket = 0, session = 0;
+	struct clv_slice whole = {0};
 	struct clv_err err = {0};
 
 	(void)state;
@@ -24,6 +25,8 @@ static void a_token_tells_its_enctypes(void **state)
 		fail_msg("%s", err.text);
 	assert_int_equal(ticket, 20);
 	assert_int_equal(session, 18);
+	assert_int_equal(krb_token_ticket(slice_of(token, sizeof token), &whole, &err), CLV_OK);
+	assert_true(whole.len > 2 && whole.ptr[0] == 0x61 && whole.ptr[1] == whole.len - 2);
 }
 
 static void every_cut_and_every_longer_one_is_refused(void **state)
