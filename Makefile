@@ -19,7 +19,7 @@ endif
 CPPFLAGS += -D_GNU_SOURCE -DCLV_VERSION='"$(VERSION)"' -Ibackend/include -Ibackend -I. -I$(B)/gen
 COMPILE = $(CC) -std=c11 $(WARN) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 LINK = $(CC) -pie $(CFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed
-LIBS := -luv -lssl -lcrypto -lsqlite3 -lprotobuf-c -lexpat -ljansson -lseccomp -lutf8proc -lpthread
+LIBS := -luv -lssl -lcrypto -lsqlite3 -lprotobuf-c -lexpat -ljansson -lseccomp -lutf8proc -lpthread -lgssapi_krb5 -lkrb5
 CONSOLE_LIBS := -lssh2 -lncursesw -ltinfo
 
 PROTOS := $(wildcard share/proto/*.proto)
@@ -34,7 +34,7 @@ VIEW_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard views/*.c))
 CONSOLE_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out console/main.c,$(wildcard console/*.c)))
 
 # The processes of the health service: an executable each (design 2), from the files with its prefix.
-PROCS := parent resolve net_node net_console core keyholder
+PROCS := parent resolve net_node net_console net_node_krb net_console_krb krb_accept krb_init core keyholder
 PROC_BIN := $(PROCS:%=$(B)/libexec/claviger/%)
 obj_of = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 
@@ -69,11 +69,17 @@ $(B)/libexec/claviger/$(1): $(2) $(LIB)
 	@mkdir -p $$(@D)
 	$(LINK) -o $$@ $$^ $(LIBS)
 endef
-NET_OBJ := $(filter-out %/net_role_node.o %/net_role_console.o,$(call obj_of,backend/daemon/net_*.c))
+NET := $(B)/obj/backend/daemon
+NET_OBJ := $(filter-out $(NET)/net_role_%.o $(NET)/net_krb%.o,$(call obj_of,backend/daemon/net_*.c))
 $(eval $(call PROC_RULE,parent,$(call obj_of,backend/daemon/parent_*.c)))
 $(eval $(call PROC_RULE,resolve,$(call obj_of,backend/daemon/resolve_*.c)))
-$(eval $(call PROC_RULE,net_node,$(NET_OBJ) $(B)/obj/backend/daemon/net_role_node.o))
-$(eval $(call PROC_RULE,net_console,$(NET_OBJ) $(B)/obj/backend/daemon/net_role_console.o))
+$(eval $(call PROC_RULE,net_node,$(NET_OBJ) $(NET)/net_role_node.o $(NET)/net_krb_none.o))
+$(eval $(call PROC_RULE,net_console,$(NET_OBJ) $(NET)/net_role_console.o $(NET)/net_krb_none.o))
+# Where Kerberos is on: the same, with MIT's libraries.
+$(eval $(call PROC_RULE,net_node_krb,$(NET_OBJ) $(NET)/net_role_node.o $(NET)/net_krb.o))
+$(eval $(call PROC_RULE,net_console_krb,$(NET_OBJ) $(NET)/net_role_console.o $(NET)/net_krb.o))
+$(eval $(call PROC_RULE,krb_accept,$(NET)/krb_common.o $(NET)/krb_accept_main.o))
+$(eval $(call PROC_RULE,krb_init,$(NET)/krb_common.o $(NET)/krb_init_main.o))
 $(eval $(call PROC_RULE,core,$(call obj_of,backend/daemon/core_*.c)))
 $(eval $(call PROC_RULE,keyholder,$(call obj_of,backend/daemon/keyholder_*.c)))
 

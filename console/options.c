@@ -479,6 +479,7 @@ struct clv_session *options_session(struct options *o, struct clv_err *err)
 	                            .ca = buf_slice(&ca),
 	                            .cert = buf_slice(&cert),
 	                            .key = buf_slice(&key),
+	                            .ticket = clv_ticket_logon(),
 	                            .group_fingerprint = pinned};
 	s = clv_session_new(&target, err);
 	clv_free(o->label);

@@ -75,6 +75,9 @@ static void link_text(const struct clv_agent_fact *a, char *out, size_t size)
 {
 	if (a->server == NULL && a->protocol == NULL)
 		snprintf(out, size, "–");
+	else if (a->mechanism == CLV_MECHANISM_KERBEROS && a->cipher != NULL &&
+	         strstr(a->cipher, "(weak") != NULL)
+		snprintf(out, size, "krb weak !");
 	else if (a->mechanism == CLV_MECHANISM_KERBEROS)
 		snprintf(out, size, "krb %.6s", a->cipher != NULL ? a->cipher : "");
 	else if (a->mechanism == CLV_MECHANISM_CERTIFICATE)

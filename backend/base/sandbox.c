@@ -94,9 +94,15 @@ static const struct {
 static clv_rc allow_call(scmp_filter_ctx f, const char *word, size_t len, struct clv_err *err)
 {
 	const struct scmp_arg_cmp *arg = NULL;
+	uint32_t action = SCMP_ACT_ALLOW;
 	char name[64];
 	int nr, rc;
 
+	/* "name:none": answered with "no such file" and never made, for a library that looks and goes on. */
+	if (len > 5 && strncmp(word + len - 5, ":none", 5) == 0) {
+		action = SCMP_ACT_ERRNO(ENOENT);
+		len -= 5;
+	}
 	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
 		size_t n = strlen(limits[i].suffix);
 
@@ -112,7 +118,7 @@ static clv_rc allow_call(scmp_filter_ctx f, const char *word, size_t len, struct
 	nr = seccomp_syscall_resolve_name(name);
 	if (nr == __NR_SCMP_ERROR)
 		return err_set(err, CLV_E_SANDBOX, "processes.md grants %s, which is no system call", name);
-	rc = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, nr, arg ? 1 : 0, arg);
+	rc = seccomp_rule_add_array(f, action, nr, arg ? 1 : 0, arg);
 	/* A call that this architecture has not (it exists under another name) is no rule. */
 	if (rc && rc != -EDOM)
 		return err_set(err, CLV_E_SANDBOX, "granting %s: %s", name, strerror(-rc));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connection: its states (negotiating, handshaking, open, closed) and its frames. Protection is
- * in tls.c. It does no I/O and never looks at an application byte before it is open.
+ * in tls.c and krb.c. It does no I/O and never looks at an application byte before it is open.
  */
 #include "channel/chan_parts.h"
 #include "base/clock.h"
@@ -31,6 +31,7 @@ static struct chan *make(bool initiator)
 	c->wall_ms = clock_wall_ms;
 	buf_init(&c->offer_body, CHAN_FRAME_PREAUTH_MAX);
 	buf_init(&c->raw, CHAN_FRAME_PREAUTH_MAX + CHAN_HEAD + 65536);
+	buf_init(&c->token, KRB_TOKEN_MAX);
 	buf_init(&c->in, IN_MAX);
 	buf_init(&c->out, CHAN_OUTPUT_MAX + 128u * 1024u); /* alerts and record heads go on top */
 	return c;
@@ -43,6 +44,7 @@ void chan_free(struct chan *c)
 	assert(c->magic == CHAN_MAGIC);
 	c->magic = 0;
 	SSL_free(c->ssl);
+	krb_release(c);
 	chan_creds_free(c->creds);
 	buf_release(&c->offer_body);
 	buf_release(&c->raw);
@@ -61,12 +63,19 @@ static clv_rc put_clear(struct chan *c, uint16_t type, struct clv_slice body, st
 	return buf_put(&c->out, body, err);
 }
 
+static bool can_certificate(const struct chan *c)
+{
+	return c->creds && c->creds->client && c->pref != CHAN_PREF_KERBEROS;
+}
+
 static clv_rc send_offer(struct chan *c, struct clv_err *err)
 {
 	c->offer.version_min = 1;
 	c->offer.version_max = CHAN_VERSION;
-	c->offer.mechs[0] = CHAN_MECH_CERTIFICATE;
-	c->offer.n_mechs = 1;
+	if (can_certificate(c))
+		c->offer.mechs[c->offer.n_mechs++] = CHAN_MECH_CERTIFICATE;
+	if (c->krb)
+		c->offer.mechs[c->offer.n_mechs++] = CHAN_MECH_KERBEROS;
 	memcpy(c->offer.role, c->role, sizeof(c->offer.role));
 	if (RAND_bytes(c->offer.nonce, sizeof(c->offer.nonce)) != 1)
 		return err_set(err, CLV_E_CRYPTO, "the random generator failed");
@@ -78,11 +87,14 @@ static clv_rc send_offer(struct chan *c, struct clv_err *err)
 
 static clv_rc check_opts(const struct chan_opts *o, struct clv_err *err)
 {
-	if (o->pref == CHAN_PREF_KERBEROS)
+	bool certificate = o->creds && o->creds->client && o->pref != CHAN_PREF_KERBEROS;
+	bool kerberos = o->krb && o->pref != CHAN_PREF_CERTIFICATE && !o->no_krb;
+
+	if (!certificate && !kerberos && o->pref == CHAN_PREF_KERBEROS)
 		return err_set(err, CLV_E_CONFIG,
-		               "this version speaks certificates only; set mechanism = certificate or auto "
-		               "and install certificates");
-	if (o->creds == NULL || o->creds->client == NULL)
+		               "mechanism = kerberos, and there is no Kerberos here: set keytab and realms "
+		               "under [kerberos]");
+	if (!certificate && !kerberos)
 		return err_set(
 		    err, CLV_E_CONFIG,
 		    "there is no channel certificate; set ca, certificate and key under [channel]");
@@ -102,9 +114,10 @@ struct chan *chan_new(const struct chan_opts *opts, struct clv_err *err)
 		return NULL;
 	c = make(opts->initiator);
 	c->pref = opts->pref;
-	c->creds = chan_creds_ref(opts->creds);
+	c->creds = opts->creds ? chan_creds_ref(opts->creds) : NULL;
+	c->krb = opts->pref == CHAN_PREF_CERTIFICATE || opts->no_krb ? NULL : opts->krb;
 	c->peer_name = opts->initiator ? clv_strdup(opts->peer_name) : NULL;
-	c->peer_kind = opts->initiator ? opts->peer_kind : opts->creds->accept;
+	c->peer_kind = opts->initiator || !opts->creds ? opts->peer_kind : opts->creds->accept;
 	if (opts->wall_ms != NULL)
 		c->wall_ms = opts->wall_ms;
 	(void)snprintf(c->role, sizeof(c->role), "%s", opts->role == NULL ? "agent" : opts->role);
@@ -181,9 +194,17 @@ static clv_rc go_tls(struct chan *c, size_t n, struct clv_err *err)
 	return rc;
 }
 
+/* Kerberos takes over; nothing may lie behind the frame of n bytes yet, but a token of who accepts. */
+static clv_rc go_krb(struct chan *c, size_t n, struct clv_err *err)
+{
+	buf_consume(&c->raw, n);
+	return krb_start(c, err) ? CLV_FAILED : krb_feed(c, slice_of(NULL, 0), err);
+}
+
 static clv_rc on_offer(struct chan *c, struct clv_slice body, struct clv_err *err)
 {
-	const struct chan_means ours = {.pref = c->pref, .certificate = true};
+	const struct chan_means ours = {
+	    .pref = c->pref, .certificate = can_certificate(c), .kerberos = c->krb != NULL};
 	struct chan_answer answer = {0};
 	struct clv_buf b;
 	clv_rc rc = CLV_FAILED;
@@ -199,7 +220,7 @@ static clv_rc on_offer(struct chan *c, struct clv_slice body, struct clv_err *er
 	if (answer_encode(&answer, &b, err) != CLV_OK ||
 	    put_clear(c, CLEAR_ANSWER, buf_slice(&b), err) != CLV_OK)
 		goto out;
-	if (answer.choice != CHAN_MECH_CERTIFICATE) {
+	if (answer.choice == CHAN_MECH_NONE) {
 		(void)err_set(err,
 		              answer.version == 0 && strncmp(answer.reason, "no common version", 17) == 0
 		                  ? CLV_E_VERSION
@@ -210,7 +231,8 @@ static clv_rc on_offer(struct chan *c, struct clv_slice body, struct clv_err *er
 	negotiate_t(body, buf_slice(&b), c->desc.t);
 	memcpy(c->desc.peer_role, c->offer.role, sizeof(c->offer.role));
 	c->offered = true;
-	rc = go_tls(c, CHAN_HEAD + body.len, err);
+	rc = answer.choice == CHAN_MECH_KERBEROS ? go_krb(c, CHAN_HEAD + body.len, err)
+	                                         : go_tls(c, CHAN_HEAD + body.len, err);
 out:
 	buf_release(&b);
 	return rc;
@@ -223,14 +245,16 @@ static clv_rc on_answer(struct chan *c, struct clv_slice body, struct clv_err *e
 
 	if (answer_decode(body, &c->offer, &answer, err) != CLV_OK)
 		return CLV_FAILED;
-	if (answer.choice != CHAN_MECH_CERTIFICATE) {
+	if (answer.choice == CHAN_MECH_NONE) {
+		c->desc.failure = CHAN_FAILED_NO_MECHANISM;
 		why = text_new_str(answer.reason);
 		(void)err_set(err, CLV_E_AUTH, "the peer refused our offer: %s", text_str(why));
 		text_free(why);
 		return CLV_FAILED;
 	}
 	negotiate_t(buf_slice(&c->offer_body), body, c->desc.t);
-	return go_tls(c, CHAN_HEAD + body.len, err);
+	return answer.choice == CHAN_MECH_KERBEROS ? go_krb(c, CHAN_HEAD + body.len, err)
+	                                           : go_tls(c, CHAN_HEAD + body.len, err);
 }
 
 /* A ClientHello that claims to be huge would make the library allocate before a byte of it came (T22). */
@@ -260,6 +284,9 @@ static clv_rc negotiate(struct chan *c, struct clv_slice bytes, struct clv_err *
 	if (!c->initiator && s.len > 0 && s.ptr[0] == TLS_FIRST_BYTE) {
 		if (s.len < TLS_HEAD)
 			return CLV_OK;
+		if (!can_certificate(c))
+			return err_set(err, CLV_E_AUTH,
+			               "the peer starts with TLS, and this side has Kerberos only");
 		if (check_hello(s, err) != CLV_OK)
 			return CLV_FAILED;
 		negotiate_t(slice_of(NULL, 0), slice_of(NULL, 0), c->desc.t);
@@ -311,7 +338,7 @@ static clv_rc feed(struct chan *c, struct clv_slice bytes, struct clv_err *err)
 	} else if (c->local) {
 		if (buf_put(&c->in, bytes, err) != CLV_OK)
 			return err_wrap(err, "received messages are not taken");
-	} else if (tls_feed(c, bytes, err) != CLV_OK) {
+	} else if ((c->phase ? krb_feed(c, bytes, err) : tls_feed(c, bytes, err)) != CLV_OK) {
 		return CLV_FAILED;
 	}
 	return c->state == CHAN_OPEN ? check_front(c, err) : CLV_OK;
@@ -397,7 +424,7 @@ static clv_rc put_frame(struct chan *c, uint16_t type, struct clv_slice body, st
 	if (rc == CLV_OK)
 		rc = buf_put(&b, body, err);
 	if (rc == CLV_OK)
-		rc = tls_write(c, buf_slice(&b), err);
+		rc = c->phase ? krb_write(c, buf_slice(&b), err) : tls_write(c, buf_slice(&b), err);
 	buf_release(&b);
 	return rc;
 }
@@ -453,5 +480,7 @@ clv_rc chan_recheck(struct chan *c, const struct chan_creds *now, struct clv_err
 		return CLV_OK;
 	if (c->state != CHAN_OPEN)
 		return err_set(err, CLV_E_CLOSED, "the channel is not open");
+	if (c->phase)
+		return krb_recheck(c, err);
 	return tls_recheck(c, now, err);
 }

@@ -6,11 +6,15 @@
 #define CHANNEL_CHAN_PARTS_H
 
 #include "channel/creds.h"
+#include "channel/krb.h"
 #include "channel/negotiate.h"
 
 #define CHAN_OUTPUT_MAX    (4u * 1024u * 1024u)
 #define CHAN_HANDSHAKE_MAX (128u * 1024u) /* bytes a peer may send before it is authenticated */
 #define CHAN_HEAD          6u             /* u32 length, u16 type */
+
+/* Of a Kerberos channel: a step is due, under way, the peer's token is awaited, its confirmation, frames. */
+enum krb_phase { KRB_NONE, KRB_STEP_DUE, KRB_STEPPING, KRB_TOKEN_DUE, KRB_CONFIRM_DUE, KRB_WRAPPED };
 
 struct chan {
 	uint32_t magic;
@@ -41,6 +45,13 @@ struct chan {
 	bool refused; /* our verification refused the peer; why is in refusal */
 	struct clv_err refusal;
 	struct chan_desc desc;
+
+	const struct chan_krb *krb; /* NULL: not by Kerberos */
+	enum krb_phase phase;
+	struct clv_buf token; /* the peer's, for the step that is due */
+	char target[KRB_PRINCIPAL_MAX * 2];
+	uint8_t transcript[32]; /* hash over all tokens, in their order */
+	void *gss;
 };
 
 CLV_MUST clv_rc tls_start(struct chan *c, struct clv_err *err);
@@ -50,5 +61,12 @@ CLV_MUST clv_rc tls_write(struct chan *c, struct clv_slice bytes, struct clv_err
 void tls_shutdown(struct chan *c);
 /* The peer's certificate under other credentials. */
 CLV_MUST clv_rc tls_recheck(struct chan *c, const struct chan_creds *now, struct clv_err *err);
+
+/* krb.c */
+CLV_MUST clv_rc krb_start(struct chan *c, struct clv_err *err);
+CLV_MUST clv_rc krb_feed(struct chan *c, struct clv_slice bytes, struct clv_err *err);
+CLV_MUST clv_rc krb_write(struct chan *c, struct clv_slice plain, struct clv_err *err);
+CLV_MUST clv_rc krb_recheck(const struct chan *c, struct clv_err *err);
+void krb_release(struct chan *c);
 
 #endif

@@ -47,30 +47,44 @@ void chan_creds_free(struct chan_creds *c); /* drops one reference; NULL is fine
 const uint8_t *chan_creds_thumbprint(const struct chan_creds *c);
 const char *chan_creds_name(const struct chan_creds *c);
 int64_t chan_creds_not_after(const struct chan_creds *c);
+/* As verify_anchors_ends; both 0 for a console that uses local alone. */
+void chan_creds_ends(const struct chan_creds *c, int64_t *ca_not_after, int64_t *crl_due);
 /* A revocation list of ours was past its date when the set was read: warn. */
 bool chan_creds_crl_stale(const struct chan_creds *c);
 
+/* At which point an initiator failed, for its events: no context of its own (20057), refused by the other end
+ * (21001), no mechanism in common (21007). */
+enum chan_failure { CHAN_FAILED_NONE, CHAN_FAILED_CONTEXT, CHAN_FAILED_REFUSED, CHAN_FAILED_NO_MECHANISM };
+
 struct chan_desc {
 	enum chan_mech mech;
-	char protocol[16];   /* "TLS 1.3" */
-	char cipher[48];     /* "TLS_AES_256_GCM_SHA384" */
-	char peer_name[256]; /* canonical name: a node's SAN dNSName, an operator's SAN rfc822Name, or "" */
-	uint8_t peer_thumbprint[32]; /* SHA-256 of the peer's certificate */
-	int64_t peer_not_after_ms;
-	bool crl_stale;     /* judged by a revocation list past its date, within crl_grace: warn */
-	char peer_role[24]; /* what the offer said, "" for TLS at once: a claim only */
+	enum chan_failure failure;
+	char protocol[16];           /* "TLS 1.3"; "" by Kerberos */
+	char cipher[48];             /* "TLS_AES_256_GCM_SHA384", "aes256-cts-hmac-sha384-192" */
+	char peer_name[256];         /* canonical name: a node's SAN dNSName or what its principal maps to; an
+	                                operator's	 SAN rfc822Name or principal; or "" */
+	uint8_t peer_thumbprint[32]; /* SHA-256 of the peer's certificate; zeroes by Kerberos */
+	int64_t peer_not_after_ms;   /* end of the peer's certificate or ticket */
+	char principal[256];         /* Kerberos: the peer's; "" otherwise */
+	bool weak;                   /* RC4 somewhere, which an administrator permitted */
+	bool crl_stale;              /* judged by a revocation list past its date, within crl_grace: warn */
+	char peer_role[24];          /* what the offer said, "" for TLS at once: a claim only */
 	uint8_t t[CHAN_T_LEN];
-	uint8_t fingerprint[CHAN_FINGERPRINT_LEN]; /* TLS exporter EXPORTER-claviger-channel */
+	/* TLS exporter EXPORTER-claviger-channel; by Kerberos gss_pseudo_random */
+	uint8_t fingerprint[CHAN_FINGERPRINT_LEN];
 };
 
-struct chan; /* one connection */
+struct chan;     /* one connection */
+struct chan_krb; /* krb.h */
 
 struct chan_opts {
 	bool initiator;
 	enum chan_pref pref;        /* CERTIFICATE as initiator: no offer, TLS at once */
-	struct chan_creds *creds;   /* a reference is taken */
+	struct chan_creds *creds;   /* a reference is taken; NULL: no certificate here */
+	const struct chan_krb *krb; /* NULL: no Kerberos here; must outlive the channel */
+	bool no_krb;                /* it is pinned to certificates: Kerberos is neither offered nor taken */
 	const char *peer_name;      /* initiator: the name that must be proven (canonical) */
-	enum verify_kind peer_kind; /* initiator: VERIFY_NODE; acceptor: from creds */
+	enum verify_kind peer_kind; /* initiator: VERIFY_NODE; acceptor: from creds where there are some */
 	const char *role;           /* ours: "agent", "gateway", "management-server", "console" */
 	int64_t (*wall_ms)(void);   /* NULL: clock_wall_ms */
 };

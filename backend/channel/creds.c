@@ -157,6 +157,14 @@ int64_t chan_creds_not_after(const struct chan_creds *c)
 	return c->own.not_after_ms;
 }
 
+void chan_creds_ends(const struct chan_creds *c, int64_t *ca_not_after, int64_t *crl_due)
+{
+	assert(c->magic == CREDS_MAGIC);
+	*ca_not_after = *crl_due = 0;
+	if (c->anchors != NULL)
+		verify_anchors_ends(c->anchors, ca_not_after, crl_due);
+}
+
 bool chan_creds_crl_stale(const struct chan_creds *c)
 {
 	assert(c->magic == CREDS_MAGIC);

@@ -20,6 +20,9 @@ CLV_MUST struct verify_anchors *verify_anchors_new(struct clv_slice ca, struct c
 void verify_anchors_free(struct verify_anchors *a);
 /* DER names of the CA certificates, for a server's request; i counts from 0, false at the end. */
 bool verify_anchors_subject(const struct verify_anchors *a, size_t i, struct clv_slice *der);
+/* When the first of the authorities ends and the first of the revocation lists is due, in ms; *crl_due is 0
+ * when revocation is not configured. */
+void verify_anchors_ends(const struct verify_anchors *a, int64_t *ca_not_after, int64_t *crl_due);
 
 struct verify_request {
 	enum verify_kind kind;

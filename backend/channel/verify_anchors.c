@@ -144,3 +144,20 @@ bool verify_anchors_subject(const struct verify_anchors *a, size_t i, struct clv
 	*der = slice_of(bytes, len);
 	return true;
 }
+
+void verify_anchors_ends(const struct verify_anchors *a, int64_t *ca_not_after, int64_t *crl_due)
+{
+	*ca_not_after = *crl_due = 0;
+	for (int i = 0; i < sk_X509_num(a->cas); i++) {
+		int64_t at = cert_time_ms(X509_get0_notAfter(sk_X509_value(a->cas, i)));
+
+		if (i == 0 || at < *ca_not_after)
+			*ca_not_after = at;
+	}
+	for (int i = 0; a->crls != NULL && i < sk_X509_CRL_num(a->crls); i++) {
+		int64_t at = cert_time_ms(X509_CRL_get0_nextUpdate(sk_X509_CRL_value(a->crls, i)));
+
+		if (i == 0 || at < *crl_due)
+			*crl_due = at;
+	}
+}

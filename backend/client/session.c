@@ -88,6 +88,8 @@ static void lose(struct clv_session *s)
 	bool proven = s->line == LINE_OPEN;
 	drop_asked(s);
 	stop_resolving(s);
+	if (s->ticket != NULL)
+		s->ticket->drop(s);
 	chan_free(s->chan);
 	s->chan = NULL;
 	fd_close(&s->fd);
@@ -114,8 +116,9 @@ static clv_rc open_channel(struct clv_session *s, struct clv_err *err)
 		s->chan = chan_new_local(s->path != NULL ? s->path : "ssh", err);
 	} else {
 		struct chan_opts o = {.initiator = true,
-		                      .pref = CHAN_PREF_CERTIFICATE,
+		                      .pref = s->ticket != NULL ? CHAN_PREF_KERBEROS : CHAN_PREF_CERTIFICATE,
 		                      .creds = s->creds,
+		                      .krb = s->ticket != NULL ? &s->krb : NULL,
 		                      .peer_name = s->host,
 		                      .peer_kind = VERIFY_NODE,
 		                      .role = "console"};
@@ -231,6 +234,8 @@ static void become_open(struct clv_session *s)
 	const struct chan_desc *d = chan_describe(s->chan);
 	if (s->local)
 		snprintf(s->channel, sizeof(s->channel), s->path != NULL ? "local" : "local, by ssh");
+	else if (d->mech == CHAN_MECH_KERBEROS)
+		snprintf(s->channel, sizeof(s->channel), "Kerberos %s", d->cipher);
 	else
 		snprintf(s->channel, sizeof(s->channel), "certificate %s", d->protocol);
 	chan_set_proven(s->chan);
@@ -369,6 +374,8 @@ static clv_rc step(struct clv_session *s, struct clv_err *err)
 			rc = write_out(s, err);
 		if (rc == CLV_OK)
 			rc = read_in(s, err);
+		if (rc == CLV_OK && s->ticket != NULL)
+			rc = s->ticket->step(s, err);
 		if (s->fd >= 0) { /* an alert or what the handshake made: also when it failed */
 			struct clv_err later;
 			clv_rc out = write_out(s, &later);
@@ -420,7 +427,7 @@ int clv_session_timeout_ms(const struct clv_session *s)
 		return 0;
 	if (s->line == LINE_FAILED || s->line == LINE_DIALING)
 		return -1;
-	if (s->line == LINE_RESOLVING)
+	if (s->line == LINE_RESOLVING || (s->ticket != NULL && s->ticket->busy(s)))
 		return 20; /* the helper thread has no descriptor to poll */
 	if (s->line == LINE_WAITING)
 		at = s->retry_at;
@@ -474,6 +481,20 @@ const char *clv_session_channel(const struct clv_session *s)
 	return s->channel;
 }
 
+static clv_rc use_certificate(struct clv_session *s, const struct clv_target *target, struct clv_err *err)
+{
+	struct chan_creds_pem pem = {
+	    .ca = target->ca, .cert = target->cert, .key = target->key, .peer_kind_accept = VERIFY_NODE};
+	if (target->ca.len == 0 || target->cert.len == 0 || target->key.len == 0)
+		return err_set(
+		    err, CLV_E_CONFIG,
+		    "%s needs ca, cert and key: in claviger.conf, or --ca --cert --key; or none of "
+		    "them, for a logon by Kerberos ticket",
+		    s->server);
+	s->creds = chan_creds_new(&pem, err);
+	return s->creds != NULL ? CLV_OK : CLV_FAILED;
+}
+
 struct clv_session *clv_session_new(const struct clv_target *target, struct clv_err *err)
 {
 	struct clv_session *s = clv_calloc(1, sizeof(*s));
@@ -487,18 +508,9 @@ struct clv_session *clv_session_new(const struct clv_target *target, struct clv_
 		goto fail;
 	s->local = s->local || s->path != NULL;
 	if (s->host != NULL) {
-		struct chan_creds_pem pem = {.ca = target->ca,
-		                             .cert = target->cert,
-		                             .key = target->key,
-		                             .peer_kind_accept = VERIFY_NODE};
-		if (target->ca.len == 0 || target->cert.len == 0 || target->key.len == 0) {
-			err_set(err, CLV_E_CONFIG,
-			        "%s needs ca, cert and key: in claviger.conf, or --ca --cert --key",
-			        s->server);
-			goto fail;
-		}
-		s->creds = chan_creds_new(&pem, err);
-		if (s->creds == NULL)
+		if (target->ticket != NULL && target->ca.len + target->cert.len + target->key.len == 0)
+			s->ticket = target->ticket;
+		if ((s->ticket != NULL ? s->ticket->init(s, err) : use_certificate(s, target, err)) != CLV_OK)
 			goto fail;
 	}
 	s->pinned = clv_strdup(target->group_fingerprint);
@@ -516,6 +528,8 @@ void clv_session_free(struct clv_session *s)
 	for (struct clv_reply *r = clv_session_pop(s); r != NULL; r = clv_session_pop(s))
 		clv_reply_free(r);
 	stop_resolving(s);
+	if (s->ticket != NULL)
+		s->ticket->drop(s);
 	chan_free(s->chan);
 	fd_close(&s->fd);
 	if (s->dialer != NULL)

@@ -6,7 +6,7 @@
 #ifndef CLIENT_SESSION_H
 #define CLIENT_SESSION_H
 
-#include "channel/channel.h"
+#include "channel/krb.h"
 #include "claviger/client.h"
 #include "claviger/text.h"
 
@@ -45,6 +45,14 @@ struct queued {
 	struct queued *next;
 };
 
+/* kerberos.c: how a logon by ticket is done; a step of the exchange is begun, or its end taken. */
+struct clv_ticket_logon {
+	clv_rc (*init)(struct clv_session *s, struct clv_err *err);
+	clv_rc (*step)(struct clv_session *s, struct clv_err *err);
+	bool (*busy)(const struct clv_session *s);
+	void (*drop)(struct clv_session *s);
+};
+
 struct clv_session {
 	uint32_t magic;
 	char *server;      /* as given */
@@ -54,8 +62,11 @@ struct clv_session {
 	const struct clv_dialer *dialer;
 	bool local; /* no TLS: the kernel, or SSH's far end, says who speaks */
 	struct chan_creds *creds;
-	char *pinned; /* group fingerprint, upper-case hex; NULL: none */
-	char *shown;  /* what the server showed */
+	const struct clv_ticket_logon *ticket; /* NULL: by certificate */
+	struct chan_krb krb;
+	struct session_exchange *exchange; /* kerberos.c; NULL: none under way */
+	char *pinned;                      /* group fingerprint, upper-case hex; NULL: none */
+	char *shown;                       /* what the server showed */
 	enum line line;
 	int fd;
 	struct gaicb gai;

@@ -57,7 +57,8 @@ int cli_exec_bare(const char *mode, const char *conf, char **extra);
 /* The same, and asks for the vault's passphrase where the configuration says so; vault_fd: of
  * --vault-passphrase-fd, or NULL. */
 int cli_exec_parent(const char *mode, const char *conf, const char *vault_fd, char **extra);
-char *cli_caller(void); /* "caller=user:NAME" */
+char *cli_libexec(const char *name); /* where an executable of ours lies; NULL: nowhere */
+char *cli_caller(void);              /* "caller=user:NAME" */
 
 /* clavigerd key backup|drill FILE, against the running server; passphrase_fd: of --passphrase-fd, or NULL. */
 int cli_key(const char *conf_path, const char *verb, const char *path, const char *passphrase_fd);

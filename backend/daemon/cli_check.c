@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/options.h"
-#include "channel/channel.h"
+#include "channel/krb.h"
 #include "claviger/text.h"
 #include "daemon/cli_check.h"
 
@@ -192,16 +192,28 @@ static void check_link(struct check *c, const char *item)
 		              "server: %s", err.text);
 		return;
 	}
-	if (strcmp(mechanism, "kerberos") == 0)
-		check_problem(c, "set mechanism = certificate or auto and install a certificate",
-		              "link to %s:%s: mechanism = kerberos, which this version does not speak", host,
+	if (strcmp(mechanism, "kerberos") == 0 && !c->kerberos)
+		check_problem(c, "set keytab and realms under [kerberos]",
+		              "link to %s:%s: mechanism = kerberos, and there is no Kerberos here", host,
 		              port);
+	else if (strcmp(mechanism, "kerberos") == 0 ||
+	         (strcmp(mechanism, "auto") == 0 && !c->usable && c->kerberos))
+		check_say("link", "%s:%s by Kerberos as %s (%s); the server must prove %s/%s", host, port,
+		          c->principal,
+		          strcmp(mechanism, "auto") == 0
+		              ? "mechanism = auto: there is no certificate here (S3)"
+		              : "mechanism = kerberos: nothing else is tried",
+		          KRB_SERVICE_NODE, host);
 	else if (!c->usable)
 		check_problem(c, "mend the certificate (see above)",
 		              "link to %s:%s: no certificate could be used", host, port);
 	else
-		check_say("link", "%s:%s by certificate %s (%s); the server must prove the name %s", host,
-		          port, c->thumb, why_of(mechanism), host);
+		check_say("link", "%s:%s by certificate %s (%s%s); the server must prove the name %s", host,
+		          port, c->thumb, why_of(mechanism),
+		          c->kerberos && strcmp(mechanism, "auto") == 0
+		              ? "; Kerberos where it has none, and no certificate link was proven before"
+		              : "",
+		          host);
 }
 
 static void check_links(struct check *c)
@@ -240,6 +252,7 @@ static int check_file(const char *path)
 	}
 	check_say("configuration", "%s", path);
 	check_node(&c);
+	check_kerberos(&c);
 	check_channel(&c);
 	check_links(&c);
 	if (c.problems == 0)

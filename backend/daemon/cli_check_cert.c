@@ -326,6 +326,10 @@ void check_channel(struct check *c)
 {
 	struct files f = {.whole = true};
 
+	if (c->kerberos && !path_of(c, "ca") && !path_of(c, "certificate") && !path_of(c, "key")) {
+		check_say("certificate", "none: links by Kerberos alone");
+		return;
+	}
 	read_one(c, &f, "ca", false, true, &f.ca);
 	read_one(c, &f, "certificate", false, true, &f.cert);
 	read_one(c, &f, "key", true, true, &f.key);

@@ -31,7 +31,7 @@ static int fail(const char *command, const struct clv_err *err)
 }
 
 /* Beside this executable, in build/ as installed in PREFIX/bin. */
-static char *parent_path(void)
+char *cli_libexec(const char *name)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -44,10 +44,10 @@ static char *parent_path(void)
 	if (!slash)
 		return NULL;
 	*slash = 0;
-	path = clv_asprintf("%s/libexec/claviger/parent", self);
+	path = clv_asprintf("%s/libexec/claviger/%s", self, name);
 	if (!file_exists(path)) {
 		clv_free(path);
-		path = clv_asprintf("%s/../libexec/claviger/parent", self);
+		path = clv_asprintf("%s/../libexec/claviger/%s", self, name);
 	}
 	return path;
 }
@@ -55,7 +55,7 @@ static char *parent_path(void)
 int cli_exec_bare(const char *mode, const char *conf, char **extra)
 {
 	char *argv[16] = {NULL};
-	char *path = parent_path();
+	char *path = cli_libexec("parent");
 	size_t n = 0;
 
 	argv[n++] = path;

@@ -101,6 +101,8 @@ struct core {
 	uint8_t thumbprint[32]; /* the channel certificate in use here */
 	bool has_thumbprint;
 	int64_t cert_not_after;
+	int64_t ca_not_after, crl_due;     /* 0: not known, and not configured */
+	int64_t master_ends, master_asked; /* the vault's newest master key; when that was asked */
 	struct server *srv;
 	struct agent *agent;
 	struct recovering *recovering; /* core_server_recover.c */

@@ -50,18 +50,30 @@ static void later(struct core *c)
 	a->dial_at = clock_mono_ms() + a->delay_ms + jitter;
 	a->delay_ms = a->delay_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : a->delay_ms * 2;
 	a->at = a->n_servers ? (a->at + 1) % a->n_servers : 0;
+	if (a->at == 0 && a->n_servers && !a->told_alone && c->mode == 'r' && a->link != AGENT_UP) {
+		a->told_alone = true;
+		core_event(c, 21016,
+		           "There is no link to any of the %zu servers that are configured. It is tried "
+		           "again, and resumes when one is available and allows this host.",
+		           a->n_servers);
+	}
 }
 
 void agent_link_down(struct core *c)
 {
 	struct agent *a = c->agent;
 
+	if (a->aside) {
+		agent_other_down(c);
+		return;
+	}
+	agent_drop_other(c);
+	later(c);
 	a->link = AGENT_IDLE;
 	a->conn = 0;
 	a->published = a->sent = a->refused = a->probing = false;
 	proto_free((ProtobufCMessage *)a->open);
 	a->open = NULL;
-	later(c);
 }
 
 void agent_drop_link(struct core *c, const char *why)
@@ -87,6 +99,7 @@ static void dial(struct core *c)
 	m.host = (char *)(uintptr_t)s->host;
 	m.port = s->port;
 	m.name = (char *)(uintptr_t)s->name;
+	m.pinned = s->pinned;
 	core_send(c, LINK_PARENT, IPC_DIAL, &m.base);
 }
 
@@ -177,7 +190,9 @@ static void on_refusal(struct core *c, const Clv__Refusal *r)
 		core_outcome(c, 1, "%s: %s", server, r->text);
 		return;
 	}
-	if (r->code == REFUSAL_CLONE)
+	if (r->code == REFUSAL_MECHANISM)
+		agent_complain(c, 21011, "%s refused the link: %s.", server, r->text);
+	else if (r->code == REFUSAL_CLONE)
 		agent_complain(c, 7022, "%s refused the link: %s.", server, r->text);
 	else if (r->code == REFUSAL_PROOF)
 		agent_complain(c, 20071, "%s closed the link: %s.", server, r->text);
@@ -199,8 +214,13 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 		return;
 	}
 	a->link = AGENT_UP;
+	if (a->aside)
+		a->published = a->sent = false; /* what was under way on the old link is sent again */
+	agent_plan_renewal(c);
+	agent_pin(c, &a->servers[a->at], a->open->mechanism);
 	a->repinned = 0;
 	a->delay_ms = 0;
+	a->told_alone = false;
 	a->last_complaint[0] = 0;
 	if (!a->box.accepted) {
 		a->box.accepted = true;
@@ -261,7 +281,7 @@ static bool timely(const struct agent *a, uint32_t type)
 	return a->link == AGENT_UP;
 }
 
-static void agent_frame(struct core *c, bool console, const Clv__ConnFrame *f)
+static void take_frame(struct core *c, const Clv__ConnFrame *f)
 {
 	static const struct {
 		uint32_t type;
@@ -275,8 +295,7 @@ static void agent_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 	struct clv_err err = {0};
 	size_t i = 0;
 
-	(void)console;
-	if (f->conn != c->agent->conn || !c->agent->open)
+	if (!c->agent->open)
 		return;
 	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != f->type)
 		i++;
@@ -292,19 +311,29 @@ static void agent_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 	proto_free(m);
 }
 
+static void agent_frame(struct core *c, bool console, const Clv__ConnFrame *f)
+{
+	(void)console;
+	if (!agent_enter(c, f->conn))
+		return;
+	take_frame(c, f);
+	agent_leave(c);
+}
+
 static void agent_open(struct core *c, bool console, const Clv__ConnOpen *m)
 {
 	struct agent *a = c->agent;
 	struct clv_buf b;
 
 	(void)console;
-	if (m->conn != a->conn || a->link != AGENT_DIALING)
+	if (!agent_enter(c, m->conn))
 		return;
 	buf_init(&b, 8192);
-	if (!proto_encode(&m->base, &b, NULL) &&
+	if (a->link == AGENT_DIALING && !proto_encode(&m->base, &b, NULL) &&
 	    !proto_decode(&clv__conn_open__descriptor, buf_slice(&b), (ProtobufCMessage **)&a->open, NULL))
 		a->link = AGENT_OPEN;
 	buf_release(&b);
+	agent_leave(c);
 }
 
 static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
@@ -312,7 +341,7 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 	struct agent *a = c->agent;
 
 	(void)console;
-	if (m->conn != a->conn)
+	if (!agent_enter(c, m->conn))
 		return;
 	if (c->mode == 'e' && !a->refused && a->link != AGENT_UP)
 		core_outcome(c, 1, "%s: %s", a->servers[a->at].name, m->text);
@@ -321,20 +350,23 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 	else if (a->link == AGENT_UP)
 		log_notice("the link to %s ended: %s", m->name, m->text);
 	else if (!a->refused)
-		agent_complain(c, 20071, "The link to %s was closed without authentication: %s.",
+		agent_complain(c, agent_failure_event(m),
+		               "The link to %s was closed without authentication: %s.",
 		               a->servers[a->at].name, m->text);
 	agent_link_down(c);
+	agent_leave(c);
 }
 
 static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
 {
-	if (m->conn != c->agent->conn)
+	if (!agent_enter(c, m->conn))
 		return;
 	agent_complain(c, m->code, "%s cannot be reached: %s.", c->agent->servers[c->agent->at].name,
 	               m->text);
 	if (c->mode == 'e')
 		core_outcome(c, 1, "%s cannot be reached: %s", c->agent->servers[c->agent->at].name, m->text);
 	agent_link_down(c);
+	agent_leave(c);
 }
 
 static void agent_creds(struct core *c, const Clv__CredsResult *m)
@@ -360,7 +392,7 @@ static void agent_creds(struct core *c, const Clv__CredsResult *m)
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
 		agent_put_channel(c, true);
 	}
-	if (strcmp(m->name, c->start->name) != 0)
+	if (m->thumbprint.len && strcmp(m->name, c->start->name) != 0)
 		log_error("the channel certificate is for %s, this node is %s: servers will refuse it",
 		          m->name, c->start->name);
 }
@@ -381,8 +413,7 @@ static void begin(struct core *c)
 	take_servers(c);
 	if (c->mode == 'r')
 		agent_begin_keys(c);
-	a->dial_at = clock_mono_ms();
-	agent_tick(c, clock_wall_ms());
+	agent_pins_load(c);
 }
 
 static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -483,58 +514,6 @@ static void agent_link_lost(struct core *c, enum core_link_id id)
 		c->agent->draining = false;
 }
 
-void agent_fill_link(const struct agent *a, Clv__HopLink *l)
-{
-	l->mechanism = a->open->mechanism;
-	l->protocol = a->open->protocol;
-	l->cipher = a->open->cipher;
-	l->peer = a->open->peer_name;
-	l->fingerprint = a->open->fingerprint;
-}
-
-struct beat {
-	uint64_t conn;
-	Clv__Heartbeat m;
-};
-
-/* What was made and acknowledged is signed, so that who swallows alerts in between cannot hide it. */
-static void on_state_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
-                            const struct clv_err *err)
-{
-	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
-	struct beat *b = ctx;
-	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
-
-	(void)type;
-	if (!m) {
-		log_err(LOG_WARN, err, "signing the outbox's state");
-	} else {
-		st.body = s->body;
-		st.signature = s->signature;
-		b->m.state = &st;
-	}
-	if (c->agent->link == AGENT_UP && c->agent->conn == b->conn)
-		core_frame(c, false, b->conn, FRAME_HEARTBEAT, &b->m.base);
-	clv_free(b);
-}
-
-static void heartbeat(struct core *c)
-{
-	struct agent *a = c->agent;
-	struct beat *b = clv_calloc(1, sizeof *b);
-	Clv__OutboxState s = CLV__OUTBOX_STATE__INIT;
-
-	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
-	b->conn = a->conn;
-	clv__heartbeat__init(&b->m);
-	b->m.time = s.time = clock_wall_ms();
-	b->m.outbox = s.outbox = PROTO_BYTES(slice_of(a->box.id, OUTBOX_ID_LEN));
-	b->m.made = s.made = a->box.made;
-	b->m.acked = s.acked = a->box.acked;
-	s.agent = c->start->name;
-	kh_sign(c, STATEMENT_OUTBOX_STATE, &s.base, on_state_signed, b);
-}
-
 static void agent_tick(struct core *c, int64_t now_ms)
 {
 	struct agent *a = c->agent;
@@ -545,7 +524,8 @@ static void agent_tick(struct core *c, int64_t now_ms)
 	if (a->link == AGENT_IDLE && mono >= a->dial_at)
 		dial(c);
 	if (a->link == AGENT_UP && mono >= a->heartbeat_at)
-		heartbeat(c);
+		agent_heartbeat(c);
+	agent_renew_link(c, mono);
 	agent_keep_again(c, mono);
 	if (a->link == AGENT_UP && a->config_at && mono >= a->config_at)
 		agent_ask_config(c, "the last could not be kept");

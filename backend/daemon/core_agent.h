@@ -26,9 +26,18 @@ struct agent_key {
 struct agent_server {
 	char name[256], host[256]; /* name that must be proven; address or name to dial */
 	uint16_t port;
+	uint32_t pinned; /* enum clv_mechanism it was last proven by; 0 none */
 };
 
 struct trying;
+
+/* A link beside the one in use; core_agent_renew.c. */
+struct agent_lane {
+	enum agent_link link;
+	uint64_t conn;
+	Clv__ConnOpen *open;
+	bool refused;
+};
 
 struct agent {
 	struct agent_server servers[AGENT_SERVERS_MAX];
@@ -47,10 +56,14 @@ struct agent {
 	uint64_t conn;
 	Clv__ConnOpen *open; /* description of conn */
 	bool refused;        /* a Refusal came on this connection */
+	struct agent_lane other;
+	bool aside;            /* what is handled now is the other's: they are changed over */
+	int64_t renew_link_at; /* monotonic; 0: no need */
 	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at,
 	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
 	char last_complaint[512];
 	int64_t last_complaint_at;
+	bool told_alone;   /* 21016, until a link was up */
 	bool published;    /* on this link */
 	uint32_t repinned; /* enum pin_how, until a link was up under the new key */
 	/* the outbox */
@@ -71,6 +84,19 @@ struct agent {
 void agent_complain(struct core *c, uint32_t event, const char *fmt, ...) CLV_PRINTF(3, 4);
 void agent_drop_link(struct core *c, const char *why);
 void agent_link_down(struct core *c); /* forgets the link and plans the next try */
+
+/* core_agent_renew.c. Is this connection one of ours? Then its link is the current one until agent_leave. */
+bool agent_enter(struct core *c, uint64_t conn);
+void agent_leave(struct core *c);
+void agent_other_down(struct core *c);
+void agent_drop_other(struct core *c);
+void agent_plan_renewal(struct core *c); /* of a link that is up from now on */
+void agent_renew_link(struct core *c, int64_t mono_ms);
+
+/* core_agent_pin.c */
+void agent_pins_load(struct core *c); /* then the first dial */
+void agent_pin(struct core *c, struct agent_server *s, uint32_t mechanism);
+uint32_t agent_failure_event(const Clv__ConnClosed *m); /* of a link that was never open */
 
 /* core_agent_prove.c */
 void agent_on_greeting(struct core *c, const Clv__Greeting *g);
@@ -105,6 +131,8 @@ void agent_put_destroyed(struct core *c, uint64_t upto);
 void agent_put_channel(struct core *c, bool in_use);
 void agent_drain(struct core *c);
 void agent_on_ack(struct core *c, const Clv__SignedStatement *s);
+/* core_agent_beat.c */
+void agent_heartbeat(struct core *c);
 /* This end of the link that is up. Borrowed strings. */
 void agent_fill_link(const struct agent *a, Clv__HopLink *l);
 

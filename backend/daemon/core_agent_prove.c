@@ -10,33 +10,45 @@
 #include "proto/types.h"
 #include <string.h>
 
+struct proving {
+	Clv__LinkProofFrame frame;
+	uint64_t conn;
+	uint8_t renews[16];
+};
+
 static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
                             const struct clv_err *err)
 {
-	Clv__LinkProofFrame *f = ctx;
+	struct proving *pr = ctx;
+	Clv__LinkProofFrame *f = &pr->frame;
 	Clv__SignedStatement st = CLV__SIGNED_STATEMENT__INIT;
 	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
+
+	bool ours = agent_enter(c, pr->conn);
 
 	(void)type;
 	if (!m) {
 		log_err(LOG_ERROR, err, "proving the link");
-		agent_drop_link(c, err->text);
-	} else if (c->agent->link == AGENT_PROVING) {
+		if (ours)
+			agent_drop_link(c, err->text);
+	} else if (ours && c->agent->link == AGENT_PROVING) {
 		st.body = s->body;
 		st.signature = s->signature;
 		f->proof = &st;
 		core_frame(c, false, c->agent->conn, FRAME_LINK_PROOF, &f->base);
 		f->proof = NULL;
 	}
+	if (ours)
+		agent_leave(c);
 	proto_free((ProtobufCMessage *)f->enroll);
-	f->enroll = NULL;
-	clv_free(f);
+	clv_free(pr);
 }
 
 static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 {
 	const Clv__ConnOpen *o = c->agent->open;
-	Clv__LinkProofFrame *f = clv_calloc(1, sizeof *f);
+	struct proving *pr = clv_calloc(1, sizeof *pr);
+	Clv__LinkProofFrame *f = &pr->frame;
 	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 
 	clv__link_proof_frame__init(f);
@@ -44,6 +56,11 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	f->enroll = enroll;
 	f->version = (char *)(uintptr_t)CLV_VERSION;
 	f->repinned = c->agent->repinned;
+	pr->conn = c->agent->conn;
+	if (c->agent->aside && c->agent->other.open && c->agent->other.open->fingerprint.len == 16) {
+		memcpy(pr->renews, c->agent->other.open->fingerprint.data, 16);
+		f->renews = PROTO_BYTES(slice_of(pr->renews, 16));
+	}
 	p.role = c->start->role;
 	p.from = c->start->name;
 	p.to = o->peer_name;
@@ -51,7 +68,7 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	p.fingerprint = o->fingerprint;
 	p.machine = PROTO_BYTES(buf_slice(&c->machine));
 	p.initiator = true;
-	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, f);
+	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, pr);
 }
 
 static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,

@@ -407,20 +407,17 @@ static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const
 	console_reply(c, conn, REP_SERVER_PROOF, &p.base);
 }
 
-/* By TLS. A local console was made known by console_adopt before net_console heard of it. */
-void console_open(struct core *c, const Clv__ConnOpen *m)
+/* By its ticket, or by its certificate's address and digest. */
+static void name_console(struct console *k, const Clv__ConnOpen *m)
 {
-	struct console *k = console_find(c->srv, m->conn);
-	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 	char hex[65];
 
-	if (k)
-		return;
-	if (m->peer_thumbprint.len != 32) {
-		core_conn_close(c, true, m->conn, "a console without a certificate");
+	if (m->mechanism == CLV_MECHANISM_KERBEROS) {
+		add_principal(k, clv_asprintf("krb:%s", m->principal));
+		k->name = clv_strdup(m->principal);
+		(void)snprintf(k->channel, sizeof k->channel, "Kerberos %s", m->cipher);
 		return;
 	}
-	k = new_console(c, m->conn, m->address);
 	hex_encode(PROTO_SLICE(m->peer_thumbprint), true, hex);
 	if (*m->peer_name) {
 		add_principal(k, clv_asprintf("mail:%s", m->peer_name));
@@ -430,6 +427,22 @@ void console_open(struct core *c, const Clv__ConnOpen *m)
 	}
 	add_principal(k, clv_asprintf("cert:%s", hex));
 	(void)snprintf(k->channel, sizeof k->channel, "certificate %s", m->protocol);
+}
+
+/* By TLS or Kerberos. A local console was made known by console_adopt before net_console heard of it. */
+void console_open(struct core *c, const Clv__ConnOpen *m)
+{
+	struct console *k = console_find(c->srv, m->conn);
+	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
+
+	if (k)
+		return;
+	if (m->mechanism == CLV_MECHANISM_KERBEROS ? !*m->principal : m->peer_thumbprint.len != 32) {
+		core_conn_close(c, true, m->conn, "a console without a certificate or a principal");
+		return;
+	}
+	k = new_console(c, m->conn, m->address);
+	name_console(k, m);
 	p.role = c->start->role;
 	p.from = c->start->name;
 	p.to = m->peer_name;

@@ -82,6 +82,8 @@ void console_recovery(struct core *c, const struct console_request *q);
 void console_claim(struct core *c, const struct console_request *q, const Clv__ClaimRequest *m);
 void console_report(struct core *c, const struct console_request *q);
 /* core_console_aside.c: lines of the overview that wait, the trail's chain */
+/* core_keyact.c: the last key drill. Database thread. */
+CLV_MUST clv_rc keyact_load(struct db *d, struct server *s, struct clv_err *err);
 CLV_MUST clv_rc aside_load(struct db *d, struct server *s, struct clv_err *err);
 void aside_free(struct server *s);
 bool aside_look(const struct server *s, Clv__Need *n, int64_t now);

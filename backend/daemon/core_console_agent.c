@@ -129,6 +129,8 @@ static void pack_link(const struct node *n, Clv__AgentDetail *m)
 	m->link_since = s->since;
 	m->fingerprint = s->open->fingerprint;
 	m->fingerprint_agreed = true; /* both link proofs were verified, or there is no session */
+	if (s->open->mechanism == CLV_MECHANISM_KERBEROS)
+		return; /* a ticket is no certificate */
 	m->channel_thumbprint = s->open->peer_thumbprint;
 	m->channel_not_after = s->open->peer_not_after;
 }

@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_MS      (24ll * 3600 * 1000)
-#define FOUND_MAX   500u
-#define AUDIT_FOUND 50u /* audit rows of one search */
-#define DIGITS_MIN  6u  /* fewer hex digits are looked for as a name alone */
+#define DAY_MS         (24ll * 3600 * 1000)
+#define DRILL_EVERY_MS (90 * DAY_MS) /* a backup that nobody tried for so long is no backup */
+#define FOUND_MAX      500u
+#define AUDIT_FOUND    50u /* audit rows of one search */
+#define DIGITS_MIN     6u  /* fewer hex digits are looked for as a name alone */
 
 struct things {
 	Clv__Thing **list;
@@ -58,10 +59,10 @@ static void release(struct things *t)
 }
 
 /* --- what ends --- */
-enum end_kind { END_KEY, END_CHANNEL, END_OWN_CHANNEL, END_PASSWORD };
+enum end_kind { END_KEY, END_CHANNEL, END_OWN_CHANNEL, END_PASSWORD, END_OWN };
 struct end {
 	enum end_kind kind;
-	const void *of; /* struct node, or Clv__AccountRow */
+	const void *of; /* struct node, Clv__AccountRow or struct own_end */
 };
 
 /* How it is told; the strings of the fact lie here or are borrowed. */
@@ -70,8 +71,17 @@ struct told_end {
 	char text[120], go[300];
 };
 
+/* What the server itself has that ends. */
+#define OWN_ENDS 4u
+struct own_end {
+	const char *what, *text, *go;
+	int64_t ends, warn;
+};
+
 struct ending {
 	const struct core *c;
+	struct own_end own[OWN_ENDS];
+	size_t n_own;
 	int64_t now;
 	struct end *list;
 	void **items;
@@ -99,6 +109,15 @@ static void tell_key(const struct ending *e, const struct node *n, struct told_e
 	t->f.level = level_of(left, late > 3 * DAY_MS ? INT64_MAX : 0);
 }
 
+static void tell_own(const struct ending *e, const struct own_end *x, struct told_end *t)
+{
+	t->f.what = (char *)(uintptr_t)x->what;
+	t->f.whose = e->c->start->name;
+	t->f.ends = x->ends;
+	t->f.level = level_of(x->ends - e->now, x->warn);
+	(void)snprintf(t->text, sizeof t->text, "%s", x->text);
+}
+
 static void tell_end(const struct ending *e, const struct end *x, struct told_end *t)
 {
 	const struct node *n = x->of;
@@ -106,6 +125,13 @@ static void tell_end(const struct ending *e, const struct end *x, struct told_en
 	const char *screen = "agent", *arg = "";
 
 	t->f = (struct clv_thing_fact){.seq = (uint64_t)(x - e->list) + 1, .text = t->text, .go = t->go};
+	if (x->kind == END_OWN) {
+		const struct own_end *own = x->of;
+
+		tell_own(e, own, t);
+		(void)snprintf(t->go, sizeof t->go, "%s", own->go);
+		return;
+	}
 	if (x->kind == END_PASSWORD) {
 		t->f.what = (char *)(uintptr_t) "account password";
 		t->f.whose = a->name;
@@ -153,18 +179,42 @@ static void add_end(struct ending *e, enum end_kind kind, const void *of)
 	e->list[e->n++] = (struct end){kind, of};
 }
 
+/* Authorities, revocation lists, the vault's master key and the last key drill. */
+static void collect_own(struct ending *e)
+{
+	const struct core *c = e->c;
+	const struct own_end all[OWN_ENDS] = {
+	    {"authority", "no: put the next one beside it in the CA file", "events id:20053", c->ca_not_after,
+	     90 * DAY_MS},
+	    {"revocation list", "no: whoever runs the authority makes the next", "events id:20053",
+	     c->crl_due, DAY_MS},
+	    {"vault master key", "yes", "events id:2003", c->master_ends, 0},
+	    {"key drill",
+	     c->srv->drill_at ? "no: clavigerd key drill" : "no: never done, clavigerd key drill",
+	     "audit act:key*", c->srv->drill_at ? c->srv->drill_at + DRILL_EVERY_MS : e->now, 7 * DAY_MS}};
+
+	for (size_t i = 0; i < OWN_ENDS; i++) {
+		if (!all[i].ends)
+			continue;
+		e->own[e->n_own] = all[i];
+		add_end(e, END_OWN, &e->own[e->n_own++]);
+	}
+}
+
 static void collect_ends(struct ending *e)
 {
 	const struct server *s = e->c->srv;
 	const struct rule_list *l = &s->rules->accounts;
 
-	e->list = clv_calloc(2 * s->n_nodes + l->n + 2, sizeof *e->list);
+	e->list = clv_calloc(2 * s->n_nodes + l->n + 1 + OWN_ENDS, sizeof *e->list);
+	collect_own(e);
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		const struct node *n = s->nodes[i];
 
 		if (n->has_key)
 			add_end(e, END_KEY, n);
-		if (n->has_key && n->session && n->session->open->peer_not_after)
+		/* A ticket ends too, and is renewed by itself; it is no certificate. */
+		if (n->has_key && n->session && n->session->open->mechanism == CLV_MECHANISM_CERTIFICATE)
 			add_end(e, END_CHANNEL, n);
 	}
 	if (e->c->has_thumbprint)
@@ -374,7 +424,7 @@ static void find_nodes(const struct core *c, struct search *s)
 		if (n->has_configured && key_hit(s, n->configured, sizeof n->configured))
 			set_go(add(&s->found, "channel certificate", n->name, "configured"), "agent",
 			       n->name);
-		if (n->session && n->session->open->peer_thumbprint.len == 32 &&
+		if (n->session && n->session->open->mechanism == CLV_MECHANISM_CERTIFICATE &&
 		    key_hit(s, n->session->open->peer_thumbprint.data, 32))
 			set_go(add(&s->found, "channel certificate", n->name, "in use"), "agent", n->name);
 	}

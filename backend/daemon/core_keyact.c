@@ -5,6 +5,7 @@
  * screens can say when the last one was. Runs in a management server's core.
  */
 #include "daemon/core_act.h"
+#include "daemon/core_console.h"
 #include "daemon/core_server.h"
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,31 @@ static clv_rc remember_drill(struct db *d, struct act *a, struct clv_err *err)
 	return rc;
 }
 
+clv_rc keyact_load(struct db *d, struct server *s, struct clv_err *err)
+{
+	Clv__KeyDrill *m = NULL;
+	struct clv_buf b;
+	clv_rc rc;
+
+	buf_init(&b, DRILL_MAX);
+	rc = store_meta_get(d, META_DRILL, &b, err);
+	if (!rc && b.len > 0) {
+		rc = proto_decode(&clv__key_drill__descriptor, buf_slice(&b), (ProtobufCMessage **)&m, err);
+		if (!rc && m->good)
+			s->drill_at = m->time;
+	}
+	if (m)
+		proto_free(&m->base);
+	buf_release(&b);
+	return rc;
+}
+
 static void kept(struct core *c, struct act *a)
 {
 	struct key_act *q = a->ctx;
 
+	if (q->drill && q->good)
+		c->srv->drill_at = a->now;
 	tell(c, q->id, true, "");
 	free_key_act(q);
 }

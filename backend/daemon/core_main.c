@@ -187,6 +187,7 @@ void core_info_done(struct core *c, void *ctx, enum ipc_type type, const Protobu
 	put_buf(&c->succession_sig, i->succession_signature);
 	put_buf(&c->recovery_key, i->recovery_key);
 	c->epoch = i->epoch;
+	c->master_ends = i->master_ends;
 	c->group_secret = i->has_group_secret;
 	c->group_key_version = i->group_key_version;
 	c->role->ready(c, i);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MASTER_ASK_MS  60000
 #define SEEN_STORE_MS  (10ll * 60 * 1000) /* last_seen goes to the disk this often */
 #define REFUSAL_EVENTS 60u                /* events of refused connections from one address an hour */
 
@@ -198,11 +199,15 @@ static void heard(struct core *c, struct node *n)
 	core_db_put(c, run_seen, done_free, a);
 }
 
-static void welcome(struct core *c, struct session *s, struct node *n)
+void server_welcome(struct core *c, struct session *s, struct node *n)
 {
 	Clv__Welcome m = CLV__WELCOME__INIT;
 
-	if (n->session && n->session != s) {
+	if (n->session && n->session != s &&
+	    slice_eq_ct(slice_of(s->renews, 16), PROTO_SLICE(n->session->open->fingerprint))) {
+		n->session->node = NULL; /* its node closes it, now that this one is up */
+		n->session->renewed = true;
+	} else if (n->session && n->session != s) {
 		/* T34: the newest with a valid proof wins; both are named. */
 		core_event(c, 20000, "Two links of %s: the one from %s takes over from the one from %s.",
 		           n->name, s->open->address, n->session->open->address);
@@ -279,10 +284,12 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		    "--role agent --server %s --replace",
 		    p->from, c->start->name);
 	} else {
+		if (f->renews.len == sizeof s->renews)
+			memcpy(s->renews, f->renews.data, sizeof s->renews);
 		if (f->repinned)
 			core_event(c, 20024, "%s took this group's new signing key: %s.", n->name,
 			           pin_how_words(f->repinned));
-		welcome(c, s, n);
+		server_pin_then_welcome(c, s, n);
 	}
 out:
 	proto_free(m);
@@ -300,7 +307,7 @@ static void on_heartbeat(struct core *c, struct session *s, const Clv__Heartbeat
 
 static void handle_frame(struct core *c, struct session *s, uint32_t type, const ProtobufCMessage *m)
 {
-	if (type == FRAME_LINK_PROOF && !s->node)
+	if (type == FRAME_LINK_PROOF && !s->node && !s->pinning)
 		on_link_proof(c, s, (const Clv__LinkProofFrame *)m);
 	else if (!s->node)
 		server_refuse(c, s, REFUSAL_PROOF, "nothing is taken before the link is proven");
@@ -339,7 +346,7 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 		return;
 	}
 	s = server_session(c->srv, f->conn);
-	if (!s || s->refused)
+	if (!s || s->refused || s->renewed)
 		return;
 	s->heard = clock_wall_ms();
 	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != f->type)
@@ -403,7 +410,7 @@ static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m
 			core_event(c, 20022, "%s is not heartbeating: %s.", s->node->name, m->text);
 		else if (m->code == CLV_E_AUTH)
 			core_event(c, 20002, "The link of %s was closed: %s.", s->node->name, m->text);
-	} else if (!s->refused && m->code != CLV_E_CLOSED) {
+	} else if (!s->refused && !s->renewed && m->code != CLV_E_CLOSED) {
 		core_event(c, 20002, "The link of %s from %s was closed: %s.", s->open->peer_name, m->address,
 		           m->text);
 	}
@@ -440,8 +447,31 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
 	if (m->thumbprint.len == 32)
 		memcpy(c->thumbprint, m->thumbprint.data, 32);
-	c->has_thumbprint = true;
+	c->has_thumbprint = m->thumbprint.len == 32;
 	c->cert_not_after = m->not_after;
+	c->ca_not_after = m->ca_not_after;
+	c->crl_due = m->crl_due;
+}
+
+static void on_master(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
+{
+	(void)ctx;
+	(void)type;
+	(void)err; /* asked again */
+	if (m)
+		c->master_ends = ((const Clv__KhInfo *)m)->master_ends;
+}
+
+/* The key holder makes a new master key by itself when one ends. */
+static void look_at_master(struct core *c, int64_t now_ms)
+{
+	Clv__KhInfoRequest q = CLV__KH_INFO_REQUEST__INIT;
+
+	if (c->master_ends > now_ms || now_ms - c->master_asked < MASTER_ASK_MS)
+		return;
+	c->master_asked = now_ms;
+	kh_ask(c, IPC_KH_INFO_REQUEST, &q.base, on_master, NULL);
 }
 
 static void server_tick(struct core *c, int64_t now_ms)
@@ -456,6 +486,7 @@ static void server_tick(struct core *c, int64_t now_ms)
 	deliver_tick(c, now_ms);
 	recovery_tick(c);
 	alerts_tick(c);
+	look_at_master(c, now_ms);
 }
 
 struct event_job {

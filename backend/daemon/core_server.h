@@ -45,11 +45,13 @@ struct session {
 	Clv__ConnOpen *open;
 	struct node *node; /* NULL until proven */
 	int64_t since, heard;
-	bool refused, sealing, batch;
+	bool refused, pinning, sealing, batch;
 	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
 	 */
 	uint64_t upto, beat_made, beat_upto;
 	bool beat_seen, beat_told;
+	bool renewed;       /* a link that its node renewed took over: nothing more is taken from it */
+	uint8_t renews[16]; /* fingerprint of the link that this one renews; zeroes: none */
 };
 
 struct pending {
@@ -108,6 +110,7 @@ struct server {
 	uint64_t change;    /* counts what screens may show */
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
+	int64_t drill_at; /* the last key drill that went well; 0: never */
 	int64_t retain_alerts_at, audit_checked, retain_at, push_at, audit_bad;
 	struct {
 		char address[64];
@@ -125,6 +128,10 @@ struct node *server_add(struct server *s, const struct store_agent *a);
 void server_drop(struct core *c, struct node *n); /* forgets it and ends its link */
 void server_fill(const struct core *c, const struct node *n, struct clv_agent_fact *f); /* borrowed strings */
 void server_changed(struct core *c);
+/* A link of a member is proven: it may speak from here on. */
+void server_welcome(struct core *c, struct session *s, struct node *n);
+/* core_server_pin.c: the same, once it is known that its mechanism is none that is weaker than before. */
+void server_pin_then_welcome(struct core *c, struct session *s, struct node *n);
 void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...)
     CLV_PRINTF(4, 5);
 /* What the group's key has to sign goes to a node; where it cannot be signed the link is closed, and the

@@ -134,6 +134,11 @@ static void add(struct core *c, const struct store_pending *p, struct session *s
 	}
 }
 
+static const char *way_of(const struct session *s)
+{
+	return s->open->mechanism == CLV_MECHANISM_KERBEROS ? "Kerberos" : "certificate";
+}
+
 void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what)
 {
 	struct clv_text *safe = text_new_str(claimed);
@@ -144,7 +149,7 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 	put_text(p.name, sizeof p.name, "%.200s", text_str(safe));
 	put_text(p.role, sizeof p.role, "agent");
 	put_text(p.from, sizeof p.from, "%s", s->open->address);
-	put_text(p.came_by, sizeof p.came_by, "certificate of %.200s", own);
+	put_text(p.came_by, sizeof p.came_by, "%s of %.200s", way_of(s), own);
 	put_text(p.looks_like, sizeof p.looks_like, "IMPOSTOR? %.32s for a name that is not its own", what);
 	/* No key is kept of it: it cannot be accepted, only declined. */
 	if (!sha256(slice_str(own), seed, NULL))
@@ -297,7 +302,7 @@ static clv_rc make_pending(const struct core *c, const struct session *s, const 
 	put_text(p->name, sizeof p->name, "%s", lp->from);
 	put_text(p->role, sizeof p->role, "%s", lp->role);
 	put_text(p->from, sizeof p->from, "%s", s->open->address);
-	put_text(p->came_by, sizeof p->came_by, "certificate, own name");
+	put_text(p->came_by, sizeof p->came_by, "%s, own name", way_of(s));
 	put_text(p->looks_like, sizeof p->looks_like, "proved its name");
 	memcpy(p->node_key, f->node_key.data, f->node_key.len);
 	p->node_key_len = f->node_key.len;

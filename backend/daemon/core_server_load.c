@@ -85,7 +85,8 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 	buf_init(&b, 4096);
 	if (store_agents(d, load_agent, s, err) || store_pendings(d, load_pending, s, err) ||
 	    rules_load(d, s, err) || recovery_load(d, s, err) || aside_load(d, s, err) ||
-	    store_meta_get(d, "fencing", &b, err) || store_count(d, false, &s->events_total, err) ||
+	    keyact_load(d, s, err) || store_meta_get(d, "fencing", &b, err) ||
+	    store_count(d, false, &s->events_total, err) ||
 	    store_turned_away(d, clock_wall_ms() - 86400000ll, &s->turned_away, err))
 		goto out;
 	v = buf_slice(&b);

@@ -83,6 +83,7 @@ static clv_rc on_info(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 		versions[m.n_group_key_versions++] = k->group->keys[i].version;
 	m.group_key_versions = versions;
 	m.epoch = k->epoch;
+	m.master_ends = vault_master_ends(k->vault);
 	m.audit_seq = k->audit_seq;
 	if (k->audit_seq)
 		m.audit_hash = PROTO_BYTES(slice_of(k->audit_hash, 32));

@@ -7,7 +7,7 @@
 #ifndef DAEMON_NET_H
 #define DAEMON_NET_H
 
-#include "channel/channel.h"
+#include "channel/krb.h"
 #include "ipc.pb-c.h"
 #include "proto/ipc.h"
 #include <netinet/in.h>
@@ -45,7 +45,8 @@ struct conn {
 	uint8_t address_key[8]; /* IPv4, or the /64 */
 	bool exempt;
 	int64_t limit_ms, heard_ms;
-	char *name; /* expected (initiator) */
+	int64_t step_ms; /* a step of its exchange was asked for then; 0: none is under way */
+	char *name;      /* expected (initiator) */
 };
 
 #define NET_SLOTS 4096u
@@ -58,6 +59,7 @@ struct net {
 	uv_timer_t sweep, recheck;
 	Clv__Start *start;
 	struct chan_creds *creds;
+	struct net_krb *krb; /* net_krb.c; NULL without Kerberos */
 	uint64_t creds_serial;
 	bool creds_tried;
 	struct clv_err creds_err; /* why the newest files were not taken */
@@ -76,7 +78,8 @@ struct net {
 
 /* net_conn.c */
 void net_accept(struct net *n, int listener);
-void net_dialed(struct net *n, uint64_t id, const char *name, const char *address, int fd);
+/* pinned: enum chan_mech that this server was last proven by, 0: none. */
+void net_dialed(struct net *n, uint64_t id, const char *name, const char *address, uint32_t pinned, int fd);
 void net_adopt(struct net *n, uint64_t id, const char *principal, int fd);
 void net_send(struct net *n, uint64_t id, uint16_t type, struct clv_slice body);
 void net_proven(struct net *n, uint64_t id);
@@ -85,6 +88,18 @@ void net_close_all(struct net *n, const char *why);
 void net_sweep(struct net *n);
 void net_recheck(struct net *n);
 void net_resume(struct net *n);
+/* What a step of a connection's exchange came to; failed: why it did not (r is NULL then). */
+void net_stepped(struct net *n, uint64_t id, const struct chan_stepped *r, const struct clv_err *failed);
+/* The process that does the steps of these is gone. */
+void net_steps_lost(struct net *n, bool initiator);
+
+/* net_krb.c where Kerberos is linked, net_krb_none.c where it is not: one of the two in each executable. */
+extern const char *const net_krb_rows; /* behind the process's name in processes.md: "" or "_krb" */
+CLV_MUST clv_rc net_krb_prepare(struct net *n, struct clv_err *err); /* before the sandbox */
+const struct chan_krb *net_krb_means(const struct net *n, bool initiator);
+CLV_MUST clv_rc net_krb_peer(struct net *n, const char *name, int fd, struct clv_err *err); /* owns fd */
+CLV_MUST clv_rc net_krb_ask(struct conn *c, const struct chan_step *s, struct clv_err *err);
+void net_krb_forget(struct conn *c);
 
 /* net_main.c: to core; a broken socket is noticed by its own poll. */
 void net_tell(struct net *n, enum ipc_type type, const ProtobufCMessage *m);

@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_CHUNK 16384u
+#define READ_CHUNK  16384u
+#define NET_STEP_MS 4500 /* a step that took this long was ended for its slowness */
 
 static struct conn **slot_of(struct net *n, uint64_t id)
 {
@@ -53,6 +54,7 @@ static void report_closed(struct conn *c, enum clv_code code, const char *text)
 	m.code = (uint32_t)code;
 	m.text = (char *)(uintptr_t)text;
 	m.address = c->address;
+	m.failure = d ? (uint32_t)d->failure : 0;
 	m.name = c->name ? c->name : (char *)(uintptr_t)(d ? d->peer_name : "");
 	net_tell(c->net, IPC_CONN_CLOSED, &m.base);
 }
@@ -82,6 +84,8 @@ static void drop(struct conn *c, enum clv_code code, const char *text)
 		return;
 	report_closed(c, code, text);
 	c->closing = true;
+	if (c->step_ms)
+		net_krb_forget(c);
 	if (c->chan) {
 		uint8_t unread[READ_CHUNK];
 
@@ -121,6 +125,8 @@ static void report_open(struct conn *c)
 	m.peer_not_after = d->peer_not_after_ms;
 	m.t = PROTO_BYTES(slice_of(d->t, sizeof d->t));
 	m.fingerprint = PROTO_BYTES(slice_of(d->fingerprint, sizeof d->fingerprint));
+	m.principal = (char *)(uintptr_t)d->principal;
+	m.weak = d->weak;
 	m.address = c->address;
 	if (c->net->creds)
 		m.own_name = (char *)(uintptr_t)chan_creds_name(c->net->creds);
@@ -151,19 +157,69 @@ static clv_rc forward_frames(struct conn *c, struct clv_err *err)
 	}
 }
 
+/* What came of feeding the channel, or of a step of its exchange. */
+static void advance(struct conn *c, clv_rc rc, struct clv_err *err)
+{
+	struct chan_step step;
+
+	if (!c->open && chan_state(c->chan) == CHAN_OPEN)
+		report_open(c);
+	if (rc || (c->open && forward_frames(c, err))) {
+		drop(c, err->code, err->text);
+		return;
+	}
+	if (chan_step(c->chan, &step)) {
+		c->step_ms = clock_mono_ms();
+		if (net_krb_ask(c, &step, err)) {
+			net_stepped(c->net, c->id, NULL, err);
+			return;
+		}
+	}
+	flush(c);
+	ask_events(c);
+}
+
 static void take_bytes(struct conn *c, struct clv_slice bytes)
 {
 	struct clv_err err = {0};
 	clv_rc rc = chan_feed(c->chan, bytes, &err);
 
-	if (!c->open && chan_state(c->chan) == CHAN_OPEN)
-		report_open(c);
-	if (rc || (c->open && forward_frames(c, &err))) {
-		drop(c, err.code, err.text);
-		return;
-	}
-	flush(c);
-	ask_events(c);
+	advance(c, rc, &err);
+}
+
+void net_stepped(struct net *n, uint64_t id, const struct chan_stepped *r, const struct clv_err *failed)
+{
+	struct conn *c = find(n, id);
+	struct clv_err err = failed ? *failed : (struct clv_err){0};
+	clv_rc rc = CLV_FAILED;
+
+	if (!c || !c->step_ms)
+		return; /* it closed while the step was done */
+	c->step_ms = 0;
+	if (failed)
+		chan_step_failed(c->chan, failed);
+	else
+		rc = chan_step_done(c->chan, r, &err);
+	advance(c, rc, &err);
+}
+
+void net_steps_lost(struct net *n, bool initiator)
+{
+	int64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < NET_SLOTS; i++)
+		for (struct conn *c = n->slots[i], *next; c; c = next) {
+			struct clv_err err = {0};
+
+			next = c->next;
+			if (!c->step_ms || c->initiator != initiator)
+				continue;
+			(void)err_set(&err, CLV_E_TIMEOUT, "%s",
+			              now - c->step_ms >= NET_STEP_MS
+			                  ? "no Kerberos ticket: no KDC answered within 5 s"
+			                  : "the Kerberos process ended in the middle of the exchange");
+			net_stepped(n, c->id, NULL, &err);
+		}
 }
 
 static void on_readable(struct conn *c)
@@ -245,8 +301,9 @@ static struct chan_opts options(struct net *n, bool initiator, const char *peer)
 	    .initiator = initiator,
 	    .pref = (enum chan_pref)n->start->mechanism,
 	    .creds = n->creds,
+	    .krb = net_krb_means(n, initiator),
 	    .peer_name = peer,
-	    .peer_kind = VERIFY_NODE,
+	    .peer_kind = initiator ? VERIFY_NODE : net_role.accepts,
 	    .role = n->start->role,
 	};
 }
@@ -298,10 +355,10 @@ static void admit(struct net *n, int fd, const struct sockaddr_storage *ss)
 	struct conn *c;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	chan = n->creds ? chan_new(&o, &err) : NULL;
+	chan = o.creds || o.krb ? chan_new(&o, &err) : NULL;
 	if (!chan) {
 		log_warn("a connection is turned away: %s",
-		         n->creds ? err.text : "no usable channel certificate yet");
+		         o.creds || o.krb ? err.text : "no usable channel certificate yet");
 		(void)close(fd);
 		return;
 	}
@@ -346,17 +403,20 @@ static void tell_not_begun(struct net *n, uint64_t id, bool initiator, const cha
 	net_tell(n, IPC_CONN_CLOSED, &m.base);
 }
 
-void net_dialed(struct net *n, uint64_t id, const char *name, const char *address, int fd)
+void net_dialed(struct net *n, uint64_t id, const char *name, const char *address, uint32_t pinned, int fd)
 {
 	struct chan_opts o = options(n, true, name);
 	struct clv_err err = {0};
-	struct chan *chan = n->creds ? chan_new(&o, &err) : NULL;
+	struct chan *chan;
 	struct conn *c;
 
+	/* S2, T15: a server that was proven by its certificate is not tried by less. */
+	o.no_krb = pinned == CHAN_MECH_CERTIFICATE && o.pref == CHAN_PREF_AUTO;
+	chan = o.creds || o.krb ? chan_new(&o, &err) : NULL;
 	if (!chan) {
 		tell_not_begun(n, id, true, name,
-		               n->creds ? err.text
-		                        : "no usable channel certificate: clavigerd check says why");
+		               o.creds || o.krb ? err.text
+		                                : "no usable channel certificate: clavigerd check says why");
 		(void)close(fd);
 		return;
 	}
@@ -436,6 +496,9 @@ static const char *overdue(const struct conn *c, int64_t now)
 		return c->open ? "not proven within 10 s" : "not authenticated within 10 s";
 	if (net_role.nodes && c->proven && now - c->heard_ms >= 3 * (int64_t)c->net->start->heartbeat_ms)
 		return "silent for three heartbeats";
+	if (c->open && chan_describe(c->chan)->mech == CHAN_MECH_KERBEROS &&
+	    clock_wall_ms() >= chan_describe(c->chan)->peer_not_after_ms)
+		return "its Kerberos ticket has ended";
 	return NULL;
 }
 
@@ -453,6 +516,11 @@ void net_sweep(struct net *n)
 		}
 }
 
+static bool can_recheck(const struct conn *c)
+{
+	return c->net->creds || chan_describe(c->chan)->mech == CHAN_MECH_KERBEROS;
+}
+
 /* T26: identities are looked at again, hourly and whenever the files changed. */
 void net_recheck(struct net *n)
 {
@@ -461,7 +529,7 @@ void net_recheck(struct net *n)
 			struct clv_err err = {0};
 
 			next = c->next;
-			if (c->open && !c->local && n->creds && chan_recheck(c->chan, n->creds, &err))
+			if (c->open && !c->local && can_recheck(c) && chan_recheck(c->chan, n->creds, &err))
 				drop(c, err.code, err.text);
 		}
 }

@@ -11,6 +11,7 @@
 #include "daemon/net.h"
 #include "proto/codec.h"
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -158,11 +159,13 @@ static void report_creds(struct net *n);
 
 static clv_rc on_peer(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
 {
+	const char *name = ((const Clv__Peer *)m)->name;
 	struct net *n = ctx;
 	int fd = fds[0];
 
-	(void)m;
 	fds[0] = -1;
+	if (strcmp(name, "core") != 0)
+		return net_krb_peer(n, name, fd, err);
 	drop_core(n);
 	if (ipc_new(fd, "core", &n->core, err))
 		return CLV_FAILED;
@@ -207,11 +210,13 @@ static void report_creds(struct net *n)
 	m.serial = n->creds_serial;
 	m.ok = n->creds_err.code == CLV_E_NONE;
 	m.text = n->creds_err.text;
-	if (n->creds) {
+	if (n->creds &&
+	    *chan_creds_name(n->creds)) { /* without a certificate of our own there is none to name */
 		m.thumbprint = PROTO_BYTES(slice_of(chan_creds_thumbprint(n->creds), 32));
 		m.not_after = chan_creds_not_after(n->creds);
 		m.name = (char *)(uintptr_t)chan_creds_name(n->creds);
 		m.in_use = true;
+		chan_creds_ends(n->creds, &m.ca_not_after, &m.crl_due);
 	}
 	net_tell(n, IPC_CREDS_RESULT, &m.base);
 }
@@ -263,7 +268,7 @@ static clv_rc on_dialed(void *ctx, const ProtobufCMessage *msg, int *fds, struct
 
 	(void)err;
 	fds[0] = -1;
-	net_dialed(ctx, m->conn, m->name, m->address, fd);
+	net_dialed(ctx, m->conn, m->name, m->address, m->pinned, fd);
 	return CLV_OK;
 }
 
@@ -301,19 +306,22 @@ static void on_recheck(uv_timer_t *t)
 
 static clv_rc prepare(struct net *n, struct clv_err *err)
 {
+	char rows[64];
+
+	(void)snprintf(rows, sizeof rows, "%s%s", net_role.process, net_krb_rows);
 	if (secret_process_init(err) || sandbox_prepare(err) || channel_process_init(err) ||
 	    ipc_new(3, "parent", &n->parent, err))
 		return CLV_FAILED;
 	if (uv_loop_init(&n->loop))
 		return err_set(err, CLV_E_INTERNAL, "libuv does not start");
 #ifdef CLV_TEST_BUILD
-	sandbox_plant(net_role.process, NULL);
+	sandbox_plant(rows, NULL);
 #endif
 	while (!n->start)
 		if (ipc_wait(n->parent, parent_rows, n, -1, err))
 			return CLV_FAILED;
 	log_init(net_role.process, n->start->role, 2, (enum log_level)n->start->log_level);
-	if (sandbox_enter(net_role.process, NULL, n->start->bare, err))
+	if (net_krb_prepare(n, err) || sandbox_enter(rows, NULL, n->start->bare, err))
 		return CLV_FAILED;
 	if (err->code)
 		log_err(LOG_WARN, err, "runs bare, as configured");

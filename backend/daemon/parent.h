@@ -17,7 +17,15 @@
 #define PARENT_DIALS_MAX     64u
 #define PARENT_LINE_MAX      4096u
 
-enum proc_id { PROC_KEYHOLDER, PROC_CORE, PROC_NET_NODE, PROC_NET_CONSOLE, PROC_MAX };
+enum proc_id {
+	PROC_KEYHOLDER,
+	PROC_CORE,
+	PROC_NET_NODE,
+	PROC_NET_CONSOLE,
+	PROC_KRB_ACCEPT,
+	PROC_KRB_INIT,
+	PROC_MAX
+};
 enum parent_mode { MODE_RUN, MODE_INIT, MODE_ENROLL, MODE_RECOVER, MODE_RESTORE, MODE_PROTECT, MODE_MAX };
 extern const char *const parent_modes[]; /* their words */
 
@@ -46,6 +54,7 @@ struct dial {
 	size_t n_answers, at;
 	int fd; /* socket being connected */
 	int64_t limit_ms;
+	uint32_t pinned;
 };
 
 struct parent {
@@ -53,7 +62,7 @@ struct parent {
 	const char *conf_path;
 	char *libexec;
 	enum parent_mode mode;
-	bool server, replace;
+	bool server, replace, kerberos;
 	const char *caller, *server_override; /* of init and enroll */
 	uint8_t recovery_hash[32];
 	bool has_recovery;
@@ -98,6 +107,12 @@ CLV_MUST clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_
 CLV_MUST clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_err *err);
 void parent_watch_creds(struct parent *p, int64_t now_ms, bool at_once);
 void parent_accept_console(struct parent *p);
+
+/* parent_krb.c: where [kerberos] is set */
+CLV_MUST clv_rc parent_prepare_krb(struct parent *p, struct clv_err *err);
+void parent_fill_krb(const struct parent *p, Clv__Start *m);
+void parent_release_krb(Clv__Start *m);
+CLV_MUST clv_rc parent_send_keytab(struct parent *p, enum proc_id id, struct clv_err *err);
 
 /* parent_vault.c */
 CLV_MUST clv_rc parent_prepare_vault(struct parent *p, struct clv_err *err);

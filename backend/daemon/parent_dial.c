@@ -68,6 +68,7 @@ static void connected(struct parent *p, struct dial *d, const char *address)
 	m.conn = d->conn;
 	m.name = d->name;
 	m.address = (char *)(uintptr_t)address;
+	m.pinned = d->pinned;
 	if (!p->children[PROC_NET_NODE].ipc) {
 		(void)close(fd);
 		failed(p, d, EVENT_TCP, "the network process is being started");
@@ -172,6 +173,7 @@ clv_rc parent_on_dial(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 	d->host = clv_strdup(q->host);
 	d->name = clv_strdup(q->name);
 	d->port = (uint16_t)q->port;
+	d->pinned = q->pinned;
 	d->pipe = d->fd = -1;
 	if (parse_address(d->host, d->port, &ss)) {
 		memcpy(d->answers, d->host, len + 1);

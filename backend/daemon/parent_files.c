@@ -289,6 +289,7 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->reaccept = strcmp(conf_str(p->conf, "trust", "reaccept"), "direct") == 0;
 	m->owner = geteuid();
 	m->vault_protect = (char *)(uintptr_t)conf_str(p->conf, "node", "vault_protect");
+	parent_fill_krb(p, m);
 	if (p->protect_by)
 		m->protect_by = (char *)(uintptr_t)p->protect_by;
 }
@@ -374,10 +375,13 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 		rc = parent_send_creds(p, id, err)
 		         ? CLV_FAILED
 		         : send_listeners(p, id, p->console_listeners, p->n_console_listeners, err);
+	else if (id >= PROC_KRB_ACCEPT)
+		rc = parent_send_keytab(p, id, err);
 	else
 		rc = CLV_OK;
 out:
 	parent_host_release(&m);
+	parent_release_krb(&m);
 	if (id == PROC_CORE) {
 		free_names(m.users, m.n_users);
 		free_names(m.groups, m.n_groups);

@@ -55,11 +55,22 @@ static const struct ipc_row core_rows[] = {
     {IPC_DIAL, parent_on_dial}, {IPC_OUTCOME, on_outcome}, {IPC_READY, on_ready}, {0, NULL}};
 static const struct ipc_row keyholder_rows[] = {
     {IPC_CHECK_RUN, parent_on_check}, {IPC_OUTCOME, on_outcome}, {0, NULL}};
+static const struct ipc_row krb_rows[] = {{IPC_OUTCOME, on_outcome}, {0, NULL}};
 static const struct ipc_row no_rows[] = {{0, NULL}};
 
 static const struct ipc_row *rows_of(enum proc_id id)
 {
-	return id == PROC_CORE ? core_rows : id == PROC_KEYHOLDER ? keyholder_rows : no_rows;
+	switch (id) {
+	case PROC_CORE:
+		return core_rows;
+	case PROC_KEYHOLDER:
+		return keyholder_rows;
+	case PROC_KRB_ACCEPT:
+	case PROC_KRB_INIT:
+		return krb_rows;
+	default:
+		return no_rows;
+	}
 }
 
 static clv_rc open_log(struct parent *p, struct clv_err *err)
@@ -101,8 +112,12 @@ static clv_rc start_all(struct parent *p, struct clv_err *err)
 	for (size_t i = 0; i < PROC_MAX; i++)
 		if (proc_wanted(p, (enum proc_id)i) && parent_spawn(p, (enum proc_id)i, err))
 			return err_wrap(err, "starting %s", proc_name((enum proc_id)i));
-	/* Core's edges are all there are. */
-	return parent_connect_siblings(p, PROC_CORE, err);
+	/* These three have every edge there is, once each. */
+	return parent_connect_siblings(p, PROC_CORE, err) ||
+	               parent_connect_siblings(p, PROC_KRB_ACCEPT, err) ||
+	               parent_connect_siblings(p, PROC_KRB_INIT, err)
+	           ? CLV_FAILED
+	           : CLV_OK;
 }
 
 static clv_rc prepare(struct parent *p, struct clv_err *err)
@@ -120,7 +135,7 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 		               "%s is for a management server: [node] role in %s is another",
 		               parent_modes[p->mode], p->conf_path);
 	if (open_log(p, err) || open_signals(p, err) || parent_users(p, err) ||
-	    parent_prepare_state(p, err) || parent_listen(p, err))
+	    parent_prepare_state(p, err) || parent_prepare_krb(p, err) || parent_listen(p, err))
 		return CLV_FAILED;
 	parent_watch_creds(p, clock_mono_ms(), true);
 	p->creds_serial = p->creds_serial ? p->creds_serial : 1;

@@ -41,11 +41,15 @@
 	X(20028, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20029, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20053, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Certificate") \
+	X(20057, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20070, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20071, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20072, "OpsMgr Connector", CLV_LEVEL_ERROR, "Certificate")       \
+	X(21001, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(21005, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(21006, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(21007, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(21011, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(21016, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(21036, "OpsMgr Connector", CLV_LEVEL_ERROR, "Certificate")
 

@@ -69,6 +69,10 @@
 	X(IPC_CREDENTIAL, 80, credential, 1)               \
 	X(IPC_CHECK_RUN, 81, check_run, 1)                 \
 	X(IPC_CHECK_DONE, 82, check_done, 0)               \
+	X(IPC_KRB_KEYTAB, 100, krb_keytab, 1)              \
+	X(IPC_KRB_STEP, 101, krb_step, 0)                  \
+	X(IPC_KRB_STEPPED, 102, krb_stepped, 0)            \
+	X(IPC_KRB_FORGET, 103, krb_forget, 0)              \
 	X(IPC_KH_HOP, 120, kh_hop, 0)                      \
 	X(IPC_ALERT_CALLER, 121, alert_caller, 1)
 

@@ -14,6 +14,7 @@ enum refusal_code {
 	REFUSAL_PROOF = 5,        /* the link proof does not hold */
 	REFUSAL_NEWER_LINK = 6,   /* a newer link of the same node took over */
 	REFUSAL_REMOVED = 7,
+	REFUSAL_MECHANISM = 20, /* pinned to certificates, and came by Kerberos: 21011 */
 };
 
 #endif

@@ -138,6 +138,11 @@ static clv_rc key_context(struct clv_buf *b, struct clv_slice form, const char *
 #define FORM_KEY SLICE_LIT("claviger/1 item key")
 #define FORM_OLD SLICE_LIT("claviger/1 item")
 
+int64_t vault_master_ends(const struct vault *v)
+{
+	return v->masters[v->n - 1].ends;
+}
+
 static clv_rc wrap_key(const struct master *m, const char *purpose, const char *name,
                        const struct clv_secret *key, struct clv_sealed *out, struct clv_err *err)
 {

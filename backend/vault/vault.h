@@ -58,6 +58,8 @@ CLV_MUST clv_rc vault_look(const char *path, enum vault_protection *how, struct 
  * made sure, either may be, and the text says so. Not inside vault_begin. */
 CLV_MUST clv_rc vault_protect(struct vault *v, enum vault_protection how, const struct clv_secret *secret,
                               struct clv_err *err);
+/* When the newest master key ends, in ms. */
+int64_t vault_master_ends(const struct vault *v);
 /* Makes a new master key when the newest has ended; *made (may be NULL) says so. Opening does it too. */
 CLV_MUST clv_rc vault_renew(struct vault *v, int64_t now_ms, bool *made, struct clv_err *err);
 /* Moves up to max_items items to the newest master key, one transaction; *left gets how many are still under

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every system call that a process's row of share/doc/processes.md does not grant is planted in it, behind
 # its walls, and must kill it. Counts are printed per process. (Must show 7.)
+# shellcheck source-path=SCRIPTDIR source=../lib/group.sh source=../lib/realm.sh
 . "$(dirname "$0")/../lib/group.sh"
+. "$(dirname "$0")/../lib/realm.sh"
 g_begin
 g_node rms1 management-server
 g_start rms1 CLAVIGER_TEST_PLANT=1
@@ -14,6 +16,27 @@ for p in keygen keyholder core net_node net_console; do
 	case $line in *", 0 not refused") ok "$p refuses what its row does not grant" ;; *) bad "$p: $line $(grep "planted: $p: call" "$G/rms1/log" | head -3)" ;; esac
 done
 g_stop rms1
+
+# --- where Kerberos is on ---
+planted_at() { grep -q "planted: $2: [0-9]* granted" "$G/$1/log"; }
+judge() { # NODE PROCESS
+	wait_for 60 planted_at "$1" "$2" || bad "$2 planted nothing"
+	line=$(grep -o "planted: $2: [0-9]* granted, [0-9]* refused, [0-9]* not refused" "$G/$1/log" | head -1)
+	printf '      %s\n' "$line"
+	case $line in *", 0 not refused") ok "$2 refuses what its row does not grant" ;; *) bad "$2: $line $(grep "planted: $2: call" "$G/$1/log" | head -3)" ;; esac
+}
+r_begin || g_end
+mkdir -p "$G/rms2"
+r_keytab "$G/rms2/keytab" MSOMHSvc/rms2.ops.test
+r_section "$G/rms2/keytab" >"$G/rms2/profiles"
+NODE_PORT=$(g_port) CONSOLE_PORT=$(g_port) g_node rms2 management-server
+r_node web01
+g_start rms2 CLAVIGER_TEST_PLANT=1
+g_start web01 CLAVIGER_TEST_PLANT=1
+for p in net_node_krb net_console_krb krb_accept; do judge rms2 $p; done
+judge web01 krb_init
+g_stop rms2
+g_stop web01
 line=$(CLAVIGER_TEST_PLANT=1 "$BIN/libexec/claviger/resolve" localhost 2>&1 | tail -1)
 printf '      %s\n' "$line"
 case $line in *", 0 not refused") ok "resolve refuses what its row does not grant" ;; *) bad "resolve: $line" ;; esac

@@ -29,6 +29,7 @@ check 'a backup, the passphrase from a descriptor' key backup "$G/one.key"
 equal 'its mode' "$(stat -c %a "$G/one.key")" 400
 check 'it says what it is' grep -qx 'group OMMG1' "$G/one.key"
 check 'a drill finds it good' key drill "$G/one.key"
+equal 'the next one is due in 90 days' "$(clv get expiry --filter 'what:key*drill' -o json 2>/dev/null | jq -r '.[0].ends' | cut -c1-10)" "$(date -u -d '+90 days' +%Y-%m-%d)"
 check 'and says what it would bring back' said 'would bring the group OMMG1 back: its signing key and group key v1'
 who=$(id -un)
 equal 'both are in the audit trail' "$(acts | sort | tr '\n' ',')" "key backup done user:$who,key drill done user:$who,"

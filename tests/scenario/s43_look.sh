@@ -18,8 +18,14 @@ check 'three agents' wait_for 30 all_confirmed
 
 # --- expiry ---
 ends() { clv get expiry -o json "$@" 2>/dev/null; }
-equal 'what ends: keys, channel certificates, the password that has an end' \
-	"$(ends | jq -c 'group_by(.what) | map([.[0].what, length])')" '[["account password",1],["agent key",3],["channel certificate",4]]'
+equal 'what ends: keys, channel certificates, the password that has an end, and the server'"'"'s own' \
+	"$(ends | jq -c 'group_by(.what) | map([.[0].what, length])')" '[["account password",1],["agent key",3],["authority",1],["channel certificate",4],["key drill",1],["revocation list",1],["vault master key",1]]'
+end_of() { ends --filter "what:${1// /*}" | jq -r '.[0].ends'; }
+utc() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ; }
+equal 'the authority, by openssl' "$(end_of authority)" "$(utc "$(openssl x509 -in "$G/ca/ca.pem" -noout -enddate | cut -d= -f2)")"
+equal 'the revocation list, by openssl' "$(end_of 'revocation list')" "$(utc "$(openssl crl -in "$G/ca/ca.crl" -noout -nextupdate | cut -d= -f2)")"
+equal 'the master key, 90 days after it was made' "$(end_of 'vault master key' | cut -c1-10)" "$(date -u -d '+90 days' +%Y-%m-%d)"
+equal 'a drill was never done' "$(ends --filter 'what:key*drill' | jq -r '.[0].renews')" 'no: never done, clavigerd key drill'
 equal 'in the order of their ends' "$(ends | jq 'map(.ends) | . == sort')" true
 equal 'and downwards' "$(ends --sort -ends | jq 'map(.ends) | . == (sort | reverse)')" true
 equal 'by whose it is' "$(ends --sort whose | jq 'map(.whose) | . == sort')" true

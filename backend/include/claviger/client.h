@@ -33,12 +33,19 @@ struct clv_dialer {
 	void (*drop)(void *ctx, struct clv_err *err);
 };
 
+/* Logon by the user's Kerberos ticket. Who names it is linked with libgssapi_krb5 and libkrb5; opaque. */
+struct clv_ticket_logon;
+const struct clv_ticket_logon *clv_ticket_logon(void);
+
 /* Where to, and as whom. Borrowed during the call only. */
 struct clv_target {
 	/* NULL: the session connects by itself. With one that is local, server is for messages alone. */
 	const struct clv_dialer *dialer;
 	const char *server;             /* "unix:PATH" or "name[@address][:port]"; NULL: CLV_DEFAULT_SERVER */
 	struct clv_slice ca, cert, key; /* PEM, for host[:port] only */
+	/* Where ca, cert and key are empty: by the user's Kerberos ticket. NULL: not possible in this
+	 * program. */
+	const struct clv_ticket_logon *ticket;
 	/* The pinned group signing key's fingerprint, 64 hex digits, or NULL: not known yet. For
 	 * host[:port] only; a local socket's server is named by the file system. */
 	const char *group_fingerprint;
@@ -74,7 +81,7 @@ const char *clv_session_server(const struct clv_session *s);
 /* The group signing key's fingerprint that the server showed, 64 hex digits; NULL before. With a
  * FAILED session of code CLV_E_AUTH it is what a person has to compare before it is pinned. */
 const char *clv_session_group_fingerprint(const struct clv_session *s);
-/* Proven channel: "local" or "certificate TLS 1.3". */
+/* Proven channel: "local", "certificate TLS 1.3" or "Kerberos aes256-cts-hmac-sha384-192". */
 const char *clv_session_channel(const struct clv_session *s);
 
 /* --- requests: each gives the number that its replies carry, or 0 with *err when the line is not
