@@ -485,8 +485,8 @@ static void server_tick(struct core *c, int64_t now_ms)
 	audit_tick(c, now_ms);
 	deliver_tick(c, now_ms);
 	recovery_tick(c);
-	alerts_tick(c);
 	look_at_master(c, now_ms);
+	alerts_tick(c);
 }
 
 struct event_job {

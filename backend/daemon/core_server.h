@@ -46,12 +46,12 @@ struct session {
 	struct node *node; /* NULL until proven */
 	int64_t since, heard;
 	bool refused, pinning, sealing, batch;
+	bool renewed;       /* a link that its node renewed took over: nothing more is taken from it */
+	uint8_t renews[16]; /* fingerprint of the link that this one renews; zeroes: none */
 	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
 	 */
 	uint64_t upto, beat_made, beat_upto;
 	bool beat_seen, beat_told;
-	bool renewed;       /* a link that its node renewed took over: nothing more is taken from it */
-	uint8_t renews[16]; /* fingerprint of the link that this one renews; zeroes: none */
 };
 
 struct pending {
