@@ -132,6 +132,8 @@ void agent_put_destroyed(struct core *c, uint64_t upto);
 void agent_put_channel(struct core *c, bool in_use);
 void agent_drain(struct core *c);
 void agent_on_ack(struct core *c, const Clv__SignedStatement *s);
+/* core_agent_beat.c */
+void agent_heartbeat(struct core *c);
 /* This end of the link that is up. Borrowed strings. */
 void agent_fill_link(const struct agent *a, Clv__HopLink *l);
 

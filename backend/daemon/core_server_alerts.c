@@ -241,23 +241,29 @@ static void keep_unverified(struct core *c, struct session *s, struct intake *i,
 	core_db_put(c, run_unverified, done_unverified, i);
 }
 
+/* The probe that this parcel answers; NULL in it: nobody waits for that. */
+static struct probe **find_probe(struct server *s, const struct intake *i)
+{
+	struct probe **at = &s->probes;
+
+	while (*at && (strcmp((*at)->name, i->name) != 0 ||
+	               !slice_eq(PROTO_SLICE(i->parcel->probe), slice_of((*at)->nonce, TRACE_PROBE_LEN))))
+		at = &(*at)->next;
+	return at;
+}
+
 static void finish_probe(struct core *c, const struct intake *i)
 {
-	struct probe **at = &c->srv->probes, *p;
+	struct probe **at = find_probe(c->srv, i), *p = *at;
 	struct trace_path path;
 
-	while ((p = *at)) {
-		if (strcmp(p->name, i->name) != 0 ||
-		    !slice_eq(PROTO_SLICE(i->parcel->probe), slice_of(p->nonce, sizeof p->nonce))) {
-			at = &p->next;
-			continue;
-		}
-		*at = p->next;
-		path_judge(c, &i->body, i->records, i->signatures, i->n, &path);
-		p->done(c, p->ctx, &path, "");
-		trace_path_release(&path);
-		clv_free(p);
-	}
+	if (!p)
+		return; /* it came too late */
+	*at = p->next;
+	path_judge(c, &i->body, i->records, i->signatures, i->n, &path);
+	p->done(c, p->ctx, &path, "");
+	trace_path_release(&path);
+	clv_free(p);
 }
 
 static void on_hop_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
@@ -272,7 +278,7 @@ static void on_hop_signed(struct core *c, void *ctx, enum ipc_type type, const P
 	    buf_put(&i->signatures[i->n], PROTO_SLICE(k->signature), NULL)) {
 		if (!m)
 			log_err(LOG_WARN, err, "signing the hop record of a parcel");
-		if (s)
+		if (s && !i->parcel->probe.len)
 			s->batch = false;
 		if (i->own_done)
 			i->own_done(c, false);
@@ -283,8 +289,6 @@ static void on_hop_signed(struct core *c, void *ctx, enum ipc_type type, const P
 	}
 	i->n++;
 	if (i->parcel->probe.len) {
-		if (s)
-			s->batch = false;
 		finish_probe(c, i);
 		free_intake(i);
 		return;
@@ -356,7 +360,7 @@ void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame 
 	struct trace_record first;
 	struct clv_err err = {0};
 
-	if (take_frame(i, f, &err) || s->batch) {
+	if (take_frame(i, f, &err) || (s->batch && !i->parcel->probe.len)) {
 		server_refuse(c, s, REFUSAL_PROOF, "a parcel that makes no sense: %s",
 		              err.code ? err.text : "one is under way");
 	} else if (strcmp(i->parcel->agent, s->node->name) != 0) {
@@ -369,9 +373,13 @@ void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame 
 			keep_unverified(c, s, i, &err);
 			return;
 		}
-		s->batch = true;
-		sign_hop(c, s, i);
-		return;
+		/* A probe comes beside what the outbox sends; one that nobody waits for is not signed for. */
+		if (!i->parcel->probe.len)
+			s->batch = true;
+		if (!i->parcel->probe.len || *find_probe(c->srv, i)) {
+			sign_hop(c, s, i);
+			return;
+		}
 	}
 	free_intake(i);
 }

@@ -8,7 +8,7 @@ g_begin
 g_init 'heartbeat = 1s' || g_end
 g_agent web01 agent 'heartbeat = 1s' || g_end
 alert() { "$BIN/clavigerd" alert -c "$G/web01/clavigerd.conf" "$@" >/dev/null; }
-n_alerts() { [ "$(clv get alerts -o json 2>/dev/null | jq length)" = "$1" ]; }
+n_alerts() { [ "$(clv get alerts --limit 5000 -o json 2>/dev/null | jq length)" = "$1" ]; }
 db=$G/rms1/state/OperationsManager.db
 
 # One at a time, so that each has a parcel of its own.
@@ -114,4 +114,19 @@ check "alerts that were made and do not come are told" test "$(held)" = 1
 id=$(clv get alerts --filter 'name:link' -o json 2>/dev/null | jq '.[0].id')
 trace "$id"; equal "another fingerprint than the channel's: exit status" $? 5
 equal "link ends differ" "$(jq -r '.hops[1].verdict' "$G/trace.json")" "link ends differ"
+
+# A probe beside alerts that flow: neither is in the other's way.
+g_start web01
+again() { quiet clv trace --probe web01; }
+check "web01 is back" wait_for 20 again
+for i in $(seq 3000); do printf 'information\tflow %d\t\n' "$i"; done >"$G/lines"
+"$BIN/clavigerd" alert -c "$G/web01/clavigerd.conf" --lines <"$G/lines" >/dev/null &
+flowing=$!
+probes=0
+for _ in $(seq 10); do quiet clv trace --probe web01 && probes=$((probes + 1)); done
+wait "$flowing"
+equal "ten probes while alerts flow" "$probes" 10
+flowed() { [ "$(clv get alerts --filter 'name:flow' --limit 1 -o json 2>/dev/null | jq -r '.[0].name')" = "flow 3000" ]; }
+check "and all of them come" wait_for 20 flowed
+equal "the link was never given up" "$(event_count 'id:20071')" 0
 g_end
