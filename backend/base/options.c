@@ -52,7 +52,7 @@ const struct conf_option node_options[] = {
      "local callers' socket at an agent: clavigerd alert"},
     {"channel", "heartbeat", CONF_DURATION, SECOND, HOUR, "60s", NULL, true, "three missed: down"},
     {"channel", "retry", CONF_DURATION, 100, HOUR, "10s", NULL, true,
-     "first wait before dialling again; doubles to a minute"},
+     "first wait before dialling again; doubles to 45 s"},
     {"channel", "recheck", CONF_DURATION, SECOND, DAY, "1h", NULL, true,
      "how often identities are checked again"},
     {"channel", "max_unauthenticated", CONF_INT, 1, 100000, "1024", NULL, true,

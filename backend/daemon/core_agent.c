@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RETRY_MOST_MS     60000
+#define RETRY_MOST_MS     45000 /* and a quarter of it at random: back within a minute */
 #define COMPLAIN_AGAIN_MS (3600ll * 1000)
 
 /* The same trouble is an event once an hour, not at every try. */
