@@ -52,6 +52,7 @@ struct session {
 	 */
 	uint64_t upto, beat_made, beat_upto;
 	bool beat_seen, beat_told;
+	int64_t beat_stuck_ms; /* monotonic: since when what it made does not come; 0: it comes */
 };
 
 struct pending {

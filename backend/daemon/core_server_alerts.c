@@ -14,9 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROBE_MS   10000
-#define PROBES_MAX 64u
-#define COUNT_MS   60000 /* the last hour moves on, if nothing else does */
+#define PROBE_MS     10000
+#define HELD_BACK_MS 10000
+#define PROBES_MAX   64u
+#define COUNT_MS     60000 /* the last hour moves on, if nothing else does */
 
 struct intake {
 	uint64_t conn;
@@ -404,7 +405,23 @@ clv_rc alerts_put_own(struct core *c, struct clv_slice parcel, void (*done)(stru
 }
 
 /* --- what heartbeats say --- */
-/* What a heartbeat said was made has not come by the next one, and nothing else did either. */
+/* What a heartbeat said was made has not come since, nothing else did either, and nothing of it is being
+ * stored: for so long that a slow disk at either end is no longer what holds it. */
+static bool held_back(struct session *s, const Clv__OutboxState *o, int64_t now_ms)
+{
+	bool stuck = s->beat_seen && !s->batch && s->beat_made > s->beat_upto && s->beat_upto == s->upto &&
+	             o->acked <= s->beat_upto;
+
+	if (!stuck) {
+		s->beat_stuck_ms = 0;
+		s->beat_told = false;
+		return false;
+	}
+	if (!s->beat_stuck_ms)
+		s->beat_stuck_ms = now_ms;
+	return now_ms - s->beat_stuck_ms >= HELD_BACK_MS;
+}
+
 void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st)
 {
 	ProtobufCMessage *m = NULL;
@@ -421,20 +438,15 @@ void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStateme
 	}
 	o = (const Clv__OutboxState *)m;
 	if (strcmp(o->agent, s->node->name) == 0 && o->outbox.len == TRACE_OUTBOX_LEN) {
-		bool stuck =
-		    s->beat_made > s->beat_upto && s->beat_upto == s->upto && o->acked <= s->beat_upto;
-
-		if (s->beat_seen && stuck && !s->beat_told) {
+		if (held_back(s, o, clock_mono_ms()) && !s->beat_told) {
 			s->beat_told = true;
 			core_event(
 			    c, 20028,
 			    "%s made alerts and events up to %" PRIu64 ", up to %" PRIu64
-			    " came here, and none since its heartbeat before: something on the way holds "
+			    " came here, and none since for several heartbeats: something on the way holds "
 			    "them back.",
 			    s->node->name, s->beat_made, s->upto);
 		}
-		if (!stuck)
-			s->beat_told = false;
 		if (o->acked > s->upto)
 			s->upto = o->acked;
 		s->beat_seen = true;

@@ -13,7 +13,7 @@
  *   rogue FOLDER PORT SERVER OWN-NAME parcel LIE FIRST N TEXT   a parcel of N alerts from number FIRST on;
  * LIE: honest, unsigned, stranger (another key), altered (the record is about another parcel), foreign
  * (another agent's), link (another fingerprint than the channel's). Prints the acknowledgement. rogue FOLDER
- * PORT SERVER OWN-NAME beat MADE ACKED sends three heartbeats that say so. FOLDER has ca.pem, channel.pem,
+ * PORT SERVER OWN-NAME beat MADE ACKED sends heartbeats that say so for 13 s. FOLDER has ca.pem, channel.pem,
  * channel.key and gets node.key, agent.key. Prints what came back.
  */
 #include "base/clock.h"
@@ -431,7 +431,8 @@ static void act_beat(struct rogue *r, uint64_t made, uint64_t acked)
 
 	prove(r, r->name, false);
 	welcome(r);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 14;
+	     i++) { /* longer than the server's patience, and often enough to be in touch */
 		Clv__OutboxState s = CLV__OUTBOX_STATE__INIT;
 		Clv__Heartbeat h = CLV__HEARTBEAT__INIT;
 		Clv__SignedStatement st;
@@ -448,6 +449,7 @@ static void act_beat(struct rogue *r, uint64_t made, uint64_t acked)
 		proto_free(wait_frame(r, FRAME_HEARTBEAT_REPLY, &clv__heartbeat_reply__descriptor));
 		buf_release(&body);
 		buf_release(&sig);
+		(void)poll(NULL, 0, 900);
 	}
 }
 
