@@ -191,7 +191,8 @@ static void collect_own(struct ending *e)
 	    {"vault master key", "yes", "events id:2003", c->master_ends, 0},
 	    {"key drill",
 	     c->srv->drill_at ? "no: clavigerd key drill" : "no: never done, clavigerd key drill",
-	     "audit act:key*", c->srv->drill_at ? c->srv->drill_at + DRILL_EVERY_MS : e->now, 7 * DAY_MS}};
+	     "audit act:key*", (c->srv->drill_at ? c->srv->drill_at : c->srv->trail_at) + DRILL_EVERY_MS,
+	     7 * DAY_MS}};
 
 	for (size_t i = 0; i < OWN_ENDS; i++) {
 		if (!all[i].ends)

@@ -61,7 +61,9 @@ clv_rc keyact_load(struct db *d, struct server *s, struct clv_err *err)
 	clv_rc rc;
 
 	buf_init(&b, DRILL_MAX);
-	rc = store_meta_get(d, META_DRILL, &b, err);
+	rc = store_audit_begins(d, &s->trail_at, err);
+	if (!rc)
+		rc = store_meta_get(d, META_DRILL, &b, err);
 	if (!rc && b.len > 0) {
 		rc = proto_decode(&clv__key_drill__descriptor, buf_slice(&b), (ProtobufCMessage **)&m, err);
 		if (!rc && m->good)

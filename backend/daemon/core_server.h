@@ -111,7 +111,8 @@ struct server {
 	uint64_t change;    /* counts what screens may show */
 	uint64_t structure; /* change at which a node last came or went */
 	uint64_t turned_away, audit_rows, events_total;
-	int64_t drill_at; /* the last key drill that went well; 0: never */
+	int64_t drill_at,
+	    trail_at; /* the last key drill that went well, 0 never; the audit trail's beginning */
 	int64_t retain_alerts_at, audit_checked, retain_at, push_at, audit_bad;
 	struct {
 		char address[64];

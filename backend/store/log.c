@@ -69,6 +69,11 @@ clv_rc store_count(struct db *d, bool audit, uint64_t *n, struct clv_err *err)
 	return rc;
 }
 
+clv_rc store_audit_begins(struct db *d, int64_t *time, struct clv_err *err)
+{
+	return db_number(d, 0, time, err, "SELECT time FROM audit ORDER BY seq LIMIT 1", "");
+}
+
 clv_rc store_turned_away(struct db *d, int64_t since, uint64_t *n, struct clv_err *err)
 {
 	int64_t v = 0;

@@ -249,6 +249,8 @@ CLV_MUST clv_rc store_events_of(struct db *d, const char *node, store_event_fn *
 CLV_MUST clv_rc store_audits(struct db *d, bool oldest_first, uint64_t offset, store_audit_fn *fn, void *ctx,
                              struct clv_err *err);
 CLV_MUST clv_rc store_count(struct db *d, bool audit, uint64_t *n, struct clv_err *err);
+/* When the first row of the trail that is still there was written; 0: there is none. */
+CLV_MUST clv_rc store_audit_begins(struct db *d, int64_t *time, struct clv_err *err);
 CLV_MUST clv_rc store_turned_away(struct db *d, int64_t since, uint64_t *n, struct clv_err *err);
 
 /* Deletes events before `events`; audit rows before `audit`, the last cut row's seq and hash kept as
