@@ -96,6 +96,20 @@ static char *search_range(int mem, const struct form *f, unsigned long from, uns
 	return NULL;
 }
 
+bool memsearch_may(pid_t pid)
+{
+	char path[64];
+	if (geteuid() == 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		fprintf(stderr, "memsearch: the memory of %d can be read by its own user\n", (int)pid);
+		abort();
+	}
+	return false;
+}
+
 char *memsearch_forms(pid_t pid, const char *text)
 {
 	struct form f[FORMS];
