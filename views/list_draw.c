@@ -236,7 +236,7 @@ void list_status(const struct view *v, struct view_status *st, const struct view
 	         l->filter);
 	if (!v->have)
 		return;
-	if (l->marks.n > 0 && l->hidden_known && l->hidden > 0)
+	if (l->marks.n > 0 && l->hidden_known && l->hidden > 0 && !list_overtaken(l))
 		snprintf(marked, sizeof(marked), "   %zu marked, %zu hidden", l->marks.n, l->hidden);
 	else if (l->marks.n > 0)
 		snprintf(marked, sizeof(marked), "   %zu marked", l->marks.n);

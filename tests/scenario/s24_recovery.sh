@@ -53,9 +53,9 @@ ask_always() {
 	while [ ! -e "$G/enough" ]; do
 		for a in $agents; do
 			i=$((i % accounts + 1))
-			got=$(cred "$a" "$(printf %02d $i)")
+			got=$(timeout 20 "$BIN/clavigerd" credential -c "$G/$a/clavigerd.conf" "P$(printf %02d $i)" 2>"$G/asked.err")
 			n=$((n + 1))
-			case $got in "first $(printf %02d $i) pw-"*|"second $(printf %02d $i) pw-"*) ;; *) f=$((f + 1)); echo "$a P$i: '$got'" >>"$G/asked.bad" ;; esac
+			case $got in "first $(printf %02d $i) pw-"*|"second $(printf %02d $i) pw-"*) ;; *) f=$((f + 1)); echo "$a P$i: '$got' $(tr '\n' ' ' <"$G/asked.err")" >>"$G/asked.bad" ;; esac
 		done
 		echo "$n $f" >"$G/asked"
 		sleep 1

@@ -4,7 +4,7 @@
 # passphrase: enter, seal, check of the rows, open, try, release, seal anew after a restart, key backup, drill,
 # restore and recover. Nothing of it is left in any form; what surely is there is found each time. (Must show 11.)
 . "$(dirname "$0")/../lib/group.sh"
-[ "$(id -u)" = 0 ] || { printf '1 passed, 0 failed\n      only root reads the memory of another process\n'; exit 0; }
+[ "$(id -u)" = 0 ] || { printf '0 passed, 0 failed, 1 skipped\n      only root reads the memory of another process\n'; exit 0; }
 g_begin
 leak=$BIN/tests/tools/leak
 conf=$G/rms1/clavigerd.conf
