@@ -76,7 +76,7 @@ static void row(struct ptyterm *p, const char *what, const char *key, const char
 	clv_free(s);
 }
 
-/* "37 of 1204" in line 2, or "" */
+/* "37" of "37 of 1204" in line 2; "" where there is none, and while "…" says that it is on its way */
 static void counts(struct ptyterm *p, char out[32])
 {
 	const char *line = strchr(pty_screen(p), '\n'), *end = line ? strchr(line + 1, '\n') : NULL;
@@ -102,7 +102,7 @@ static double letter(struct ptyterm *p, const char *key)
 	do {
 		pty_read(p, 2);
 		counts(p, after);
-	} while (strcmp(before, after) == 0 && now_ms() - from < 5000);
+	} while ((after[0] == '\0' || strcmp(before, after) == 0) && now_ms() - from < 5000);
 	return now_ms() - from;
 }
 
