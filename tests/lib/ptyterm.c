@@ -78,6 +78,7 @@ struct ptyterm *pty_start(char *const *argv, char *const *env, int rows, int col
 		    SIGINT,
 		    SIG_DFL); /* a shell without job control starts what runs beside it with these ignored */
 		signal(SIGQUIT, SIG_DFL);
+		signal(SIGHUP, SIG_DFL); /* and nohup with this one */
 		execve(argv[0], argv, env);
 		_exit(127);
 	}
