@@ -4,12 +4,14 @@
  * and nothing else, to standard output. What was read lies in `secret` until it is written; no stdio buffer
  * sees it.
  */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/options.h"
 #include "claviger/secret.h"
 #include "daemon/cli.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +21,14 @@
 
 #define ANSWER_MAX  (66u * 1024u)
 #define ANSWER_MS   15000
+#define AGAIN_MS    10000 /* as long a service, or its key holder, that is being started anew is waited for */
+#define AGAIN_STEP  100
 #define PROFILE_MAX 250u
 
 struct answer {
 	bool user_only;
 	bool granted;
+	bool said; /* the service said something, be it no */
 };
 
 static clv_rc read_all(uint8_t *bytes, size_t cap, size_t *len, void *ctx, struct clv_err *err)
@@ -59,6 +64,7 @@ static clv_rc write_out(struct clv_slice s, void *ctx, struct clv_err *err)
 	char line[128], type[16];
 	unsigned long long version = 0;
 
+	a->said = s.len > 0;
 	if (head == 0 || head >= sizeof line || strncmp((const char *)s.ptr, ok, sizeof ok - 1) != 0)
 		return CLV_OK;
 	memcpy(line, s.ptr, head);
@@ -96,6 +102,32 @@ out:
 	return rc;
 }
 
+/* Nobody was there, or who was there ended before a word was said: a service that is being started anew. */
+static bool is_starting(clv_rc rc, const struct answer *a, const struct clv_err *err)
+{
+	if (a->said)
+		return false;
+	return !rc || err->sys == ENOENT || err->sys == ECONNREFUSED || err->sys == ECONNRESET ||
+	       err->sys == EPIPE;
+}
+
+static clv_rc ask_until(const char *path, const char *profile, struct answer *a, struct clv_err *err)
+{
+	int64_t until_ms = clock_mono_ms() + AGAIN_MS;
+	clv_rc rc;
+
+	for (;;) {
+		err_clear(err);
+		rc = ask(path, profile, a, err);
+		if (!is_starting(rc, a, err) || clock_mono_ms() >= until_ms)
+			break;
+		(void)poll(NULL, 0, AGAIN_STEP);
+	}
+	if (!rc && !a->said)
+		return err_set(err, CLV_E_CLOSED, "the service ended before it answered; its log says why");
+	return rc;
+}
+
 int cli_credential(const char *conf_path, const char *profile, bool user_only)
 {
 	struct answer a = {.user_only = user_only};
@@ -103,10 +135,11 @@ int cli_credential(const char *conf_path, const char *profile, bool user_only)
 	struct clv_err err = {0};
 	clv_rc rc = CLV_FAILED;
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (!*profile || strlen(profile) > PROFILE_MAX || strpbrk(profile, "\n\r"))
 		(void)err_set(&err, CLV_E_USAGE, "a profile's name has 1 to %u bytes", PROFILE_MAX);
 	else if (!secret_process_init(&err) && !options_load(conf_path, &conf, &err))
-		rc = ask(conf_str(conf, "channel", "credential_socket"), profile, &a, &err);
+		rc = ask_until(conf_str(conf, "channel", "credential_socket"), profile, &a, &err);
 	conf_free(conf);
 	if (rc) {
 		(void)fprintf(stderr, "clavigerd credential: %s\n", err.text);

@@ -22,7 +22,8 @@ static const struct {
      "installed anew."},
     {"credential [-c FILE] [--user] PROFILE", "Gives an entitled local caller the password of the profile's "
                                               "account, alone on standard output; --user: its user name "
-                                              "and domain."},
+                                              "and domain. A service that is being started anew is waited "
+                                              "for, up to 10 seconds."},
     {"alert [-c FILE] --severity information|warning|critical --name NAME [--text TEXT] | --lines",
      "Raises an alert at this host's agent, for root, who runs the service, and whom alert_users and "
      "alert_groups "

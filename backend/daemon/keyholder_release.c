@@ -292,11 +292,12 @@ static bool serve_one(struct kh *k, struct kh_release *r, short revents)
 		answer(k, r);
 		return true;
 	}
-	if (!revents)
-		return clock_mono_ms() >= r->deadline;
+	/* Read even where poll saw nothing: this process may have been at other work since. */
+	if (!revents && clock_mono_ms() < r->deadline)
+		return false;
 	n = recv(r->fd, r->ask + r->n, sizeof r->ask - r->n, MSG_DONTWAIT);
 	if (n <= 0)
-		return n == 0 || (errno != EAGAIN && errno != EINTR);
+		return n == 0 || !revents || (errno != EAGAIN && errno != EINTR);
 	r->n += (size_t)n;
 	if (memchr(r->ask, '\n', r->n)) {
 		serve_line(k, r);
