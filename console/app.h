@@ -100,6 +100,7 @@ struct app {
 	uint64_t audit_req;  /* of V on the audit trail */
 	uint64_t answered;   /* the top view's request that has had its first answer */
 	uint64_t asking;     /* what the top view asked and was not told yet */
+	int64_t asked_at_ms; /* monotonic: when */
 	uint32_t epoch;
 	char domain[VIEW_ID_MAX];
 	int64_t skew_ms; /* the server's clock less ours */

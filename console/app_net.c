@@ -76,6 +76,7 @@ void app_ask(struct app *a)
 	if (req == 0 && err.code == CLV_E_AGAIN) /* so much is under way: with the next answer */
 		return;
 	v->req = a->asking = req;
+	a->asked_at_ms = app_mono_ms();
 	v->ask = false;
 }
 

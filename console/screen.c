@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HOLD_MS    40    /* so long a frame waits for the rows that it shows */
 #define AGES_MS    60000 /* words like "4 min" are looked at that often */
 #define READY_MS   1000  /* a terminal that does not answer CSI 5n by then */
 #define SILENCE_MS 300   /* is taken for ready after that much silence */
@@ -164,6 +165,18 @@ static bool needs_frame(const struct app *a)
 	return a->mode == MODE_ENTRY ? a->e.dirty : a->dirty;
 }
 
+/* Rows of where the cursor went are on their way: one frame with them, in place of one with dots and another.
+ * The one before stands until then, HOLD_MS at most; 0: nothing to wait for. */
+static int64_t held_until(const struct app *a)
+{
+	const struct view *v = app_top(a);
+	const struct list *l = list_of(app_top(a));
+	if (a->mode != MODE_LOOK || l == NULL || !v->have || v->req == 0 || v->req != a->asking ||
+	    list_covered(l))
+		return 0;
+	return a->asked_at_ms + HOLD_MS;
+}
+
 /* Monotonic; 0: never. */
 static int64_t lock_at(const struct app *a)
 {
@@ -199,7 +212,7 @@ static int next_wait(struct app *a, int64_t now, int64_t drawn)
 	if (lock_at(a) != 0)
 		sooner(&wait, lock_at(a) - now);
 	if (needs_frame(a) && !term_busy())
-		sooner(&wait, 0);
+		sooner(&wait, held_until(a) - now);
 	return wait;
 }
 
@@ -288,7 +301,7 @@ static void turn(struct app *a, const sigset_t *open_mask, int64_t *drawn)
 		a->dirty = true;
 	if (app_top(a)->redraw_at != 0 && app_wall_ms() + a->skew_ms >= app_top(a)->redraw_at)
 		a->dirty = true;
-	if (needs_frame(a)) {
+	if (needs_frame(a) && app_mono_ms() >= held_until(a)) {
 		draw(a);
 		if (a->mode != MODE_LOCKED)
 			clv_session_step(a->s);

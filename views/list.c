@@ -183,7 +183,7 @@ static void follow(struct list *l)
 	l->cur_id[0] = '\0';
 }
 
-static bool covered(const struct list *l)
+bool list_covered(const struct list *l)
 {
 	uint64_t end = l->top + (uint64_t)l->page;
 	if (end > l->rows.matched)
@@ -207,7 +207,7 @@ void list_take(struct view *v, struct clv_reply *r)
 	clamp(l);
 	remember_id(l);
 	list_count_hidden(l);
-	if (!covered(l) && l->rows.n > 0)
+	if (!list_covered(l) && l->rows.n > 0)
 		v->ask = true;
 }
 
@@ -221,7 +221,7 @@ static void move_to(struct list *l, uint64_t cur)
 	remember_id(l);
 	if (l->top == 0)
 		l->news = 0;
-	if (l->v.have && !covered(l))
+	if (l->v.have && !list_covered(l))
 		l->v.ask = true;
 }
 

@@ -107,6 +107,8 @@ struct canvas list_preview_area(const struct list *l, struct canvas *c, const st
 void list_preview(struct list *l, struct canvas *c, const struct view_ctx *ctx);
 /* The selected row's place in rows; false when it is not loaded. */
 bool list_selected(const struct list *l, size_t *i);
+/* Every row that the screen shows is here. */
+bool list_covered(const struct list *l);
 /* The rows that are shown are still those of another filter: nothing acts on them. */
 bool list_overtaken(const struct list *l);
 /* One row as a line of its columns, two blanks between them; foreign text in it. */

@@ -31,7 +31,6 @@ struct scan {
 	uint64_t change;       /* of the server when it looked */
 	int64_t began, as_of;
 	const struct core *core;
-	struct clv_agent_fact named; /* all but the name is unset */
 };
 
 /* --- what is chosen, and how it is ordered --- */
@@ -44,18 +43,23 @@ static bool match_agent(void *ctx, const void *item)
 	return filter_agent(s->filter, &f);
 }
 
-/* What is typed first is mostly a piece of a name: a tenth of the memory is looked at. */
-static bool match_name(void *ctx, const void *item)
+/* What is typed is mostly a piece of a name, or of a thumbprint: a tenth of the memory is looked at. */
+static bool match_plain(void *ctx, const void *item)
 {
-	struct scan *s = ctx;
+	const struct scan *s = ctx;
+	const struct node *n = item;
 
-	s->named.name = ((const struct node *)item)->name;
-	return filter_agent(s->filter, &s->named);
+	return filter_agent_plain(s->filter, n->name, n->has_key ? &n->key : NULL);
 }
 
 static void warm_node(const void *item)
 {
-	__builtin_prefetch(((const struct node *)item)->name);
+	const struct node *n = item;
+
+	__builtin_prefetch(n->name);
+	__builtin_prefetch(&n->has_key);
+	__builtin_prefetch(n->key.key_id);
+	__builtin_prefetch(n->key.sha256);
 }
 
 static uint64_t key_agent(void *ctx, const void *item, unsigned part)
@@ -88,11 +92,11 @@ static const struct select_ops *ops_for(const struct scan *s)
 		OPS(match, 0, NULL), OPS(match, 1, NULL), OPS(match, 1, cmp_agents), \
 		    OPS(match, SORT_TEXT_PARTS, NULL)                                \
 	}
-	static const struct select_ops ops[3][4] = {ORDERS(NULL), ORDERS(match_agent), ORDERS(match_name)};
+	static const struct select_ops ops[3][4] = {ORDERS(NULL), ORDERS(match_agent), ORDERS(match_plain)};
 #undef ORDERS
 #undef OPS
 	size_t order = !s->sort.parts ? 0 : s->sort.parts > 1 ? 3 : s->sort.ties ? 2 : 1;
-	size_t match = filter_is_all(s->filter) ? 0 : filter_names_only(s->filter) ? 2 : 1;
+	size_t match = filter_is_all(s->filter) ? 0 : filter_plain_only(s->filter) ? 2 : 1;
 
 	return &ops[match][order];
 }

@@ -25,6 +25,7 @@ struct term {
 	const struct field *field; /* NULL: looks into all columns */
 	enum term_op op;
 	char *text; /* as typed; for OP_IN the items follow each other, 0-terminated */
+	char *low;  /* of a plain word: text in lower case */
 	size_t text_len;
 	char *hex;             /* thumbprint digits, lower case, or NULL */
 	struct filter_value v; /* numbers, times, words */
@@ -43,6 +44,12 @@ struct token {
 	char *text;
 	bool quoted; /* began with a quotation mark: plain text */
 };
+
+/* ASCII alone, as the names of nodes are. */
+static unsigned char fold(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
 
 /* --- tokens --- */
 
@@ -206,6 +213,9 @@ static clv_rc parse_term(struct filter *f, struct term *t, const struct token *t
 	t->op = OP_HAS;
 	t->text = clv_strdup(s);
 	t->text_len = strlen(s);
+	t->low = clv_strdup(s);
+	for (char *c = t->low; *c; c++)
+		*c = (char)fold(*c);
 	return CLV_OK;
 }
 
@@ -253,6 +263,7 @@ void filter_free(struct filter *f)
 	assert(f->magic == FILTER_MAGIC);
 	for (size_t i = 0; i < f->n_terms; i++) {
 		clv_free(f->terms[i].text);
+		clv_free(f->terms[i].low);
 		clv_free(f->terms[i].hex);
 		if (f->terms[i].has_re)
 			regfree(&f->terms[i].re);
@@ -266,10 +277,10 @@ bool filter_is_all(const struct filter *f)
 	return f->n_terms == 0;
 }
 
-bool filter_names_only(const struct filter *f)
+bool filter_plain_only(const struct filter *f)
 {
 	for (size_t i = 0; i < f->n_terms; i++)
-		if (f->terms[i].field != NULL || f->terms[i].hex != NULL)
+		if (f->terms[i].field != NULL)
 			return false;
 	return f->kind == FILTER_AGENTS;
 }
@@ -403,6 +414,43 @@ static bool agent_now(const struct filter *f, const struct clv_agent_fact *a)
 			copy.last_seen = f->terms[i].v.now;
 	}
 	return matches(f, FILTER_AGENTS, &copy);
+}
+
+/* strcasestr measures and prepares both texts at each call, which is most of the time where a million short
+ * ones are looked at. */
+static bool has_folded(const char *text, const char *low)
+{
+	for (; *text; text++) {
+		size_t i = 0;
+
+		while (low[i] && fold(text[i]) == (unsigned char)low[i])
+			i++;
+		if (!low[i])
+			return true;
+	}
+	return !*low;
+}
+
+static bool key_hits(const struct term *t, const struct clv_key_fact *key)
+{
+	return filter_hex_hits(t->hex, key->key_id, sizeof key->key_id) ||
+	       filter_hex_hits(t->hex, key->sha1, sizeof key->sha1) ||
+	       filter_hex_hits(t->hex, key->sha256, sizeof key->sha256);
+}
+
+bool filter_agent_plain(const struct filter *f, const char *name, const struct clv_key_fact *key)
+{
+	assert(f->magic == FILTER_MAGIC && f->kind == FILTER_AGENTS);
+	for (size_t i = 0; i < f->n_terms; i++) {
+		const struct term *t = &f->terms[i];
+		bool hit = t->op == OP_REGEX ? regex_hits(t, name) : has_folded(name, t->low);
+
+		if (!hit && key && t->hex)
+			hit = key_hits(t, key);
+		if (hit == t->negated)
+			return false;
+	}
+	return true;
 }
 
 bool filter_agent(const struct filter *f, const struct clv_agent_fact *a)

@@ -70,8 +70,10 @@ CLV_MUST clv_rc sort_keys_parse(const char *column, enum filter_kind kind, struc
                                 struct clv_err *err);
 uint64_t sort_key(const struct sort_keys *k, const void *fact, unsigned part);
 
-/* Agents alone: it looks at nothing but the name, so a fact with only that will do. */
-bool filter_names_only(const struct filter *f);
+/* Agents alone: it names no column, so that names and thumbprints are all it looks at. */
+bool filter_plain_only(const struct filter *f);
+/* The same answer as filter_agent for such a filter, without a fact. key: NULL where the agent has none. */
+bool filter_agent_plain(const struct filter *f, const char *name, const struct clv_key_fact *key);
 /* Every row that `next` takes was taken by `last` too, so that only those need be looked at while the
  * operator types on. Says no when it cannot tell. Both of one kind. */
 bool filter_narrows(const struct filter *last, const struct filter *next);

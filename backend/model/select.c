@@ -30,9 +30,11 @@ struct select {
 	const struct select_ops *ops;
 	void *ctx;
 	enum phase phase;
-	size_t at; /* in this phase */
-	struct entry *rows, *other;
+	size_t at;                  /* in this phase */
+	void **hits;                /* what the filter took, in the order in which it came */
+	struct entry *rows, *other; /* the same with their numbers, where an order is wanted */
 	size_t n, cap;
+	bool fresh; /* rows have no items yet */
 	unsigned part, byte;
 	size_t counts[KEY_BYTES][DIGITS]; /* of the part's keys */
 	size_t place[DIGITS];             /* where the next row with that digit goes */
@@ -55,6 +57,7 @@ void select_free(struct select *s)
 	if (!s)
 		return;
 	assert(s->magic == SELECT_MAGIC);
+	clv_free(s->hits);
 	clv_free(s->rows);
 	clv_free(s->other);
 	s->magic = 0;
@@ -65,9 +68,9 @@ static void keep(struct select *s, void *item)
 {
 	if (s->n == s->cap) {
 		s->cap = s->cap ? s->cap * 2 : 1024;
-		s->rows = clv_realloc(s->rows, s->cap, sizeof *s->rows);
+		s->hits = clv_realloc(s->hits, s->cap, sizeof *s->hits);
 	}
-	s->rows[s->n++] = (struct entry){0, item};
+	s->hits[s->n++] = item;
 }
 
 static void begin_keys(struct select *s)
@@ -94,7 +97,9 @@ static void filter_some(struct select *s, size_t upto)
 		s->phase = PHASE_DONE;
 		return;
 	}
+	s->rows = clv_calloc(s->n, sizeof *s->rows);
 	s->other = clv_calloc(s->n, sizeof *s->other);
+	s->fresh = true;
 	s->part = s->ops->parts - 1;
 	begin_keys(s);
 }
@@ -135,12 +140,15 @@ static void key_some(struct select *s, size_t upto)
 	for (; s->at < upto; s->at++) {
 		struct entry *e = &s->rows[s->at];
 
+		if (s->fresh)
+			e->item = s->hits[s->at];
 		e->key = s->ops->key(s->ctx, e->item, s->part);
 		for (unsigned b = 0; b < KEY_BYTES; b++)
 			s->counts[b][(e->key >> (8 * b)) & 0xff]++;
 	}
 	if (s->at < s->n)
 		return;
+	s->fresh = false;
 	s->byte = 0;
 	if (!begin_pass(s))
 		end_part(s);
@@ -211,8 +219,10 @@ bool select_step(struct select *s, size_t rows)
 void select_take(struct select *s, void ***rows, size_t *n)
 {
 	assert(s->magic == SELECT_MAGIC && s->phase == PHASE_DONE);
-	*rows = clv_calloc(s->n + 1, sizeof **rows);
-	for (size_t i = 0; i < s->n; i++)
-		(*rows)[i] = s->rows[i].item;
+	for (size_t i = 0; s->rows && i < s->n; i++)
+		s->hits[i] = s->rows[i].item;
+	*rows = s->hits ? s->hits : clv_calloc(1, sizeof **rows);
 	*n = s->n;
+	s->hits = NULL;
+	s->n = 0;
 }

@@ -27,11 +27,47 @@ static size_t count(const char *expr)
 	if (f == NULL)
 		print_message("%s: %s\n", expr, err.text);
 	assert_non_null(f);
-	for (size_t i = 0; i < 10; i++)
-		n += filter_agent(f, &a[i]);
+	for (size_t i = 0; i < 10; i++) {
+		bool hit = filter_agent(f, &a[i]);
+
+		n += hit;
+		/* The short way says the same. */
+		if (filter_plain_only(f))
+			assert_int_equal(filter_agent_plain(f, a[i].name, a[i].has_key ? &a[i].key : NULL),
+			                 hit);
+	}
 	filter_free(f);
 	facts_agents_free(a, 10);
 	return n;
+}
+
+/* One to three words of pieces of names and thumbprints, some of them negated, in either case. */
+static void test_plain(void **state)
+{
+	static const char *const pieces[] = {
+	    "a",    "P",    "app",           "0",    "1.",    "ops",    ".TEST",    "web0",
+	    "176F", "2ec4", "db01.ops.test", "\"\"", "~^web", "~0[12]", "4aa8718b", "zz",
+	    "x"};
+	enum { N = sizeof pieces / sizeof pieces[0] };
+	size_t some = 0, plain = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		char expr[96] = "";
+		unsigned x = i * 2654435761u;
+
+		for (unsigned w = 0; w < 1 + i % 3; w++, x = x * 1103515245u + 12345u)
+			(void)snprintf(expr + strlen(expr), sizeof expr - strlen(expr), "%s%s ",
+			               (x >> 8) % 3 ? "" : "!", pieces[(x >> 16) % N]);
+		struct filter *f = filter_parse(expr, FILTER_AGENTS, DRAWN_NOW, NULL);
+
+		plain += f && filter_plain_only(f);
+		filter_free(f);
+		if (f)
+			some += count(expr) % 10 != 0;
+	}
+	assert_true(plain > 2000);
+	assert_true(some > 500);
 }
 
 static void test_agents(void **state)
@@ -255,9 +291,10 @@ static void test_sort(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_agents),      cmocka_unit_test(test_base64),
-	    cmocka_unit_test(test_refused),     cmocka_unit_test(test_regex_bounded),
-	    cmocka_unit_test(test_other_kinds), cmocka_unit_test(test_sort),
+	    cmocka_unit_test(test_plain),         cmocka_unit_test(test_agents),
+	    cmocka_unit_test(test_base64),        cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_regex_bounded), cmocka_unit_test(test_other_kinds),
+	    cmocka_unit_test(test_sort),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
