@@ -78,7 +78,7 @@ kill -KILL "$(signer web01)"
 rm -f "$G/load"
 wait "${PID[load1]}" "${PID[load2]}"; unset 'PID[load1]' 'PID[load2]'
 good=$(grep -c good "$G/shaken")
-check "handshakes of the load between the deaths: $good of $(wc -l <"$G/shaken")" test "$good" -gt 50
+check "handshakes of the load between the deaths: $good of $(wc -l <"$G/shaken")" test "$good" -gt 20
 
 # --- one that hangs ---
 kill -STOP "$(signer rms1)"
