@@ -58,12 +58,16 @@ check 'a ticket for a newer key than the keytab has: 21001 at the agent' wait_fo
 check 'and 20002 at the server' wait_for 10 has_event 'id:20002 text:"older or newer key than the keytab"'
 g_stop web01
 g_node plain01 agent
+g_agent plain02 agent
 sed -i 's/^\[channel\]/[channel]\nmechanism = kerberos/' "$G/rms1/clavigerd.conf"
 restart rms1
 wait_for 20 g_server_up || bad 'the server is not back'
 "$BIN/clavigerd" enroll -c "$G/plain01/clavigerd.conf" --role agent >"$G/plain01/out" 2>&1
 check 'no mechanism in common (S4)' grep -q 'the peer refused our offer: no common mechanism: this side has Kerberos only; across an untrusted boundary enable certificates on both ends' "$G/plain01/out"
 check 'which the server tells too' wait_for 10 has_event 'id:20002 text:"no common mechanism"'
+check 'a member that has certificates only: 21007 at its end' wait_for 20 logged plain02 'event 21007: .*no common mechanism: this side has Kerberos only'
+check 'and nothing else is said of it' not logged plain02 'event \(20057\|20070\|20071\|21001\|21011\)'
+g_stop plain02
 
 # --- RC4: refused, permitted, weak ---
 g_stop rms1
