@@ -34,7 +34,7 @@ VIEW_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard views/*.c))
 CONSOLE_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(filter-out console/main.c,$(wildcard console/*.c)))
 
 # The processes of the health service: an executable each (design 2), from the files with its prefix.
-PROCS := parent resolve net_node net_console net_node_krb net_console_krb krb_accept krb_init core keyholder
+PROCS := parent resolve signer net_node net_console net_node_krb net_console_krb krb_accept krb_init core keyholder
 PROC_BIN := $(PROCS:%=$(B)/libexec/claviger/%)
 obj_of = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
 
@@ -80,6 +80,7 @@ $(eval $(call PROC_RULE,net_node_krb,$(NET_OBJ) $(NET)/net_role_node.o $(NET)/ne
 $(eval $(call PROC_RULE,net_console_krb,$(NET_OBJ) $(NET)/net_role_console.o $(NET)/net_krb.o))
 $(eval $(call PROC_RULE,krb_accept,$(NET)/krb_common.o $(NET)/krb_accept_main.o))
 $(eval $(call PROC_RULE,krb_init,$(NET)/krb_common.o $(NET)/krb_init_main.o))
+$(eval $(call PROC_RULE,signer,$(call obj_of,backend/daemon/signer_*.c)))
 $(eval $(call PROC_RULE,core,$(call obj_of,backend/daemon/core_*.c)))
 $(eval $(call PROC_RULE,keyholder,$(call obj_of,backend/daemon/keyholder_*.c)))
 

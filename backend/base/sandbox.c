@@ -200,6 +200,9 @@ clv_rc sandbox_prepare(struct clv_err *err)
 	if (close_range(4, ~0u, 0))
 		return err_sys(err, CLV_E_SANDBOX, "closing inherited descriptors");
 	(void)setlocale(LC_ALL, "C.UTF-8");
+	/* The first error text looks for a catalogue of translations; behind the filter that would be our
+	 * end. */
+	(void)strerror(EIO);
 	tzset();
 	return CLV_OK;
 }

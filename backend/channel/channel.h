@@ -30,9 +30,22 @@ CLV_MUST clv_rc channel_process_init(struct clv_err *err);
 /* A CA, our certificate and key, revocation lists: parsed once, shared by channels (reference
  * counted). Made from PEM bytes, so that the process needs no file. */
 struct chan_creds;
+/* Where the private key is elsewhere: who is asked, by the key's name (SHA-256 of the certificate's public
+ * key, 32 bytes). Blocks for as long as these do. */
+struct chan_asker {
+	/* Does the key file that goes with this set hold the key? */
+	clv_rc (*has)(void *ctx, const uint8_t *key, struct clv_err *err);
+	/* Appends the signature over a block of RFC 8446 4.4.3 by a scheme of 4.2.3. */
+	clv_rc (*sign)(void *ctx, const uint8_t *key, uint16_t scheme, struct clv_slice block,
+	               struct clv_buf *out, struct clv_err *err);
+	void *ctx;
+	struct clv_err why; /* why the last signature was not made; its code is 0 when it was */
+};
+#define CHAN_KEY_MISMATCH "the private key does not belong to the first certificate of the certificate file"
 struct chan_creds_pem {
 	struct clv_slice ca, cert, key; /* cert: leaf first, then intermediates; cert and key may be empty for
 	                                   a console that uses local only */
+	struct chan_asker *asker;       /* in place of key; must outlive the set. sigprov_init comes first */
 	struct clv_slice crl;           /* empty: revocation is not configured */
 	int64_t crl_grace_ms;
 	enum verify_kind peer_kind_accept; /* what peers may be when we accept: VERIFY_NODE (5723) or
@@ -49,6 +62,8 @@ const char *chan_creds_name(const struct chan_creds *c);
 int64_t chan_creds_not_after(const struct chan_creds *c);
 /* As verify_anchors_ends; both 0 for a console that uses local alone. */
 void chan_creds_ends(const struct chan_creds *c, int64_t *ca_not_after, int64_t *crl_due);
+/* Does whoever is asked for signatures still have the key of our certificate? True where the key is here. */
+bool chan_creds_key_there(const struct chan_creds *c, struct clv_err *err);
 /* A revocation list of ours was past its date when the set was read: warn. */
 bool chan_creds_crl_stale(const struct chan_creds *c);
 

@@ -6,6 +6,7 @@
 #include "channel/creds.h"
 #include "base/clock.h"
 #include "channel/cert.h"
+#include "channel/sigprov.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -63,6 +64,28 @@ static clv_rc check_own(struct chan_creds *c, X509 *leaf, STACK_OF(X509) * rest,
 	return rc == CLV_OK ? CLV_OK : err_wrap(err, "our own certificate would be refused");
 }
 
+/* The private key, or what asks for it, when it belongs to the leaf. */
+static clv_rc key_of(const struct chan_creds_pem *pem, X509 *leaf, EVP_PKEY **out, struct clv_err *err)
+{
+	EVP_PKEY *half = X509_get0_pubkey(leaf);
+	uint8_t id[SIGBLOCK_KEY_LEN];
+
+	if (pem->asker != NULL) {
+		if (half == NULL)
+			return err_set(err, CLV_E_CONFIG, "the certificate's public key cannot be read");
+		if (sigblock_key_id(half, id, err) != CLV_OK ||
+		    pem->asker->has(pem->asker->ctx, id, err) != CLV_OK)
+			return CLV_FAILED;
+		return sigprov_key(pem->asker, half, out, err);
+	}
+	if (cert_key_from_pem(pem->key, "the key file", out, err) != CLV_OK)
+		return CLV_FAILED;
+	if (X509_check_private_key(leaf, *out) == 1)
+		return CLV_OK;
+	ERR_clear_error();
+	return err_set(err, CLV_E_CONFIG, CHAN_KEY_MISMATCH);
+}
+
 static clv_rc load_own(struct chan_creds *c, const struct chan_creds_pem *pem, struct clv_err *err)
 {
 	STACK_OF(X509) *certs = NULL;
@@ -70,18 +93,14 @@ static clv_rc load_own(struct chan_creds *c, const struct chan_creds_pem *pem, s
 	clv_rc rc = CLV_FAILED;
 	X509 *leaf = NULL;
 
-	if (cert_from_pem(pem->cert, "the certificate file", &certs, err) != CLV_OK ||
-	    cert_key_from_pem(pem->key, "the key file", &key, err) != CLV_OK)
+	if (cert_from_pem(pem->cert, "the certificate file", &certs, err) != CLV_OK)
 		goto out;
 	leaf = sk_X509_shift(certs);
-	if (X509_check_private_key(leaf, key) != 1) {
-		ERR_clear_error();
-		(void)err_set(
-		    err, CLV_E_CONFIG,
-		    "the private key does not belong to the first certificate of the certificate file");
+	if (key_of(pem, leaf, &key, err) != CLV_OK)
 		goto out;
-	}
 	if (check_own(c, leaf, certs, err) != CLV_OK)
+		goto out;
+	if (c->asker != NULL && sigblock_key_id(X509_get0_pubkey(leaf), c->key_id, err) != CLV_OK)
 		goto out;
 	c->client = tls_ctx_new(c->anchors, false, leaf, certs, key, err);
 	if (c->client == NULL)
@@ -100,11 +119,12 @@ out:
 struct chan_creds *chan_creds_new(const struct chan_creds_pem *pem, struct clv_err *err)
 {
 	struct chan_creds *c = clv_calloc(1, sizeof(*c));
-	bool has_own = pem->cert.len > 0 || pem->key.len > 0;
+	bool has_own = pem->cert.len > 0 || pem->key.len > 0 || pem->asker != NULL;
 
 	c->magic = CREDS_MAGIC;
 	c->refs = 1;
 	c->accept = pem->peer_kind_accept;
+	c->asker = pem->asker;
 	if (has_own || pem->ca.len > 0) {
 		c->anchors = verify_anchors_new(pem->ca, pem->crl, pem->crl_grace_ms, err);
 		if (c->anchors == NULL)
@@ -163,6 +183,13 @@ void chan_creds_ends(const struct chan_creds *c, int64_t *ca_not_after, int64_t 
 	*ca_not_after = *crl_due = 0;
 	if (c->anchors != NULL)
 		verify_anchors_ends(c->anchors, ca_not_after, crl_due);
+}
+
+bool chan_creds_key_there(const struct chan_creds *c, struct clv_err *err)
+{
+	assert(c->magic == CREDS_MAGIC);
+	return c->asker == NULL || c->server == NULL ||
+	       c->asker->has(c->asker->ctx, c->key_id, err) == CLV_OK;
 }
 
 bool chan_creds_crl_stale(const struct chan_creds *c)

@@ -14,6 +14,8 @@ struct chan_creds {
 	struct verify_anchors *anchors; /* NULL: only local channels */
 	SSL_CTX *client;                /* NULL without a certificate of our own */
 	SSL_CTX *server;
+	struct chan_asker *asker; /* NULL: the private key is here */
+	uint8_t key_id[32];       /* of our certificate's, for the asker */
 	enum verify_kind accept;
 	struct verify_result own;
 };

@@ -260,6 +260,12 @@ static clv_rc fail(struct chan *c, struct clv_err *err)
 			*err = c->refusal;
 		return CLV_FAILED;
 	}
+	if (c->state == CHAN_HANDSHAKING && c->creds->asker != NULL &&
+	    c->creds->asker->why.code != CLV_E_NONE) {
+		if (err != NULL)
+			*err = c->creds->asker->why;
+		return CLV_FAILED;
+	}
 	for (size_t i = 0; ERR_GET_LIB(e) == ERR_LIB_SSL && i < sizeof(failures) / sizeof(failures[0]); i++) {
 		if (failures[i].reason == reason)
 			return err_set(err, failures[i].code, "%s", failures[i].text);
@@ -290,8 +296,11 @@ static clv_rc opened(struct chan *c, struct clv_err *err)
 
 static clv_rc handshake(struct chan *c, struct clv_err *err)
 {
-	int n = SSL_do_handshake(c->ssl);
+	int n;
 
+	if (c->creds->asker != NULL)
+		err_clear(&c->creds->asker->why);
+	n = SSL_do_handshake(c->ssl);
 	if (n == 1)
 		return flush(c, err) == CLV_OK ? opened(c, err) : CLV_FAILED;
 	if (SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ)

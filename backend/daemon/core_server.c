@@ -397,7 +397,13 @@ static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m
 	if (!m->was_open) {
 		/* P6: not authenticated. */
 		c->srv->turned_away++;
-		if (may_tell(c->srv, m->address))
+		if (!may_tell(c->srv, m->address))
+			return;
+		if (m->code == CLV_E_CONFIG) /* ours, not the peer's */
+			core_event(c, 21036,
+			           "A %s at %s was not let in: no channel certificate can be used: %s.",
+			           console ? "console" : "device", m->address, m->text);
+		else
 			core_event(c, 20002, "A %s at %s could not be authenticated and was rejected: %s.",
 			           console ? "console" : "device", m->address, m->text);
 		return;

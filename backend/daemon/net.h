@@ -2,7 +2,7 @@
 /*
  * The network processes: net_node (port 5723) and net_console (5724 and the adopted local consoles).
  * They speak TLS and frames, hold no file and decide nothing: identities and messages go to core. The
- * channel's private key is here until the signer process comes (share/doc/processes.md).
+ * channel's private key is in the signer, which is asked at each handshake.
  */
 #ifndef DAEMON_NET_H
 #define DAEMON_NET_H
@@ -59,7 +59,9 @@ struct net {
 	uv_timer_t sweep, recheck;
 	Clv__Start *start;
 	struct chan_creds *creds;
-	struct net_krb *krb; /* net_krb.c; NULL without Kerberos */
+	struct net_krb *krb;       /* net_krb.c; NULL without Kerberos */
+	struct net_signer *signer; /* net_signer.c */
+	struct net_files *files;   /* net_creds.c; NULL: the newest are settled */
 	uint64_t creds_serial;
 	bool creds_tried;
 	struct clv_err creds_err; /* why the newest files were not taken */
@@ -101,6 +103,19 @@ CLV_MUST clv_rc net_krb_peer(struct net *n, const char *name, int fd, struct clv
 CLV_MUST clv_rc net_krb_ask(struct conn *c, const struct chan_step *s, struct clv_err *err);
 void net_krb_forget(struct conn *c);
 
+/* net_signer.c */
+CLV_MUST clv_rc net_signer_peer(struct net *n, int fd, struct clv_err *err); /* owns fd */
+bool net_signer_ready(struct net *n);               /* there, and it owes no answer */
+struct chan_asker *net_signer_asker(struct net *n); /* lives as long as the process */
+
+/* net_creds.c */
+clv_rc net_on_creds(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
+CLV_MUST clv_rc net_creds_signer(struct net *n, int fd, struct clv_err *err); /* owns fd */
+void net_creds_report(struct net *n);
+void net_creds_sweep(struct net *n);
+
+/* net_main.c: listeners take connections once the certificate files were looked at. */
+void net_listen(struct net *n);
 /* net_main.c: to core; a broken socket is noticed by its own poll. */
 void net_tell(struct net *n, enum ipc_type type, const ProtobufCMessage *m);
 

@@ -4,9 +4,9 @@
  * with core, runs one libuv loop. net_role_node.c and net_role_console.c say which of the two it is.
  */
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "channel/sigprov.h"
 #include "claviger/secret.h"
 #include "daemon/net.h"
 #include "proto/codec.h"
@@ -14,8 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PEM_MAX (1024u * 1024u)
 
 static void end(struct net *n, const struct clv_err *err)
 {
@@ -155,8 +153,6 @@ static clv_rc on_start(void *ctx, const ProtobufCMessage *m, int *fds, struct cl
 	return rc;
 }
 
-static void report_creds(struct net *n);
-
 static clv_rc on_peer(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
 {
 	const char *name = ((const Clv__Peer *)m)->name;
@@ -164,6 +160,8 @@ static clv_rc on_peer(void *ctx, const ProtobufCMessage *m, int *fds, struct clv
 	int fd = fds[0];
 
 	fds[0] = -1;
+	if (strcmp(name, "signer") == 0)
+		return net_creds_signer(n, fd, err);
 	if (strcmp(name, "core") != 0)
 		return net_krb_peer(n, name, fd, err);
 	drop_core(n);
@@ -173,8 +171,7 @@ static clv_rc on_peer(void *ctx, const ProtobufCMessage *m, int *fds, struct clv
 	(void)uv_poll_init(&n->loop, n->core_poll, ipc_fd(n->core));
 	n->core_poll->data = n;
 	ask_core(n);
-	if (n->creds_tried)
-		report_creds(n); /* a new core has not heard it yet */
+	net_creds_report(n); /* a new core has not heard it yet */
 	return CLV_OK;
 }
 
@@ -198,67 +195,20 @@ static clv_rc on_listen(void *ctx, const ProtobufCMessage *m, int *fds, struct c
 	fds[0] = -1;
 	(void)uv_poll_init(&n->loop, &n->listeners[n->n_listeners].poll, n->listeners[n->n_listeners].fd);
 	n->listeners[n->n_listeners].poll.data = n;
-	(void)uv_poll_start(&n->listeners[n->n_listeners].poll, UV_READABLE, on_listener);
+	n->listeners[n->n_listeners].paused = true;
 	n->n_listeners++;
+	net_listen(n);
 	return CLV_OK;
 }
 
-static void report_creds(struct net *n)
+/* Nobody is let in before it is known what to show. */
+void net_listen(struct net *n)
 {
-	Clv__CredsResult m = CLV__CREDS_RESULT__INIT;
-
-	m.serial = n->creds_serial;
-	m.ok = n->creds_err.code == CLV_E_NONE;
-	m.text = n->creds_err.text;
-	if (n->creds &&
-	    *chan_creds_name(n->creds)) { /* without a certificate of our own there is none to name */
-		m.thumbprint = PROTO_BYTES(slice_of(chan_creds_thumbprint(n->creds), 32));
-		m.not_after = chan_creds_not_after(n->creds);
-		m.name = (char *)(uintptr_t)chan_creds_name(n->creds);
-		m.in_use = true;
-		chan_creds_ends(n->creds, &m.ca_not_after, &m.crl_due);
-	}
-	net_tell(n, IPC_CREDS_RESULT, &m.base);
-}
-
-/* P3: a renewed set is parsed before it replaces the old; a bad one keeps the old, and is told. */
-static clv_rc on_creds(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
-{
-	const Clv__Creds *q = (const Clv__Creds *)msg;
-	struct net *n = ctx;
-	struct clv_buf b[4]; /* the key's is wiped by its release */
-	struct clv_err why = {0};
-	struct chan_creds *creds = NULL;
-	struct chan_creds_pem pem = {.crl_grace_ms = n->start->crl_grace_ms,
-	                             .peer_kind_accept = net_role.accepts};
-	size_t next = 0;
-
-	(void)err;
-	memset(b, 0, sizeof b);
-	for (size_t i = 0; i < 4; i++) {
-		buf_init(&b[i], PEM_MAX);
-		if ((q->has >> i & 1u) && file_read_fd(fds[next++], "a certificate file", &b[i], &why))
-			break;
-	}
-	pem.ca = buf_slice(&b[0]);
-	pem.cert = buf_slice(&b[1]);
-	pem.key = buf_slice(&b[2]);
-	pem.crl = buf_slice(&b[3]);
-	if (!why.code)
-		creds = chan_creds_new(&pem, &why);
-	if (creds) {
-		chan_creds_free(n->creds);
-		n->creds = creds;
-		err_clear(&why);
-		net_recheck(n);
-	}
-	n->creds_serial = q->serial;
-	n->creds_tried = true;
-	n->creds_err = why;
-	report_creds(n);
-	for (size_t i = 0; i < 4; i++)
-		buf_release(&b[i]);
-	return CLV_OK;
+	for (size_t i = 0; n->creds_tried && i < n->n_listeners; i++)
+		if (n->listeners[i].paused) {
+			n->listeners[i].paused = false;
+			(void)uv_poll_start(&n->listeners[i].poll, UV_READABLE, on_listener);
+		}
 }
 
 static clv_rc on_dialed(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
@@ -273,7 +223,7 @@ static clv_rc on_dialed(void *ctx, const ProtobufCMessage *msg, int *fds, struct
 }
 
 static const struct ipc_row parent_rows[] = {{IPC_START, on_start},   {IPC_PEER, on_peer},
-                                             {IPC_LISTEN, on_listen}, {IPC_CREDS, on_creds},
+                                             {IPC_LISTEN, on_listen}, {IPC_CREDS, net_on_creds},
                                              {IPC_DIALED, on_dialed}, {0, NULL}};
 
 static void on_parent(uv_poll_t *h, int status, int events)
@@ -292,11 +242,8 @@ static void on_sweep(uv_timer_t *t)
 	struct net *n = t->data;
 
 	net_sweep(n);
-	for (size_t i = 0; i < n->n_listeners; i++)
-		if (n->listeners[i].paused) {
-			n->listeners[i].paused = false;
-			(void)uv_poll_start(&n->listeners[i].poll, UV_READABLE, on_listener);
-		}
+	net_creds_sweep(n);
+	net_listen(n);
 }
 
 static void on_recheck(uv_timer_t *t)
@@ -310,7 +257,7 @@ static clv_rc prepare(struct net *n, struct clv_err *err)
 
 	(void)snprintf(rows, sizeof rows, "%s%s", net_role.process, net_krb_rows);
 	if (secret_process_init(err) || sandbox_prepare(err) || channel_process_init(err) ||
-	    ipc_new(3, "parent", &n->parent, err))
+	    sigprov_init(err) || ipc_new(3, "parent", &n->parent, err))
 		return CLV_FAILED;
 	if (uv_loop_init(&n->loop))
 		return err_set(err, CLV_E_INTERNAL, "libuv does not start");

@@ -20,6 +20,7 @@
 enum proc_id {
 	PROC_KEYHOLDER,
 	PROC_CORE,
+	PROC_SIGNER,
 	PROC_NET_NODE,
 	PROC_NET_CONSOLE,
 	PROC_KRB_ACCEPT,
@@ -83,6 +84,7 @@ struct parent {
 	struct dial dials[PARENT_DIALS_MAX];
 	uint8_t creds_mark[64], creds_next[64]; /* what the files looked like */
 	int64_t creds_at_ms;
+	bool has_key; /* the signer was given the newest key file */
 	bool stopping;
 	int status;
 	bool told; /* a command: what came of it was said */
@@ -105,6 +107,8 @@ CLV_MUST clv_rc parent_prepare_state(struct parent *p, struct clv_err *err);
 CLV_MUST clv_rc parent_listen(struct parent *p, struct clv_err *err);
 CLV_MUST clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err);
 CLV_MUST clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_err *err);
+/* The private key's file, to the signer alone; none is sent where it cannot be opened. */
+CLV_MUST clv_rc parent_send_key(struct parent *p, struct clv_err *err);
 void parent_watch_creds(struct parent *p, int64_t now_ms, bool at_once);
 void parent_accept_console(struct parent *p);
 

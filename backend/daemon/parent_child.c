@@ -32,6 +32,7 @@ static const struct {
 } procs[PROC_MAX] = {
     [PROC_KEYHOLDER] = {"keyholder", "keyholder", "key", false, false},
     [PROC_CORE] = {"core", "core", "core", false, false},
+    [PROC_SIGNER] = {"signer", "signer", "key", false, false},
     [PROC_NET_NODE] = {"net_node", "net_node_krb", "net", false, false},
     [PROC_NET_CONSOLE] = {"net_console", "net_console_krb", "net", true, true},
     [PROC_KRB_ACCEPT] = {"krb_accept", "krb_accept", "net", true, true},
@@ -41,7 +42,8 @@ static const struct {
 /* Who talks to whom. */
 static const enum proc_id edges[][2] = {{PROC_CORE, PROC_KEYHOLDER},         {PROC_CORE, PROC_NET_NODE},
                                         {PROC_CORE, PROC_NET_CONSOLE},       {PROC_KRB_ACCEPT, PROC_NET_NODE},
-                                        {PROC_KRB_ACCEPT, PROC_NET_CONSOLE}, {PROC_KRB_INIT, PROC_NET_NODE}};
+                                        {PROC_KRB_ACCEPT, PROC_NET_CONSOLE}, {PROC_KRB_INIT, PROC_NET_NODE},
+                                        {PROC_SIGNER, PROC_NET_NODE},        {PROC_SIGNER, PROC_NET_CONSOLE}};
 
 const char *proc_name(enum proc_id id)
 {
@@ -50,7 +52,9 @@ const char *proc_name(enum proc_id id)
 
 bool proc_wanted(const struct parent *p, enum proc_id id)
 {
-	if (p->mode == MODE_INIT && id == PROC_NET_NODE)
+	if (p->mode == MODE_INIT && (id == PROC_NET_NODE || id == PROC_SIGNER))
+		return false;
+	if (id == PROC_SIGNER && !conf_str(p->conf, "channel", "key"))
 		return false;
 	if (id >= PROC_KRB_ACCEPT && (!p->kerberos || (id == PROC_KRB_INIT && p->server)))
 		return false;

@@ -27,6 +27,7 @@
 #define NAMES_MAX      2000u
 
 static const char *const creds_options[] = {"ca", "certificate", "key", "crl"};
+#define CREDS_KEY 2u /* of these; it goes to the signer, the others to the network processes */
 
 static clv_rc own_dir(const struct parent *p, const char *sub, enum proc_id owner, mode_t mode,
                       struct clv_err *err)
@@ -375,6 +376,8 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 		rc = parent_send_creds(p, id, err)
 		         ? CLV_FAILED
 		         : send_listeners(p, id, p->console_listeners, p->n_console_listeners, err);
+	else if (id == PROC_SIGNER)
+		rc = parent_send_key(p, err);
 	else if (id >= PROC_KRB_ACCEPT)
 		rc = parent_send_keytab(p, id, err);
 	else
@@ -390,6 +393,30 @@ out:
 	return rc;
 }
 
+/* Whoever it goes to says what is missing; a node without it cannot link. */
+static int open_creds(const struct parent *p, uint32_t which)
+{
+	const char *path = conf_str(p->conf, "channel", creds_options[which]);
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+
+	if (path && fd < 0)
+		log_error("[channel] %s: %s: %s", creds_options[which], path, strerror(errno));
+	return fd;
+}
+
+clv_rc parent_send_key(struct parent *p, struct clv_err *err)
+{
+	Clv__SignerKey m = CLV__SIGNER_KEY__INIT;
+	int fd;
+
+	if (!p->children[PROC_SIGNER].ipc)
+		return CLV_OK;
+	fd = open_creds(p, CREDS_KEY);
+	m.serial = p->creds_serial;
+	p->has_key = fd >= 0;
+	return ipc_send(p->children[PROC_SIGNER].ipc, IPC_SIGNER_KEY, &m.base, &fd, fd >= 0, err);
+}
+
 clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_err *err)
 {
 	Clv__Creds m = CLV__CREDS__INIT;
@@ -397,17 +424,11 @@ clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_err *err)
 	size_t n = 0;
 
 	m.serial = p->creds_serial;
+	m.has = p->has_key ? 1u << CREDS_KEY : 0;
 	for (uint32_t i = 0; i < 4; i++) {
-		const char *path = conf_str(p->conf, "channel", creds_options[i]);
-
-		if (!path)
+		fds[n] = i == CREDS_KEY ? -1 : open_creds(p, i);
+		if (fds[n] < 0)
 			continue;
-		fds[n] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-		if (fds[n] < 0) {
-			/* The network process says what is missing; a node without it cannot link. */
-			log_error("[channel] %s: %s: %s", creds_options[i], path, strerror(errno));
-			continue;
-		}
 		n++;
 		m.has |= 1u << i;
 	}
@@ -450,6 +471,9 @@ void parent_watch_creds(struct parent *p, int64_t now_ms, bool at_once)
 	if (p->creds_serial++ == 0)
 		return; /* the first look */
 	log_info("the channel's certificate files changed; passing them on");
+	/* The signer first: it has the key before anybody has the certificate. */
+	if (parent_send_key(p, &err))
+		log_err(LOG_WARN, &err, "passing the key file");
 	for (size_t id = PROC_NET_NODE; id <= PROC_NET_CONSOLE; id++)
 		if (p->children[id].ipc && parent_send_creds(p, (enum proc_id)id, &err))
 			log_err(LOG_WARN, &err, "passing certificate files");

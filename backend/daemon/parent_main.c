@@ -112,8 +112,8 @@ static clv_rc start_all(struct parent *p, struct clv_err *err)
 	for (size_t i = 0; i < PROC_MAX; i++)
 		if (proc_wanted(p, (enum proc_id)i) && parent_spawn(p, (enum proc_id)i, err))
 			return err_wrap(err, "starting %s", proc_name((enum proc_id)i));
-	/* These three have every edge there is, once each. */
-	return parent_connect_siblings(p, PROC_CORE, err) ||
+	/* These have every edge there is, once each. */
+	return parent_connect_siblings(p, PROC_CORE, err) || parent_connect_siblings(p, PROC_SIGNER, err) ||
 	               parent_connect_siblings(p, PROC_KRB_ACCEPT, err) ||
 	               parent_connect_siblings(p, PROC_KRB_INIT, err)
 	           ? CLV_FAILED

@@ -18,7 +18,7 @@
 #define IPC_LIST(X)                                        \
 	X(IPC_START, 1, start, 0)                          \
 	X(IPC_PEER, 2, peer, 1)                            \
-	X(IPC_CREDS, 3, creds, 4)                          \
+	X(IPC_CREDS, 3, creds, 3)                          \
 	X(IPC_LISTEN, 4, listen, 1)                        \
 	X(IPC_DIAL, 5, dial, 0)                            \
 	X(IPC_DIALED, 6, dialed, 1)                        \
@@ -74,7 +74,11 @@
 	X(IPC_KRB_STEPPED, 102, krb_stepped, 0)            \
 	X(IPC_KRB_FORGET, 103, krb_forget, 0)              \
 	X(IPC_KH_HOP, 120, kh_hop, 0)                      \
-	X(IPC_ALERT_CALLER, 121, alert_caller, 1)
+	X(IPC_ALERT_CALLER, 121, alert_caller, 1)          \
+	X(IPC_SIGNER_KEY, 150, signer_key, 1)              \
+	X(IPC_SIGNER_HAS, 151, signer_has, 0)              \
+	X(IPC_SIGNER_SIGN, 152, signer_sign, 0)            \
+	X(IPC_SIGNER_ANSWER, 153, signer_answer, 0)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };

@@ -5,6 +5,7 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,25 @@
 		}                                                                       \
 	} while (0)
 
+static EVP_PKEY *generate_pss(unsigned bits)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+	EVP_PKEY *key = NULL;
+
+	NEED(ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1);
+	NEED(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits) == 1 && EVP_PKEY_generate(ctx, &key) == 1);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
 static EVP_PKEY *generate(const char *kind)
 {
+	if (strncmp(kind, "PSS-", 4) == 0)
+		return generate_pss((unsigned)strtoul(kind + 4, NULL, 10));
 	if (strncmp(kind, "RSA-", 4) == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)strtoul(kind + 4, NULL, 10));
-	if (strcmp(kind, "ED25519") == 0)
-		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (strncmp(kind, "ED", 2) == 0)
+		return EVP_PKEY_Q_keygen(NULL, NULL, kind);
 	return EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind);
 }
 

@@ -38,8 +38,8 @@ struct mk_cert {
 	EVP_PKEY *key;
 };
 
-/* kind: "P-256", "P-384", "secp256k1", "P-224", "RSA-2048", "RSA-1024", "ED25519" ... Keys of one kind are
- * made once and lent out, except with `fresh`. */
+/* kind: "P-256", "P-384", "secp256k1", "P-224", "RSA-2048", "RSA-1024", "PSS-2048", "ED25519" ... Keys of one
+ * kind are made once and lent out, except with `fresh`. */
 EVP_PKEY *mk_key(const char *kind, bool fresh);
 struct mk_spec mk_node(const char *name);
 struct mk_spec mk_operator(const char *mail);

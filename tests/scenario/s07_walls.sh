@@ -9,7 +9,7 @@ g_begin
 g_node rms1 management-server
 g_start rms1 CLAVIGER_TEST_PLANT=1
 planted() { grep -q "planted: $1: [0-9]* granted" "$G/rms1/log"; }
-for p in keygen keyholder core net_node net_console; do
+for p in keygen keyholder core signer net_node net_console; do
 	wait_for 60 planted "$p" || bad "$p planted nothing"
 	line=$(grep -o "planted: $p: [0-9]* granted, [0-9]* refused, [0-9]* not refused" "$G/rms1/log" | head -1)
 	printf '      %s\n' "$line"

@@ -105,6 +105,7 @@ done
 runs() { [ -n "$(g_proc "$1" "$2")" ]; }
 check 'the agent initiates' runs web01 krb_init
 check 'and accepts nothing' not runs web01 krb_accept
+check 'it has no certificate, so no signer either' not runs web01 signer
 check 'the server accepts' runs rms1 krb_accept
 check 'and initiates nothing' not runs rms1 krb_init
 g_agent plain01 agent || g_end

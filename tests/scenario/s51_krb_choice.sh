@@ -58,12 +58,16 @@ check 'a ticket for a newer key than the keytab has: 21001 at the agent' wait_fo
 check 'and 20002 at the server' wait_for 10 has_event 'id:20002 text:"older or newer key than the keytab"'
 g_stop web01
 g_node plain01 agent
+g_agent plain02 agent
 sed -i 's/^\[channel\]/[channel]\nmechanism = kerberos/' "$G/rms1/clavigerd.conf"
 restart rms1
 wait_for 20 g_server_up || bad 'the server is not back'
 "$BIN/clavigerd" enroll -c "$G/plain01/clavigerd.conf" --role agent >"$G/plain01/out" 2>&1
 check 'no mechanism in common (S4)' grep -q 'the peer refused our offer: no common mechanism: this side has Kerberos only; across an untrusted boundary enable certificates on both ends' "$G/plain01/out"
 check 'which the server tells too' wait_for 10 has_event 'id:20002 text:"no common mechanism"'
+check 'a member that has certificates only: 21007 at its end' wait_for 20 logged plain02 'event 21007: .*no common mechanism: this side has Kerberos only'
+check 'and nothing else is said of it' not logged plain02 'event \(20057\|20070\|20071\|21001\|21011\)'
+g_stop plain02
 
 # --- RC4: refused, permitted, weak ---
 g_stop rms1
@@ -89,9 +93,56 @@ restart web01
 check 'permitted on both ends it links' wait_for 60 is_by web01 kerberos
 printf '      %s\n' "$(field_of web01 cipher)"
 check 'and is weak by its name' grep -q '(weak' <(field_of web01 cipher)
-screen() { tmux -S "$G/tmux" -f /dev/null new-session -d -x 110 -y 30 "env LANG=C.UTF-8 $BIN/claviger $*"; }
+screen() { tmux -S "$G/tmux" -f /dev/null new-session -d -x 110 -y 40 "env LANG=C.UTF-8 $BIN/claviger $*"; }
 shown() { tmux -S "$G/tmux" capture-pane -p | grep -q "$1"; }
-screen agents
-check 'and on screen' wait_for 15 shown 'krb weak !'
-tmux -S "$G/tmux" kill-server
+# weak PART: everywhere where this link is told of, and by which part of it.
+weak_everywhere() {
+	local part=$1 alert
+	check "$part: in the list" grep -q "(weak.*" <(field_of web01 cipher)
+	"$BIN/clavigerd" alert -c "$G/web01/clavigerd.conf" --severity warning --name "over a link with an $part" >"$G/out" 2>&1
+	kept() { [ "$(clv get alerts --filter "name:\"$part\"" -o json 2>/dev/null | jq length)" = 1 ]; }
+	check "$part: an alert comes over it" wait_for 20 kept
+	alert=$(clv get alerts --filter "name:\"$part\"" -o json | jq -r '.[0].id')
+	check "$part: the trace names it" grep -q "(weak: $part)" <(clv trace "$alert" -o json | jq -r '.links[].cipher')
+	clv report encryption -o json >"$G/report.json"
+	equal "$part: the report does not say encrypted" "$(jq -r .encrypted "$G/report.json")" false
+	equal "$part: it says why of the link that is up" "$(jq -r '[.links[] | select(.live) | .weak | test("'"$part"'")] | tostring' "$G/report.json")" '[true]'
+	equal "$part: and in what is weak" "$(jq -r '[.weak[] | select(test("'"$part"'"))] | length' "$G/report.json")" 1
+	check "$part: as text" grep -q "$part" <(clv report encryption)
+	check "$part: as a page" grep -q "$part" <(clv report encryption -o html)
+	check "$part: in the proof" grep -q "$part" <(clv proof web01.ops.test)
+	screen agents
+	check "$part: LINK on screen" wait_for 15 shown 'krb weak !'
+	tmux -S "$G/tmux" kill-server
+	screen agents
+	wait_for 15 shown 'krb weak !'
+	tmux -S "$G/tmux" send-keys ':proof web01.ops.test' Enter
+	check "$part: the proof's page" wait_for 15 shown "$part"
+	check "$part: it does not begin with yes" not shown 'Encrypted? *[Yy]es'
+	tmux -S "$G/tmux" send-keys ":trace $alert" Enter
+	check "$part: and the trace's" wait_for 15 shown "$part: "
+	tmux -S "$G/tmux" kill-server
+}
+again() { # both anew, without old tickets
+	restart rms1
+	wait_for 20 g_server_up || bad 'the server is not back'
+	rm -f "$G/web01/state/kerberos/ccache"
+	restart web01
+	wait_for 60 is_by web01 kerberos || bad "no link: $(tail -2 "$G/web01/log")"
+}
+weak_everywhere 'RC4 ticket'
+
+# The reverse: the ticket under AES, its session key of RC4.
+r_admin cpw -randkey -e aes256-cts-hmac-sha1-96:normal MSOMHSvc/rms1.ops.test
+rm -f "$G/rms1/keytab"
+r_admin ktadd -norandkey -k "$G/rms1/keytab" MSOMHSvc/rms1.ops.test
+chmod 600 "$G/rms1/keytab"
+r_admin setstr MSOMHSvc/rms1.ops.test session_enctypes arcfour-hmac
+again
+weak_everywhere 'RC4 session'
+sed -i '/^permit_rc4/d' "$G/web01/clavigerd.conf"
+rm -f "$G/web01/state/kerberos/ccache"
+restart web01
+check 'not permitted at the agent: it gets no such ticket' wait_for 30 logged web01 'event 20057'
+check 'and no link' not is_by web01 kerberos
 g_end
