@@ -74,7 +74,8 @@
 	X(IPC_KRB_STEPPED, 102, krb_stepped, 0)            \
 	X(IPC_KRB_FORGET, 103, krb_forget, 0)              \
 	X(IPC_KH_HOP, 120, kh_hop, 0)                      \
-	X(IPC_ALERT_CALLER, 121, alert_caller, 1)
+	X(IPC_ALERT_CALLER, 121, alert_caller, 1)          \
+	X(IPC_KH_LIST_SIGN, 130, kh_list_sign, 0)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };
