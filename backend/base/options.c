@@ -42,6 +42,10 @@ const struct conf_option node_options[] = {
      "towards the servers"},
     {"channel", "server", CONF_LIST, 0, 16, NULL, NULL, true, "servers in order, host[:port]"},
     {"channel", "listen", CONF_LIST, 0, 16, "0.0.0.0:5723", NULL, false, "where nodes connect, address:port"},
+    {"channel", "advertise", CONF_STRING, 1, 299, NULL, NULL, false,
+     "where nodes are told that this server or gateway is reached, host[:port]; else by its name, or where "
+     "it "
+     "listens"},
     {"channel", "listen_console", CONF_LIST, 0, 16, "0.0.0.0:5724", NULL, false,
      "where consoles connect; none: nowhere"},
     {"channel", "console_socket", CONF_PATH, 1, 100, "/run/claviger/console.sock", NULL, false,

@@ -157,8 +157,9 @@ int cli_alert(const struct cli_alert *a)
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (options_load(a->conf, &conf, &err))
 		goto out;
-	if (strcmp(conf_str(conf, "node", "role"), "agent") != 0) {
-		(void)err_set(&err, CLV_E_USAGE, "alerts are raised at an agent; this node is a %s",
+	if (strcmp(conf_str(conf, "node", "role"), "management-server") == 0) {
+		(void)err_set(&err, CLV_E_USAGE,
+		              "alerts are raised at an agent or a gateway; this node is a %s",
 		              conf_str(conf, "node", "role"));
 		goto out;
 	}

@@ -228,12 +228,14 @@ static void check_links(struct check *c)
 	if (n == 0 && !is_server)
 		check_problem(c, "add server = HOST under [channel]", "this %s has no server to connect to",
 		              role);
-	if (!is_server)
+	if (!is_server && strcmp(role, "gateway") != 0)
 		return;
 	n = conf_list(c->conf, "channel", "listen", &servers);
 	for (size_t i = 0; i < n; i++)
 		check_say("listen", "%s for nodes, by certificate %s", servers[i],
 		          c->usable ? c->thumb : "(none usable)");
+	if (!is_server)
+		return;
 	n = conf_list(c->conf, "channel", "listen_console", &servers);
 	for (size_t i = 0; i < n; i++)
 		check_say("listen", "%s for consoles, by certificate %s", servers[i],

@@ -118,7 +118,8 @@ static void need_key(struct check *c, bool has, const char *principal, const cha
 
 void check_kerberos(struct check *c)
 {
-	bool server = strcmp(conf_str(c->conf, "node", "role"), "management-server") == 0;
+	const char *role = conf_str(c->conf, "node", "role");
+	bool server = strcmp(role, "management-server") == 0;
 	const char *path = conf_str(c->conf, "kerberos", "keytab"), *name = conf_str(c->conf, "node", "name");
 	const char *const *realms = NULL;
 	struct krb_names names = {.n_realms = conf_list(c->conf, "kerberos", "realms", &realms)};
@@ -146,8 +147,9 @@ void check_kerberos(struct check *c)
 		check_say("warning", "permit_rc4 = yes: links may be protected by RC4, which is weak");
 	check_keys(c, &w);
 	(void)snprintf(c->principal, sizeof c->principal, "%.400s", w.initiator);
-	if (server) {
+	if (server || strcmp(role, "gateway") == 0)
 		need_key(c, w.has_node, w.node, "nodes are accepted as");
+	if (server) {
 		need_key(c, w.has_console, w.console, "consoles are accepted as");
 	} else {
 		need_key(c, w.has_initiator, w.initiator, "this node initiates as");

@@ -199,6 +199,23 @@ static int cmd_init(const struct args *a)
 	return cli_exec_parent("init", a->conf, a->recovery ? a->vault_fd : vault_fd(a), extra);
 }
 
+/* The role on the command line is the one that the file names: who types the wrong one is told. */
+static clv_rc check_role(const struct args *a, struct clv_err *err)
+{
+	struct conf *c = NULL;
+	clv_rc rc = CLV_OK;
+
+	if (!a->role)
+		return CLV_OK;
+	if (options_load(a->conf, &c, err))
+		return CLV_FAILED;
+	if (strcmp(a->role, conf_str(c, "node", "role")) != 0)
+		rc = err_set(err, CLV_E_USAGE, "%s says role = %s, not %s; expected agent or gateway in both",
+		             a->conf, conf_str(c, "node", "role"), a->role);
+	conf_free(c);
+	return rc;
+}
+
 static int cmd_enroll(const struct args *a)
 {
 	char *extra[3] = {NULL, NULL, NULL};
@@ -207,14 +224,7 @@ static int cmd_enroll(const struct args *a)
 
 	if (a->n_rest)
 		return usage("enroll takes no words");
-	if (a->role && strcmp(a->role, "agent") != 0) {
-		(void)fprintf(
-		    stderr,
-		    "clavigerd enroll: the role %s is not there yet in this release; expected agent\n",
-		    a->role);
-		return EXIT_USAGE;
-	}
-	if (check_conf(a, &err))
+	if (check_conf(a, &err) || check_role(a, &err))
 		return fail("enroll", &err);
 	if (a->server)
 		extra[n++] = clv_asprintf("server=%s", a->server);

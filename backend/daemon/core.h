@@ -18,6 +18,9 @@
 
 #define CORE_MAGIC 0x434f5245u
 #define CORE_LINKS 4
+/* A connection number of a link that is relayed over another one: net knows none of these. */
+#define CORE_RELAYED          (UINT64_C(1) << 62)
+#define core_is_relayed(conn) (((conn)&CORE_RELAYED) && !((conn) >> 63))
 
 enum core_link_id { LINK_PARENT, LINK_NODE, LINK_CONSOLE, LINK_KEYHOLDER };
 
@@ -74,10 +77,13 @@ struct core_role {
 	void (*alert_caller)(struct core *c, int fd); /* owns fd */
 	void (*check_done)(struct core *c, const Clv__CheckDone *m);
 	void (*tick)(struct core *c, int64_t now_ms); /* wall; once a second */
+	/* to a link that is relayed; NULL where there is none */
+	void (*relay_frame)(struct core *c, uint64_t conn, uint16_t type, struct clv_slice body);
+	void (*relay_close)(struct core *c, uint64_t conn, const char *why);
 	/* an event of this node: kept durably */
 	void (*event)(struct core *c, const struct clv_event_fact *e);
 };
-extern const struct core_role core_server_role, core_agent_role;
+extern const struct core_role core_server_role, core_agent_role, core_gateway_role;
 
 struct core {
 	uint32_t magic;
@@ -105,6 +111,7 @@ struct core {
 	int64_t master_ends, master_asked; /* the vault's newest master key; when that was asked */
 	struct server *srv;
 	struct agent *agent;
+	struct gateway *gateway;       /* core_gateway.c; beside agent */
 	struct recovering *recovering; /* core_server_recover.c */
 	int status;
 };
@@ -115,6 +122,7 @@ void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, co
                   int fd);
 /* A frame to a peer. */
 void core_frame(struct core *c, bool console, uint64_t conn, uint16_t type, const ProtobufCMessage *m);
+void core_frame_bytes(struct core *c, bool console, uint64_t conn, uint16_t type, struct clv_slice body);
 void core_conn_close(struct core *c, bool console, uint64_t conn, const char *why);
 void core_conn_proven(struct core *c, bool console, uint64_t conn);
 /* kh_done for IPC_KH_INFO: takes what it says and calls the role's ready. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_agent.h"
+#include "daemon/core_gateway.h"
 #include "proto/refusal.h"
 #include "proto/types.h"
 #include <inttypes.h>
@@ -145,7 +146,7 @@ static void on_refusal(struct core *c, const Clv__Refusal *r)
 		agent_complain(c, 21011, "%s refused the link: %s.", server, r->text);
 	else if (r->code == REFUSAL_CLONE)
 		agent_complain(c, 7022, "%s refused the link: %s.", server, r->text);
-	else if (r->code == REFUSAL_PROOF)
+	else if (r->code == REFUSAL_PROOF || r->code == REFUSAL_UNLINKED)
 		agent_complain(c, 20071, "%s closed the link: %s.", server, r->text);
 	else
 		agent_complain(c, 20070, "The link to %s was closed right after authentication: %s.", server,
@@ -169,6 +170,7 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 		a->published = a->sent = false; /* what was under way on the old link is sent again */
 	agent_plan_renewal(c);
 	agent_pin(c, &a->servers[a->at], a->open->mechanism);
+	agent_proven(c);
 	a->repinned = 0;
 	a->delay_ms = 0;
 	a->told_alone = false;
@@ -216,6 +218,15 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 		break;
 	case FRAME_ACK:
 		agent_on_ack(c, (const Clv__SignedStatement *)m);
+		break;
+	case FRAME_SERVER_LIST:
+		agent_on_list(c, (const Clv__SignedStatement *)m);
+		break;
+	case FRAME_RELAY:
+		gateway_on_relay(c, (const Clv__Relay *)m);
+		break;
+	case FRAME_RELAY_CLOSE:
+		gateway_on_close(c, (const Clv__RelayClose *)m);
 		break;
 	default: /* heartbeat replies say no more than that the server is there */
 		break;
@@ -413,9 +424,8 @@ static void make_node(struct core *c, bool replace)
 static bool may_run(struct core *c, const Clv__KhInfo *info)
 {
 	if (!info->node_key.len || !info->group_key.len) {
-		core_outcome(c, 1,
-		             "%s is not enrolled: run clavigerd enroll --role agent --server HOST first",
-		             c->start->name);
+		core_outcome(c, 1, "%s is not enrolled: run clavigerd enroll --role %s --server HOST first",
+		             c->start->name, c->start->role);
 		return false;
 	}
 	if (!info->machine_matches) {
@@ -425,7 +435,8 @@ static bool may_run(struct core *c, const Clv__KhInfo *info)
 		core_outcome(c, 1,
 		             "this state folder was copied from another machine (7022): its key is not used "
 		             "here. For a key of its "
-		             "own: clavigerd enroll --role agent --server HOST --replace");
+		             "own: clavigerd enroll --role %s --server HOST --replace",
+		             c->start->role);
 		return false;
 	}
 	return true;

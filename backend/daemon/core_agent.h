@@ -63,9 +63,13 @@ struct agent {
 	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
 	char last_complaint[512];
 	int64_t last_complaint_at;
-	bool told_alone;   /* 21016, until a link was up */
-	bool published;    /* on this link */
-	uint32_t repinned; /* enum pin_how, until a link was up under the new key */
+	/* What the server showed of the group on the link that is up; a gateway shows it on. next: of the
+	 * link that is being proven */
+	Clv__Greeting *greeting, *greeting_next;
+	uint64_t list_epoch, list_number; /* of the newest list of servers that was seen */
+	bool told_alone;                  /* 21016, until a link was up */
+	bool published;                   /* on this link */
+	uint32_t repinned;                /* enum pin_how, until a link was up under the new key */
 	/* the outbox */
 	struct add *unkept; /* what the disk did not take; tried again at unkept_at */
 	int64_t unkept_at;
@@ -101,6 +105,8 @@ uint32_t agent_failure_event(const Clv__ConnClosed *m); /* of a link that was ne
 
 /* core_agent_prove.c */
 void agent_on_greeting(struct core *c, const Clv__Greeting *g);
+void agent_proven(struct core *c); /* the server took our proof: what it showed is what counts */
+void agent_on_list(struct core *c, const Clv__SignedStatement *s);
 
 /* core_agent_keys.c */
 void agent_take_keys(struct core *c, const Clv__KhInfo *info);

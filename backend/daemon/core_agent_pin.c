@@ -78,6 +78,7 @@ struct pins {
 	size_t n;
 	char keys[AGENT_SERVERS_MAX][32];
 	uint64_t mechanism[AGENT_SERVERS_MAX];
+	uint64_t list_epoch, list_number;
 };
 
 static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
@@ -87,7 +88,10 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 	for (size_t i = 0; i < p->n; i++)
 		if (outbox_get(d, p->keys[i], &p->mechanism[i], err))
 			return CLV_FAILED;
-	return CLV_OK;
+	return outbox_get(d, "list epoch", &p->list_epoch, err) ||
+	               outbox_get(d, "list number", &p->list_number, err)
+	           ? CLV_FAILED
+	           : CLV_OK;
 }
 
 static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -100,6 +104,8 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 	} else {
 		for (size_t i = 0; i < p->n && i < a->n_servers; i++)
 			a->servers[i].pinned = (uint32_t)p->mechanism[i];
+		a->list_epoch = p->list_epoch;
+		a->list_number = p->list_number;
 		a->dial_at = clock_mono_ms();
 		c->role->tick(c, clock_wall_ms());
 	}

@@ -8,6 +8,7 @@
 #include "daemon/core_agent.h"
 #include "keys/succession.h"
 #include "proto/types.h"
+#include <inttypes.h>
 #include <string.h>
 
 struct proving {
@@ -68,6 +69,8 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	p.fingerprint = o->fingerprint;
 	p.machine = PROTO_BYTES(buf_slice(&c->machine));
 	p.initiator = true;
+	if (c->gateway && c->start->advertise)
+		p.address = c->start->advertise;
 	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, pr);
 }
 
@@ -125,6 +128,21 @@ static const Clv__ServerEntry *find_server(const Clv__ServerList *list, const ch
 	return NULL;
 }
 
+/* Older than what was seen: of before a recovery, or one that was kept back. */
+static clv_rc check_age(const struct agent *a, const Clv__ServerList *l, struct clv_err *err)
+{
+	if (l->epoch < a->list_epoch || (l->epoch == a->list_epoch && l->number < a->list_number))
+		return err_set(err, CLV_E_CONFLICT,
+		               "the list of servers %" PRIu64 " is older than %" PRIu64 ", which was seen",
+		               l->number, a->list_number);
+	return CLV_OK;
+}
+
+static const char *role_of(const Clv__ServerEntry *e)
+{
+	return *e->role ? e->role : "management-server";
+}
+
 /* The server's node key is in the list that the group signed, and it signed this very channel. */
 static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struct clv_slice group_key,
                              ProtobufCMessage **list, struct clv_err *err)
@@ -141,6 +159,8 @@ static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struc
 	                   PROTO_SLICE(g->server_list->body), PROTO_SLICE(g->server_list->signature), list,
 	                   err))
 		return err_wrap(err, "the list of servers under the group signing key pinned here");
+	if (check_age(c->agent, (const Clv__ServerList *)*list, err))
+		return CLV_FAILED;
 	server = find_server((const Clv__ServerList *)*list, o->peer_name);
 	if (!server)
 		return err_set(err, CLV_E_AUTH, "%s is not in the group's list of servers", o->peer_name);
@@ -148,9 +168,12 @@ static clv_rc check_greeting(const struct core *c, const Clv__Greeting *g, struc
 	                   PROTO_SLICE(g->proof->body), PROTO_SLICE(g->proof->signature), &m, err))
 		return CLV_FAILED;
 	p = (const Clv__LinkProof *)m;
-	if (strcmp(p->from, o->peer_name) != 0 || strcmp(p->to, c->start->name) != 0 || p->initiator ||
-	    !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(o->t)) ||
-	    !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(o->fingerprint)))
+	if (strcmp(p->role, role_of(server)) != 0)
+		(void)err_set(err, CLV_E_AUTH, "%s proves itself as a %.24s and is listed as a %.24s",
+		              o->peer_name, p->role, role_of(server));
+	else if (strcmp(p->from, o->peer_name) != 0 || strcmp(p->to, c->start->name) != 0 || p->initiator ||
+	         !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(o->t)) ||
+	         !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(o->fingerprint)))
 		(void)err_set(err, CLV_E_AUTH,
 		              "the server's proof is of another channel: somebody stands in between");
 	else
@@ -260,7 +283,10 @@ void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 		agent_drop_link(c, "a second greeting");
 		return;
 	}
-	if (check_greeting(c, g, key, &list, &err)) {
+	proto_free((ProtobufCMessage *)a->greeting_next);
+	a->greeting_next = NULL;
+	if (check_greeting(c, g, key, &list, &err) ||
+	    proto_dup(&g->base, (ProtobufCMessage **)&a->greeting_next, &err)) {
 		agent_complain(c, 20071, "%s connected but did not prove itself: %s.", a->open->peer_name,
 		               err.text);
 		core_conn_close(c, false, a->conn, err.text);
@@ -273,4 +299,57 @@ void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 		prove(c);
 	}
 	proto_free(list);
+}
+
+/* --- the list of servers --- */
+static void saw_list(struct core *c, const Clv__SignedStatement *s)
+{
+	struct agent *a = c->agent;
+	ProtobufCMessage *m = NULL;
+	const Clv__ServerList *l;
+
+	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, buf_slice(&c->group_key),
+	                   PROTO_SLICE(s->body), PROTO_SLICE(s->signature), &m, NULL))
+		return;
+	l = (const Clv__ServerList *)m;
+	if (l->epoch != a->list_epoch)
+		agent_remember(c, "list epoch", l->epoch);
+	if (l->epoch != a->list_epoch || l->number != a->list_number)
+		agent_remember(c, "list number", l->number);
+	a->list_epoch = l->epoch;
+	a->list_number = l->number;
+	proto_free(m);
+}
+
+void agent_proven(struct core *c)
+{
+	struct agent *a = c->agent;
+
+	if (!a->greeting_next)
+		return;
+	proto_free((ProtobufCMessage *)a->greeting);
+	a->greeting = a->greeting_next;
+	a->greeting_next = NULL;
+	saw_list(c, a->greeting->server_list);
+}
+
+void agent_on_list(struct core *c, const Clv__SignedStatement *s)
+{
+	struct agent *a = c->agent;
+	ProtobufCMessage *m = NULL, *copy = NULL;
+	struct clv_err err = {0};
+
+	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, buf_slice(&c->group_key),
+	                   PROTO_SLICE(s->body), PROTO_SLICE(s->signature), &m, &err) ||
+	    check_age(a, (const Clv__ServerList *)m, &err) || proto_dup(&s->base, &copy, &err)) {
+		agent_complain(c, 20071, "%s sent a list of servers that is not taken: %s.",
+		               a->open->peer_name, err.text);
+	} else if (a->greeting) {
+		proto_free((ProtobufCMessage *)a->greeting->server_list);
+		a->greeting->server_list = (Clv__SignedStatement *)copy;
+		saw_list(c, s);
+	} else {
+		proto_free(copy);
+	}
+	proto_free(m);
 }

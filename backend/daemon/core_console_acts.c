@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_act.h"
+#include "daemon/core_relay.h"
 #include "daemon/core_rules.h"
 #include "daemon/core_server_alerts.h"
 #include <inttypes.h>
@@ -110,6 +111,8 @@ static void effect_approve(struct core *c, struct act *a)
 	server_joined(c, server_add(c->srv, &a->agent), &a->rows[0]);
 	a->row_version = a->agent.row_version;
 	core_event(c, 20020, "%s was accepted by %s.", a->agent.name, a->who);
+	if (strcmp(a->agent.role, "gateway") == 0)
+		server_list_sign(c);
 }
 
 static void act_approve(struct core *c, const struct console_request *q, const Clv__ApproveRequest *m)
@@ -134,6 +137,13 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 		              p->row.name);
 	if (err.code) {
 		console_refuse(c, q->conn, q->req, &err, 0);
+		return;
+	}
+	/* It greets nodes in the group's name, and carries what they say (design 3, Roles). */
+	if (strcmp(p->row.role, "gateway") == 0 &&
+	    console_role(c->srv, q->console) < CLV_ROLE_ADMINISTRATOR) {
+		console_deny(c, q, "approve gateway", p->row.name, CLV_ROLE_ADMINISTRATOR,
+		             console_role(c->srv, q->console));
 		return;
 	}
 	a = act_new(q, "approve", p->row.name);
@@ -250,18 +260,36 @@ static clv_rc change_remove(struct db *d, struct act *a, struct clv_err *err)
 static void effect_remove(struct core *c, struct act *a)
 {
 	struct node *n = server_find(c->srv, a->object);
+	bool gateway = n && n->role == NODE_GATEWAY;
 
 	if (n)
 		server_drop(c, n);
+	if (gateway)
+		server_list_sign(c);
 }
 
 static void act_remove(struct core *c, const struct console_request *q, const Clv__RemoveRequest *m)
 {
+	const struct node *first = NULL;
 	struct node *n = NULL;
+	struct clv_err err = {0};
 	struct act *a;
+	size_t depend;
 
 	if (!find_node(c, q, m->name, m->row_version, &n))
 		return;
+	depend = n->role == NODE_GATEWAY ? gateways_depend(c, n, &first) : 0;
+	if (depend) {
+		/* P7: nobody is stranded. */
+		(void)err_set(
+		    &err, CLV_E_CONFLICT,
+		    "Not done: %zu node%s of %s come%s by %s or have not been seen elsewhere since they "
+		    "were moved, %s first. Move them: claviger move NAME --to SERVER.",
+		    depend, depend == 1 ? "" : "s", c->start->group, depend == 1 ? "s" : "", n->name,
+		    first->name);
+		console_refuse(c, q->conn, q->req, &err, 0);
+		return;
+	}
 	a = act_new(q, "remove", n->name);
 	a->change = change_remove;
 	act_row(a, "approval", n->name, n->row_seq, NULL);
@@ -440,6 +468,9 @@ void console_act(struct core *c, const struct console_request *q, const Protobuf
 		break;
 	case REQ_STORE_BACKUP:
 		act_backup(c, q, (const Clv__StoreBackupRequest *)m);
+		break;
+	case REQ_MOVE:
+		gateways_move(c, q, (const Clv__MoveRequest *)m);
 		break;
 	case REQ_ALERT_ACK:
 		console_ack(c, q, (const Clv__AlertAckRequest *)m);

@@ -50,6 +50,7 @@ void console_pack_agent(const struct core *c, const struct node *n, Clv__Agent *
 		pack_key(&n->key, k); /* the fact is gone with this call, the node is not */
 		a->key = k;
 	}
+	a->gateway = text_or_empty(f.gateway);
 	a->server = text_or_empty(f.server);
 	a->mechanism = f.mechanism;
 	a->protocol = text_or_empty(f.protocol);

@@ -75,21 +75,30 @@ void core_send(struct core *c, enum core_link_id link, enum ipc_type type, const
 	core_send_fd(c, link, type, m, -1);
 }
 
-void core_frame(struct core *c, bool console, uint64_t conn, uint16_t type, const ProtobufCMessage *m)
+void core_frame_bytes(struct core *c, bool console, uint64_t conn, uint16_t type, struct clv_slice body)
 {
 	Clv__ConnFrame f = CLV__CONN_FRAME__INIT;
+
+	if (!console && core_is_relayed(conn)) {
+		c->role->relay_frame(c, conn, type, body);
+		return;
+	}
+	f.conn = conn;
+	f.type = type;
+	f.body = PROTO_BYTES(body);
+	core_send(c, console ? LINK_CONSOLE : LINK_NODE, IPC_CONN_FRAME, &f.base);
+}
+
+void core_frame(struct core *c, bool console, uint64_t conn, uint16_t type, const ProtobufCMessage *m)
+{
 	struct clv_buf b;
 	struct clv_err err = {0};
 
 	buf_init(&b, IPC_BODY_MAX);
-	if (proto_encode(m, &b, &err)) {
+	if (proto_encode(m, &b, &err))
 		log_err(LOG_ERROR, &err, "a message that is too large");
-	} else {
-		f.conn = conn;
-		f.type = type;
-		f.body = PROTO_BYTES(buf_slice(&b));
-		core_send(c, console ? LINK_CONSOLE : LINK_NODE, IPC_CONN_FRAME, &f.base);
-	}
+	else
+		core_frame_bytes(c, console, conn, type, buf_slice(&b));
 	buf_release(&b);
 }
 
@@ -97,6 +106,10 @@ void core_conn_close(struct core *c, bool console, uint64_t conn, const char *wh
 {
 	Clv__ConnClose m = CLV__CONN_CLOSE__INIT;
 
+	if (!console && core_is_relayed(conn)) {
+		c->role->relay_close(c, conn, why);
+		return;
+	}
 	m.conn = conn;
 	m.why = (char *)(uintptr_t)why;
 	core_send(c, console ? LINK_CONSOLE : LINK_NODE, IPC_CONN_CLOSE, &m.base);
@@ -106,6 +119,8 @@ void core_conn_proven(struct core *c, bool console, uint64_t conn)
 {
 	Clv__ConnProven m = CLV__CONN_PROVEN__INIT;
 
+	if (!console && core_is_relayed(conn))
+		return; /* the gateway sees the welcome */
 	m.conn = conn;
 	core_send(c, console ? LINK_CONSOLE : LINK_NODE, IPC_CONN_PROVEN, &m.base);
 }
@@ -454,7 +469,9 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 	c->mode = strcmp(c->start->mode, "recover") == 0   ? 'v'
 	          : strcmp(c->start->mode, "restore") == 0 ? 'k'
 	                                                   : c->start->mode[0];
-	c->role = c->server ? &core_server_role : &core_agent_role;
+	c->role = c->server                                ? &core_server_role
+	          : strcmp(c->start->role, "gateway") == 0 ? &core_gateway_role
+	                                                   : &core_agent_role;
 	log_init("core", c->start->role, 2, (enum log_level)c->start->log_level);
 	path =
 	    clv_asprintf("%s/%s", c->start->state, c->server ? "OperationsManager.db" : "HealthService.db");

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_recovery.h"
+#include "daemon/core_relay.h"
 #include "daemon/core_server_alerts.h"
 #include "keys/succession.h"
 #include <inttypes.h>
@@ -27,10 +28,11 @@ struct session *server_session(const struct server *s, uint64_t conn)
 	return p;
 }
 
-static void free_session(struct core *c, struct session *s)
+void server_session_free(struct core *c, struct session *s)
 {
 	struct session **at = &c->srv->sessions;
 
+	relay_forget(c, s);
 	while (*at && *at != s)
 		at = &(*at)->next;
 	if (*at)
@@ -56,7 +58,7 @@ void server_refuse(struct core *c, struct session *s, enum refusal_code code, co
 	s->refused = true;
 	core_frame(c, false, s->conn, FRAME_REFUSAL, &m.base);
 	core_conn_close(c, false, s->conn, text);
-	free_session(c, s);
+	server_session_free(c, s);
 }
 
 struct sending {
@@ -130,10 +132,24 @@ static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, co
 	clv_free(g);
 }
 
+struct session *server_session_new(struct core *c, const Clv__ConnOpen *m)
+{
+	struct session *s = clv_calloc(1, sizeof *s);
+
+	if (proto_dup(&m->base, (ProtobufCMessage **)&s->open, NULL)) {
+		clv_free(s);
+		return NULL;
+	}
+	s->conn = m->conn;
+	s->since = s->heard = clock_wall_ms();
+	s->next = c->srv->sessions;
+	c->srv->sessions = s;
+	return s;
+}
+
 static void server_open(struct core *c, bool console, const Clv__ConnOpen *m)
 {
 	struct session *s;
-	struct clv_buf b;
 	struct greeting *g;
 	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 
@@ -145,19 +161,9 @@ static void server_open(struct core *c, bool console, const Clv__ConnOpen *m)
 		console_open(c, m);
 		return;
 	}
-	s = clv_calloc(1, sizeof *s);
-	s->conn = m->conn;
-	s->since = s->heard = clock_wall_ms();
-	buf_init(&b, 8192);
-	if (proto_encode(&m->base, &b, NULL) ||
-	    proto_decode(&clv__conn_open__descriptor, buf_slice(&b), (ProtobufCMessage **)&s->open, NULL)) {
-		clv_free(s);
-		buf_release(&b);
+	s = server_session_new(c, m);
+	if (!s)
 		return;
-	}
-	buf_release(&b);
-	s->next = c->srv->sessions;
-	c->srv->sessions = s;
 	g = clv_calloc(1, sizeof *g);
 	g->conn = m->conn;
 	p.role = c->start->role;
@@ -218,6 +224,7 @@ void server_welcome(struct core *c, struct session *s, struct node *n)
 	s->node = n;
 	n->session = s;
 	heard(c, n);
+	gateways_arrived(c, s, n);
 	core_conn_proven(c, false, s->conn);
 	m.time = clock_wall_ms();
 	m.heartbeat_ms = c->start->heartbeat_ms;
@@ -226,6 +233,7 @@ void server_welcome(struct core *c, struct session *s, struct node *n)
 		m.key_hash = PROTO_BYTES(slice_of(n->key.sha256, 32));
 	m.config_version = n->config_version;
 	core_frame(c, false, s->conn, FRAME_WELCOME, &m.base);
+	server_list_send(c, s); /* it may have become another since the greeting */
 	server_changed(c);
 	keys_send_rotate(c, s);
 	deliver_node(c, n);
@@ -243,8 +251,9 @@ static clv_rc check_proof(const struct core *c, const struct session *s, const C
 	                   PROTO_SLICE(f->proof->body), PROTO_SLICE(f->proof->signature), out, err))
 		return CLV_FAILED;
 	p = (const Clv__LinkProof *)*out;
-	if (strcmp(p->to, c->start->name) != 0 || !p->initiator || p->machine.len != 32 ||
-	    !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(s->open->t)) ||
+	/* Of a link that is relayed: the gateway that it ends at, which sent it under its own proven name. */
+	if (strcmp(p->to, s->via ? s->via->node->name : c->start->name) != 0 || !p->initiator ||
+	    p->machine.len != 32 || !slice_eq(PROTO_SLICE(p->t), PROTO_SLICE(s->open->t)) ||
 	    !slice_eq(PROTO_SLICE(p->fingerprint), PROTO_SLICE(s->open->fingerprint)))
 		return err_set(err, CLV_E_AUTH,
 		               "the link proof is of another channel: somebody stands in between");
@@ -283,12 +292,16 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		    "the node key of %s belongs to another machine; make a fresh one here: clavigerd enroll "
 		    "--role agent --server %s --replace",
 		    p->from, c->start->name);
+	} else if (!relay_may(c, s, n)) {
+		relay_refuse(c, s, n);
 	} else {
 		if (f->renews.len == sizeof s->renews)
 			memcpy(s->renews, f->renews.data, sizeof s->renews);
 		if (f->repinned)
 			core_event(c, 20024, "%s took this group's new signing key: %s.", n->name,
 			           pin_how_words(f->repinned));
+		if (n->role == NODE_GATEWAY)
+			gateways_address(c, n, p->address);
 		server_pin_then_welcome(c, s, n);
 	}
 out:
@@ -321,9 +334,11 @@ static void handle_frame(struct core *c, struct session *s, uint32_t type, const
 		alerts_on_parcel(c, s, (const Clv__ParcelFrame *)m);
 	else if (type == FRAME_CONFIG_REQUEST)
 		(void)keys_seal(c, s);
+	else
+		relay_on_frame(c, s, type, m);
 }
 
-static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
+void server_take_frame(struct core *c, struct session *s, uint32_t type, struct clv_slice body)
 {
 	static const struct {
 		uint32_t type;
@@ -333,11 +348,34 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 	              {FRAME_PUBLISH, &clv__publish__descriptor},
 	              {FRAME_OUTBOX, &clv__signed_statement__descriptor},
 	              {FRAME_PARCEL, &clv__parcel_frame__descriptor},
-	              {FRAME_CONFIG_REQUEST, &clv__config_request__descriptor}};
-	struct session *s;
+	              {FRAME_CONFIG_REQUEST, &clv__config_request__descriptor},
+	              {FRAME_RELAY_OPEN, &clv__relay_open__descriptor},
+	              {FRAME_RELAY, &clv__relay__descriptor},
+	              {FRAME_RELAY_CLOSE, &clv__relay_close__descriptor}};
 	ProtobufCMessage *m = NULL;
 	struct clv_err err = {0};
 	size_t i = 0;
+
+	if (s->refused || s->renewed)
+		return;
+	s->heard = clock_wall_ms();
+	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != type)
+		i++;
+	if (i == sizeof bodies / sizeof bodies[0]) {
+		server_refuse(c, s, REFUSAL_PROOF, "a message of type %u is not for a server", type);
+	} else if (proto_decode(bodies[i].body, body, &m, &err)) {
+		core_event(c, 20002, "A message of %s from %s was refused: %s.", s->open->peer_name,
+		           s->open->address, err.text);
+		server_refuse(c, s, REFUSAL_PROOF, "%s", err.text);
+	} else {
+		handle_frame(c, s, type, m);
+	}
+	proto_free(m);
+}
+
+static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
+{
+	struct session *s;
 
 	if (!c->srv)
 		return;
@@ -346,21 +384,8 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 		return;
 	}
 	s = server_session(c->srv, f->conn);
-	if (!s || s->refused || s->renewed)
-		return;
-	s->heard = clock_wall_ms();
-	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != f->type)
-		i++;
-	if (i == sizeof bodies / sizeof bodies[0]) {
-		server_refuse(c, s, REFUSAL_PROOF, "a message of type %u is not for a server", f->type);
-	} else if (proto_decode(bodies[i].body, PROTO_SLICE(f->body), &m, &err)) {
-		core_event(c, 20002, "A message of %s from %s was refused: %s.", s->open->peer_name,
-		           s->open->address, err.text);
-		server_refuse(c, s, REFUSAL_PROOF, "%s", err.text);
-	} else {
-		handle_frame(c, s, f->type, m);
-	}
-	proto_free(m);
+	if (s)
+		server_take_frame(c, s, f->type, PROTO_SLICE(f->body));
 }
 
 /* One clear event for each refused connection, but no flood from one address. */
@@ -383,6 +408,24 @@ static bool may_tell(struct server *s, const char *address)
 		s->refusals[pick].n = 0;
 	}
 	return ++s->refusals[pick].n <= REFUSAL_EVENTS * 20;
+}
+
+/* A link that was open is gone. */
+void server_session_closed(struct core *c, struct session *s, const Clv__ConnClosed *m)
+{
+	if (s->node) {
+		heard(c, s->node);
+		if (s->node->role == NODE_GATEWAY)
+			gateways_lost(c, s, m->text);
+		else if (m->code == CLV_E_TIMEOUT)
+			core_event(c, 20022, "%s is not heartbeating: %s.", s->node->name, m->text);
+		else if (m->code == CLV_E_AUTH)
+			core_event(c, 20002, "The link of %s was closed: %s.", s->node->name, m->text);
+	} else if (!s->refused && !s->renewed && m->code != CLV_E_CLOSED) {
+		core_event(c, 20002, "The link of %s from %s was closed: %s.", s->open->peer_name, m->address,
+		           m->text);
+	}
+	server_session_free(c, s);
 }
 
 static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m)
@@ -408,19 +451,8 @@ static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m
 			           console ? "console" : "device", m->address, m->text);
 		return;
 	}
-	if (!s)
-		return;
-	if (s->node) {
-		heard(c, s->node);
-		if (m->code == CLV_E_TIMEOUT)
-			core_event(c, 20022, "%s is not heartbeating: %s.", s->node->name, m->text);
-		else if (m->code == CLV_E_AUTH)
-			core_event(c, 20002, "The link of %s was closed: %s.", s->node->name, m->text);
-	} else if (!s->refused && !s->renewed && m->code != CLV_E_CLOSED) {
-		core_event(c, 20002, "The link of %s from %s was closed: %s.", s->open->peer_name, m->address,
-		           m->text);
-	}
-	free_session(c, s);
+	if (s)
+		server_session_closed(c, s, m);
 }
 
 /* --- what happens --- */
@@ -430,7 +462,7 @@ static void server_link_lost(struct core *c, enum core_link_id id)
 		return;
 	if (id == LINK_NODE)
 		while (c->srv->sessions)
-			free_session(c, c->srv->sessions);
+			server_session_free(c, c->srv->sessions);
 	if (id == LINK_CONSOLE)
 		console_lost(c);
 }
@@ -493,6 +525,7 @@ static void server_tick(struct core *c, int64_t now_ms)
 	recovery_tick(c);
 	look_at_master(c, now_ms);
 	alerts_tick(c);
+	relay_tick(c, now_ms);
 }
 
 struct event_job {
@@ -544,5 +577,7 @@ const struct core_role core_server_role = {
     .check_done = NULL,
     .local_console = console_adopt,
     .tick = server_tick,
+    .relay_frame = relay_frame,
+    .relay_close = relay_close,
     .event = server_event,
 };

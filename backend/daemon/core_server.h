@@ -12,16 +12,21 @@
 #include "proto/types.h"
 #include "store/store.h"
 
-#define PENDING_MAX 1000u /* design 3, Enrolment */
+#define PENDING_MAX     1000u /* design 3, Enrolment */
+#define PENDING_VIA_MAX 200u  /* of them by one gateway */
 
 struct session;
+
+enum node_role { NODE_AGENT, NODE_GATEWAY, NODE_ROLES };
+extern const char *const node_roles[NODE_ROLES]; /* their words */
 
 /* A node that is pinned. Compact: there may be a million. */
 struct node {
 	char *name, *pinned_by;
 	struct clv_buf node_key;
 	uint8_t machine[32], node_key_id[32]; /* SHA-256 of the node key */
-	uint8_t role;                         /* index into the role names of enroll.c */
+	enum node_role role;
+	char *via, *via_before, *address; /* as in struct store_agent; never NULL */
 	enum clv_approval approval;
 	bool has_configured, mechanism_seen, has_key;
 	uint8_t configured[32];
@@ -35,16 +40,19 @@ struct node {
 	uint8_t row_mac[36], content[32];
 	struct held *held;
 	uint32_t n_held;
-	bool queued;
+	bool queued, moving; /* moving: its approval is being changed */
 };
 
 /* A link with a node. */
 struct session {
 	struct session *next;
 	uint64_t conn;
+	struct session *via; /* the gateway's link that carries this one; NULL: it is a link of its own */
+	uint64_t channel;    /* there */
 	Clv__ConnOpen *open;
 	struct node *node; /* NULL until proven */
 	int64_t since, heard;
+	bool closed; /* of one that is relayed: forgotten at the next tick */
 	bool refused, pinning, sealing, batch;
 	bool renewed;       /* a link that its node renewed took over: nothing more is taken from it */
 	uint8_t renews[16]; /* fingerprint of the link that this one renews; zeroes: none */
@@ -105,7 +113,7 @@ struct server {
 	uint32_t sealing;                    /* configurations being made */
 	int64_t look_at, again_at, again_ms; /* again: after something could not be stored; 0: no need */
 	uint64_t epoch;                      /* rises with each recovery; as the key holder's */
-	uint64_t fencing;
+	uint64_t fencing, list_number;
 	bool loaded, listed;
 	bool unlisted;      /* the key holder was lost at the first list: signed when it is back */
 	uint64_t change;    /* counts what screens may show */
@@ -141,7 +149,14 @@ void server_refuse(struct core *c, struct session *s, enum refusal_code code, co
 void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kind, uint16_t frame,
                           const ProtobufCMessage *statement);
 struct session *server_session(const struct server *s, uint64_t conn);
+struct session *server_session_new(struct core *c, const Clv__ConnOpen *m);
+void server_session_free(struct core *c, struct session *s); /* and those that it carries */
+void server_session_closed(struct core *c, struct session *s, const Clv__ConnClosed *m);
+void server_take_frame(struct core *c, struct session *s, uint32_t type, struct clv_slice body);
+/* core_server_list.c: signs it anew, with a higher number, and gives it to the gateways. */
 void server_list_sign(struct core *c);
+void server_list_send(struct core *c, const struct session *s); /* where it is a gateway's that is up */
+#define META_LIST_NUMBER "list-number"
 /* core_server_load.c */
 void server_ready(struct core *c, const Clv__KhInfo *info);
 

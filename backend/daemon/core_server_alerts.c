@@ -8,6 +8,7 @@
 #include "daemon/core_server_alerts.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/core_relay.h"
 #include "daemon/core_rules.h"
 #include <inttypes.h>
 #include <openssl/rand.h>
@@ -304,6 +305,7 @@ static void sign_hop(struct core *c, const struct session *s, struct intake *i)
 	Clv__HopLink in = CLV__HOP_LINK__INIT;
 	Clv__SignedStatement before = CLV__SIGNED_STATEMENT__INIT;
 
+	s = relay_outer(s);
 	in.mechanism = s->open->mechanism;
 	in.protocol = s->open->protocol;
 	in.cipher = s->open->cipher;

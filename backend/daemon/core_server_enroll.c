@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "claviger/text.h"
 #include "daemon/core_act.h"
+#include "daemon/core_relay.h"
 #include "model/names.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -107,6 +108,16 @@ static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 	answer(c, j);
 }
 
+/* A rogue gateway may invent names: it fills no more than its part. */
+static size_t count_via(const struct server *s, const char *via)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_pendings; i++)
+		n += strcmp(s->pendings[i]->row.via, via) == 0;
+	return n;
+}
+
 static void add(struct core *c, const struct store_pending *p, struct session *s, enum refusal_code code,
                 const char *fmt, ...) CLV_PRINTF(5, 6);
 static void add(struct core *c, const struct store_pending *p, struct session *s, enum refusal_code code,
@@ -123,6 +134,13 @@ static void add(struct core *c, const struct store_pending *p, struct session *s
 	j->code = code;
 	s->refused = true; /* nothing more is taken from it */
 	if (is_known(c->srv, p)) {
+		answer(c, j);
+	} else if (*p->via && count_via(c->srv, p->via) >= PENDING_VIA_MAX) {
+		core_event(
+		    c, 20001,
+		    "%s from %s asks to be accepted, but %u wait already that came by %s: decline some "
+		    "first.",
+		    p->name, p->from, PENDING_VIA_MAX, p->via);
 		answer(c, j);
 	} else if (c->srv->n_pendings >= PENDING_MAX) {
 		core_event(c, 20001,
@@ -145,11 +163,12 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 	struct store_pending p = {.conflict = true, .time = clock_wall_ms()};
 	const char *own = s->node ? s->node->name : s->open->peer_name;
 	uint8_t seed[KEY_HASH_LEN];
+	char via[300];
 
 	put_text(p.name, sizeof p.name, "%.200s", text_str(safe));
 	put_text(p.role, sizeof p.role, "agent");
 	put_text(p.from, sizeof p.from, "%s", s->open->address);
-	put_text(p.came_by, sizeof p.came_by, "%s of %.200s", way_of(s), own);
+	put_text(p.came_by, sizeof p.came_by, "%s of %.200s%s", way_of(s), own, relay_words(s, via));
 	put_text(p.looks_like, sizeof p.looks_like, "IMPOSTOR? %.32s for a name that is not its own", what);
 	/* No key is kept of it: it cannot be accepted, only declined. */
 	if (!sha256(slice_str(own), seed, NULL))
@@ -175,6 +194,7 @@ clv_rc enroll_member(const struct store_pending *p, const char *by, int64_t now,
 	put_text(out->name, sizeof out->name, "%s", p->name);
 	put_text(out->role, sizeof out->role, "%s", p->role);
 	put_text(out->pinned_by, sizeof out->pinned_by, "%s", by);
+	put_text(out->via, sizeof out->via, "%s", p->via);
 	memcpy(out->node_key, p->node_key, p->node_key_len);
 	memcpy(out->machine, p->machine, sizeof out->machine);
 	return CLV_OK;
@@ -262,6 +282,14 @@ static void look_at_names(const struct core *c, struct store_pending *p)
 		}
 }
 
+static bool is_role(const char *role)
+{
+	for (size_t i = 0; i < NODE_ROLES; i++)
+		if (strcmp(node_roles[i], role) == 0)
+			return true;
+	return false;
+}
+
 static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, const Clv__LinkProof *lp,
                             struct clv_err *err)
 {
@@ -277,8 +305,8 @@ static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, 
 	    sha256(buf_slice(&c->group_key), hash, err))
 		goto out;
 	e = (const Clv__EnrollRequest *)m;
-	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 ||
-	    strcmp(e->role, "agent") != 0 || !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
+	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 || !is_role(e->role) ||
+	    !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
 	    !slice_eq(PROTO_SLICE(e->machine), PROTO_SLICE(lp->machine)) ||
 	    !slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
 		(void)err_set(
@@ -295,6 +323,7 @@ static clv_rc make_pending(const struct core *c, const struct session *s, const 
                            const Clv__LinkProof *lp, struct store_pending *p, struct clv_err *err)
 {
 	const struct node *known = server_find(c->srv, lp->from);
+	char via[300];
 
 	memset(p, 0, sizeof *p);
 	if (f->node_key.len > sizeof p->node_key)
@@ -302,7 +331,9 @@ static clv_rc make_pending(const struct core *c, const struct session *s, const 
 	put_text(p->name, sizeof p->name, "%s", lp->from);
 	put_text(p->role, sizeof p->role, "%s", lp->role);
 	put_text(p->from, sizeof p->from, "%s", s->open->address);
-	put_text(p->came_by, sizeof p->came_by, "%s, own name", way_of(s));
+	put_text(p->came_by, sizeof p->came_by, "%s, own name%s", way_of(s), relay_words(s, via));
+	if (s->via)
+		put_text(p->via, sizeof p->via, "%s", s->via->node->name);
 	put_text(p->looks_like, sizeof p->looks_like, "proved its name");
 	memcpy(p->node_key, f->node_key.data, f->node_key.len);
 	p->node_key_len = f->node_key.len;
@@ -320,6 +351,7 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 	struct node *known = server_find(c->srv, lp->from);
 	struct store_pending p;
 	struct clv_err err = {0};
+	char via[300];
 	bool told;
 
 	if (check_request(c, f, lp, &err) || make_pending(c, s, f, lp, &p, &err)) {
@@ -333,11 +365,12 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 			           err.text);
 		server_refuse(c, s, known ? REFUSAL_CONFLICT : REFUSAL_REMOVED,
 		              "%s is not a member of %s (any more): on that host, clavigerd enroll --role "
-		              "agent --server %s",
-		              lp->from, c->start->group, c->start->name);
+		              "%.20s --server %s",
+		              lp->from, c->start->group, lp->role, lp->to);
 		return;
 	}
-	if (c->start->approve_direct && !p.conflict && !known) {
+	/* A gateway is a person's decision, and so is a name that a gateway alone has seen proven. */
+	if (c->start->approve_direct && !p.conflict && !known && !s->via && strcmp(p.role, "agent") == 0) {
 		accept_direct(c, s, &p);
 		return;
 	}
@@ -348,7 +381,8 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 		    "%s from %s asks to be accepted, but: %s. The known one goes on; this one gets nothing.",
 		    p.name, p.from, p.looks_like);
 	else if (!told)
-		core_event(c, 20000, "%s proved its name but is not approved yet.", p.name);
+		core_event(c, 20000, "%s proved its name%s but is not approved yet.", p.name,
+		           relay_words(s, via));
 	add(c, &p, s, p.conflict ? REFUSAL_CONFLICT : REFUSAL_NOT_APPROVED,
 	    p.conflict ? "another node is known as %s in %s; an operator decides"
 	               : "%s is not approved yet in %s; an operator decides",

@@ -20,7 +20,7 @@ static bool find_signer(void *ctx, const char *node, struct clv_slice *spki, con
 	if (!n || n->approval != CLV_APPROVAL_APPROVED)
 		return false;
 	*spki = buf_slice(&n->node_key);
-	*role = "agent";
+	*role = node_roles[n->role];
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The management server's start: what the database holds comes into memory, and the group's list of
- * servers is signed; then it is ready. Runs in core.
+ * The management server's start: what the database holds comes into memory; then the group's
+ * list of servers is signed, and it is ready. Runs in core.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,50 +10,6 @@
 #include <openssl/rand.h>
 #include <inttypes.h>
 #include <string.h>
-
-/* --- the signed list of servers --- */
-static void on_list_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
-                           const struct clv_err *err)
-{
-	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
-
-	(void)ctx;
-	(void)type;
-	c->srv->unlisted = !m && !c->srv->listed;
-	if (!m) {
-		log_err(LOG_ERROR, err, "signing the list of servers");
-		return;
-	}
-	buf_clear(&c->srv->list_body);
-	buf_clear(&c->srv->list_sig);
-	if (buf_put(&c->srv->list_body, PROTO_SLICE(k->body), NULL) ||
-	    buf_put(&c->srv->list_sig, PROTO_SLICE(k->signature), NULL))
-		return;
-	if (!c->srv->listed && c->mode == 'r') {
-		Clv__Ready r = CLV__READY__INIT;
-
-		r.name = c->start->name;
-		core_send(c, LINK_PARENT, IPC_READY, &r.base);
-	}
-	c->srv->listed = true;
-}
-
-void server_list_sign(struct core *c)
-{
-	Clv__ServerEntry e = CLV__SERVER_ENTRY__INIT, *entries[1] = {&e};
-	Clv__ServerList m = CLV__SERVER_LIST__INIT;
-
-	e.name = c->start->name;
-	e.node_key = PROTO_BYTES(buf_slice(&c->node_key));
-	e.address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t) "";
-	m.number = 1;
-	m.fencing = c->srv->fencing;
-	m.epoch = c->epoch;
-	m.n_servers = 1;
-	m.servers = entries;
-	m.recovery_key_hash = PROTO_BYTES(buf_slice(&c->recovery_hash));
-	kh_sign(c, STATEMENT_SERVER_LIST, &m.base, on_list_signed, NULL);
-}
 
 /* --- start --- */
 static clv_rc load_agent(const struct store_agent *a, void *ctx, struct clv_err *err)
@@ -94,6 +50,9 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 	buf_clear(&b);
 	if (!rc && !(rc = store_meta_get(d, "epoch", &b, err)) && (v = buf_slice(&b)).len)
 		rc = slice_get_u64(&v, &s->epoch, err);
+	buf_clear(&b);
+	if (!rc && !(rc = store_meta_get(d, META_LIST_NUMBER, &b, err)) && (v = buf_slice(&b)).len)
+		rc = slice_get_u64(&v, &s->list_number, err);
 out:
 	buf_release(&b);
 	return rc;

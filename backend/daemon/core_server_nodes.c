@@ -60,13 +60,27 @@ clv_rc server_resolve(const struct server *s, const char *name, struct node **ou
 	return CLV_OK;
 }
 
-static void fill_node(struct node *n, const struct store_agent *a)
+const char *const node_roles[NODE_ROLES] = {[NODE_AGENT] = "agent", [NODE_GATEWAY] = "gateway"};
+
+static void fill_texts(struct node *n, const struct store_agent *a)
 {
 	clv_free(n->name);
 	clv_free(n->pinned_by);
-	buf_release(&n->node_key);
+	clv_free(n->via);
+	clv_free(n->via_before);
+	clv_free(n->address);
 	n->name = clv_strdup(a->name);
 	n->pinned_by = clv_strdup(a->pinned_by);
+	n->via = clv_strdup(a->via);
+	n->via_before = clv_strdup(a->via_before);
+	n->address = clv_strdup(a->address);
+}
+
+static void fill_node(struct node *n, const struct store_agent *a)
+{
+	fill_texts(n, a);
+	n->role = strcmp(a->role, node_roles[NODE_GATEWAY]) == 0 ? NODE_GATEWAY : NODE_AGENT;
+	buf_release(&n->node_key);
 	buf_init(&n->node_key, STORE_SPKI_MAX);
 	if (buf_put(&n->node_key, slice_of(a->node_key, a->node_key_len), NULL))
 		clv_fatal("a node key that is larger than it may be");
@@ -132,6 +146,9 @@ void server_drop(struct core *c, struct node *n)
 	s->structure = ++s->change;
 	clv_free(n->name);
 	clv_free(n->pinned_by);
+	clv_free(n->via);
+	clv_free(n->via_before);
+	clv_free(n->address);
 	buf_release(&n->node_key);
 	clv_free(n);
 	server_changed(c);
@@ -148,6 +165,9 @@ void server_fill(const struct core *c, const struct node *n, struct clv_agent_fa
 	f->config_version = n->config_version;
 	f->config_ordinal = n->config_ordinal;
 	f->row_version = n->row_version;
+	f->gateway = n->session && n->session->via ? n->session->via->open->peer_name
+	             : !n->session && *n->via && strcmp(n->via, c->start->name) != 0 ? n->via
+	                                                                             : NULL;
 	if (n->session) {
 		f->contact = CLV_CONTACT_UP;
 		f->server = c->start->name;
@@ -173,6 +193,8 @@ void server_approval_row(const struct server *s, struct act *a, const struct sto
 	row.machine = PROTO_BYTES(slice_of(m->machine, sizeof m->machine));
 	row.pinned_at = m->pinned_at;
 	row.pinned_by = (char *)(uintptr_t)m->pinned_by;
+	row.via = (char *)(uintptr_t)m->via;
+	row.via_before = (char *)(uintptr_t)m->via_before;
 	act_row(a, "approval", m->name, rules_seq(s, "approval", m->name), &row.base);
 }
 

@@ -11,7 +11,7 @@
 
 struct pin_job {
 	uint64_t conn;
-	char key[80];
+	char key[80 + STORE_NAME_MAX];
 	char name[STORE_NAME_MAX];
 	uint8_t mechanism; /* of this link; enum clv_mechanism */
 	uint8_t before;    /* what was pinned; 0 nothing */
@@ -84,7 +84,9 @@ void server_pin_then_welcome(struct core *c, struct session *s, struct node *n)
 	j->mechanism = (uint8_t)s->open->mechanism;
 	(void)snprintf(j->name, sizeof j->name, "%s", n->name);
 	hex_encode(slice_of(n->node_key_id, sizeof n->node_key_id), false, hex);
-	(void)snprintf(j->key, sizeof j->key, "mechanism %s", hex);
+	/* Pinned for each end that it links with: a gateway may be reached by another mechanism than we. */
+	(void)snprintf(j->key, sizeof j->key, "mechanism %s%s%s", hex, s->via ? " " : "",
+	               s->via ? s->via->node->name : "");
 	for (size_t i = 0; i < c->start->n_take_back; i++)
 		j->taken_back |= strcmp(c->start->take_back[i], n->name) == 0;
 	s->pinning = true;

@@ -231,12 +231,14 @@ clv_rc rules_approval(const struct node *n, struct clv_buf *body, struct clv_err
 	Clv__ApprovalRow m = CLV__APPROVAL_ROW__INIT;
 
 	m.name = n->name;
-	m.role = (char *)(uintptr_t) "agent";
+	m.role = (char *)(uintptr_t)node_roles[n->role];
 	m.approval = n->approval;
 	m.node_key = PROTO_BYTES(buf_slice(&n->node_key));
 	m.machine = PROTO_BYTES(slice_of(n->machine, sizeof n->machine));
 	m.pinned_at = n->pinned_at;
 	m.pinned_by = n->pinned_by;
+	m.via = n->via;
+	m.via_before = n->via_before;
 	return proto_encode(&m.base, body, err);
 }
 

@@ -90,4 +90,7 @@ clv_rc kh_answer(struct kh *k, enum ipc_type type, const ProtobufCMessage *m, st
 clv_rc kh_answer_failed(struct kh *k, uint64_t id, const struct clv_err *why, struct clv_err *err);
 clv_rc kh_answer_done(struct kh *k, uint64_t id, struct clv_err *err);
 
+/* keyholder_list.c */
+clv_rc kh_on_list_sign(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);
+
 #endif

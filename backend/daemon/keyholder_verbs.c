@@ -158,13 +158,13 @@ static bool says_us(const struct kh *k, uint32_t kind, const ProtobufCMessage *m
 		       p->audit_hash.len == KEY_HASH_LEN && age > -600000 &&
 		       age < 600000; /* it speaks of now */
 	}
-	case STATEMENT_SERVER_LIST:
 	case STATEMENT_RECEIPT:
 	case STATEMENT_ACK:
 	case STATEMENT_PROBE:
 	case STATEMENT_ROTATE:
 		return true;
-	default: /* publication, possession, configuration and hop records have verbs of their own */
+	default: /* publication, possession, configuration, hop records and lists of servers have verbs of
+	            their own */
 		return false;
 	}
 }
@@ -400,5 +400,6 @@ const struct ipc_row kh_core_rows[] = {
     {IPC_KH_KEY_ACT_KEPT, kh_on_key_act_kept},
     {IPC_KH_AUDIT_HEAD, on_audit_head},
     {IPC_KH_HOP, kh_on_hop},
+    {IPC_KH_LIST_SIGN, kh_on_list_sign},
     {0, NULL},
 };

@@ -63,8 +63,8 @@ struct parent {
 	const char *conf_path;
 	char *libexec;
 	enum parent_mode mode;
-	bool server, replace, kerberos;
-	const char *caller, *server_override; /* of init and enroll */
+	bool server, gateway, replace, kerberos; /* server, gateway: by [node] role */
+	const char *caller, *server_override;    /* of init and enroll */
 	uint8_t recovery_hash[32];
 	bool has_recovery;
 	const char *recovery_path, *backup_path; /* of recover and restore; NULL: none */

@@ -28,15 +28,15 @@
 /* krb: the executable where Kerberos is on; a node without it is linked with none of it. */
 static const struct {
 	const char *name, *krb, *user_option;
-	bool server_only, run_only;
+	bool server_only, gateway_too, run_only;
 } procs[PROC_MAX] = {
-    [PROC_KEYHOLDER] = {"keyholder", "keyholder", "key", false, false},
-    [PROC_CORE] = {"core", "core", "core", false, false},
-    [PROC_SIGNER] = {"signer", "signer", "key", false, false},
-    [PROC_NET_NODE] = {"net_node", "net_node_krb", "net", false, false},
-    [PROC_NET_CONSOLE] = {"net_console", "net_console_krb", "net", true, true},
-    [PROC_KRB_ACCEPT] = {"krb_accept", "krb_accept", "net", true, true},
-    [PROC_KRB_INIT] = {"krb_init", "krb_init", "net", false, false},
+    [PROC_KEYHOLDER] = {"keyholder", "keyholder", "key", false, false, false},
+    [PROC_CORE] = {"core", "core", "core", false, false, false},
+    [PROC_SIGNER] = {"signer", "signer", "key", false, false, false},
+    [PROC_NET_NODE] = {"net_node", "net_node_krb", "net", false, false, false},
+    [PROC_NET_CONSOLE] = {"net_console", "net_console_krb", "net", true, false, true},
+    [PROC_KRB_ACCEPT] = {"krb_accept", "krb_accept", "net", true, true, true},
+    [PROC_KRB_INIT] = {"krb_init", "krb_init", "net", false, false, false},
 };
 
 /* Who talks to whom. */
@@ -60,7 +60,8 @@ bool proc_wanted(const struct parent *p, enum proc_id id)
 		return false;
 	if (p->mode == MODE_PROTECT && id != PROC_KEYHOLDER)
 		return false;
-	return (!procs[id].server_only || p->server) && (!procs[id].run_only || p->mode == MODE_RUN);
+	return (!procs[id].server_only || p->server || (procs[id].gateway_too && p->gateway)) &&
+	       (!procs[id].run_only || p->mode == MODE_RUN);
 }
 
 static clv_rc find_user(const char *name, uid_t *uid, gid_t *gid, struct clv_err *err)

@@ -181,12 +181,17 @@ clv_rc parent_listen(struct parent *p, struct clv_err *err)
 		return CLV_OK;
 	if (parent_unix_listen(conf_str(p->conf, "channel", "credential_socket"), &p->credential_fd, err))
 		return CLV_FAILED;
-	if (!p->server)
-		return parent_unix_listen(conf_str(p->conf, "channel", "alert_socket"), &p->alert_fd, err);
+	if (!p->server && parent_unix_listen(conf_str(p->conf, "channel", "alert_socket"), &p->alert_fd, err))
+		return CLV_FAILED;
+	if (!p->server && !p->gateway)
+		return CLV_OK;
 	if (conf_list(p->conf, "channel", "listen", &items))
 		p->node_listen_text = clv_strdup(items[0]);
-	if (listen_list(p, "listen", p->node_listeners, &p->n_node_listeners, err) ||
-	    listen_list(p, "listen_console", p->console_listeners, &p->n_console_listeners, err))
+	if (listen_list(p, "listen", p->node_listeners, &p->n_node_listeners, err))
+		return CLV_FAILED;
+	if (p->gateway)
+		return CLV_OK;
+	if (listen_list(p, "listen_console", p->console_listeners, &p->n_console_listeners, err))
 		return CLV_FAILED;
 	return parent_unix_listen(conf_str(p->conf, "channel", "console_socket"), &p->console_fd, err);
 }
@@ -245,6 +250,17 @@ static void free_names(Clv__UserName **list, size_t n)
 	clv_free(list);
 }
 
+/* Where others are told that this node is reached; a wildcard is no place. NULL: by its name. */
+static char *advertised(const struct parent *p)
+{
+	const char *text = conf_str(p->conf, "channel", "advertise");
+	char *bound = p->node_listen_text;
+
+	if (text)
+		return (char *)(uintptr_t)text;
+	return bound && strncmp(bound, "0.0.0.0:", 8) != 0 && strncmp(bound, "[::]:", 5) != 0 ? bound : NULL;
+}
+
 #define MS(section, name) ((uint32_t)conf_int(p->conf, (section), (name)))
 
 static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine)
@@ -283,8 +299,7 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->caller = (char *)(uintptr_t)(p->caller ? p->caller : "");
 	if (p->has_recovery)
 		m->recovery_key_hash = PROTO_BYTES(slice_of(p->recovery_hash, sizeof p->recovery_hash));
-	if (p->node_listen_text)
-		m->advertise = p->node_listen_text;
+	m->advertise = advertised(p);
 	m->bare = conf_bool(p->conf, "node", "bare");
 	m->replace = p->replace;
 	m->reaccept = strcmp(conf_str(p->conf, "trust", "reaccept"), "direct") == 0;

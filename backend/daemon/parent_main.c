@@ -125,9 +125,7 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 	if (options_load(p->conf_path, &p->conf, err))
 		return CLV_FAILED;
 	p->server = strcmp(conf_str(p->conf, "node", "role"), "management-server") == 0;
-	if (strcmp(conf_str(p->conf, "node", "role"), "gateway") == 0)
-		return err_set(err, CLV_E_CONFIG, "%s:%d: the role gateway is not there yet in this release",
-		               p->conf_path, conf_line(p->conf, "node", "role"));
+	p->gateway = strcmp(conf_str(p->conf, "node", "role"), "gateway") == 0;
 	if (p->server && p->mode == MODE_ENROLL)
 		return err_set(err, CLV_E_USAGE, "a management server is not enrolled: use clavigerd init");
 	if (!p->server && p->mode != MODE_RUN && p->mode != MODE_ENROLL && p->mode != MODE_PROTECT)

@@ -43,3 +43,19 @@ bool names_look_alike(const char *a, const char *b)
 			return true;
 	}
 }
+
+bool names_is_node(const char *name)
+{
+	size_t len = strlen(name), label = 0;
+
+	if (len == 0 || len > 253)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		bool inner = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9');
+
+		if (name[i] == '.' ? label == 0 || name[i - 1] == '-' : !inner && (name[i] != '-' || !label))
+			return false;
+		label = name[i] == '.' ? 0 : label + 1;
+	}
+	return label > 0 && name[len - 1] != '-';
+}

@@ -78,7 +78,8 @@
 	X(IPC_SIGNER_KEY, 150, signer_key, 1)              \
 	X(IPC_SIGNER_HAS, 151, signer_has, 0)              \
 	X(IPC_SIGNER_SIGN, 152, signer_sign, 0)            \
-	X(IPC_SIGNER_ANSWER, 153, signer_answer, 0)
+	X(IPC_SIGNER_ANSWER, 153, signer_answer, 0)        \
+	X(IPC_KH_LIST_SIGN, 130, kh_list_sign, 0)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };

@@ -14,6 +14,8 @@ enum refusal_code {
 	REFUSAL_PROOF = 5,        /* the link proof does not hold */
 	REFUSAL_NEWER_LINK = 6,   /* a newer link of the same node took over */
 	REFUSAL_REMOVED = 7,
+	REFUSAL_GATEWAY = 21,   /* it may not come through this gateway */
+	REFUSAL_UNLINKED = 22,  /* the gateway has no link to its own server now */
 	REFUSAL_MECHANISM = 20, /* pinned to certificates, and came by Kerberos: 21011 */
 };
 

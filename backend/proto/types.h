@@ -8,6 +8,8 @@
 #define PROTO_TYPES_H
 
 #include "claviger/facts.h"
+#include <stddef.h>
+#include <stdint.h>
 
 /* X(symbol, number, body message (protobuf-c prefix), most bytes, sender, since version) */
 #define CLV_FRAME_LIST(X)                                                        \
@@ -25,7 +27,11 @@
 	X(FRAME_OUTBOX, 0x1c, signed_statement, 524288, FROM_NODE, 1)            \
 	X(FRAME_ACK, 0x1d, signed_statement, 4096, FROM_SERVER, 1)               \
 	X(FRAME_PARCEL, 0x20, parcel_frame, 589824, FROM_NODE, 1)                \
-	X(FRAME_PROBE, 0x21, signed_statement, 4096, FROM_SERVER, 1)
+	X(FRAME_PROBE, 0x21, signed_statement, 4096, FROM_SERVER, 1)             \
+	X(FRAME_RELAY_OPEN, 0x22, relay_open, 16384, FROM_NODE, 1)               \
+	X(FRAME_RELAY, 0x23, relay, 790528, FROM_BOTH, 1)                        \
+	X(FRAME_RELAY_CLOSE, 0x24, relay_close, 4096, FROM_BOTH, 1)              \
+	X(FRAME_SERVER_LIST, 0x25, signed_statement, 65536, FROM_SERVER, 1)
 
 /* X(symbol, number, request body, reply symbol, name, role, changes, help) */
 #define CLV_REQUEST_LIST(X)                                                                                  \
@@ -119,6 +125,8 @@
 	  "acknowledge an alert")                                                                            \
 	X(REQ_NEED_ASIDE, 0x138, need_aside_request, REP_DONE, "overview aside", CLV_ROLE_OPERATOR, true,    \
 	  "a line of the overview waits until a date")                                                       \
+	X(REQ_MOVE, 0x150, move_request, REP_DONE, "move", CLV_ROLE_OPERATOR, true,                          \
+	  "which gateway a node comes by")                                                                   \
 	X(REQ_RECOVERY_FINISH, 0x132, recovery_finish_request, REP_DONE, "recovery finish",                  \
 	  CLV_ROLE_ADMINISTRATOR, true, "finish the recovery with a signed report")
 
@@ -160,5 +168,13 @@ enum frame_type { FRAME_OFFER = 1, FRAME_ANSWER = 2, CLV_FRAME_LIST(X) };
 enum request_type { CLV_REQUEST_LIST(X) };
 enum reply_type { CLV_REPLY_LIST(X) };
 #undef X
+
+#define RELAY_DEPTH_MAX    4u     /* gateways in a chain */
+#define RELAY_CHANNELS_MAX 10000u /* links behind one gateway; what they take grows with their number */
+#define RELAY_PENDING_MAX  256u   /* of them not proven yet */
+
+/* frames.c. May a frame of this type and size come from the other end now? initiator: we dialled, so that the
+ * other end is the server (S5). */
+bool frame_may(uint16_t type, size_t len, bool proven, bool initiator);
 
 #endif

@@ -88,8 +88,11 @@ static clv_rc one_agent(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	a.has_configured = copy_exact(a.channel_configured, 32, db_b(r, 15));
 	a.row_version = (uint64_t)db_i(r, 16);
 	(void)copy_exact(a.content, 32, db_b(r, 17));
-	if (db_i(r, 18)) {
-		if (key_fact(r, 18, &a.key, err))
+	copy_text(a.via, sizeof a.via, db_t(r, 18));
+	copy_text(a.via_before, sizeof a.via_before, db_t(r, 19));
+	copy_text(a.address, sizeof a.address, db_t(r, 20));
+	if (db_i(r, 21)) {
+		if (key_fact(r, 21, &a.key, err))
 			return CLV_FAILED;
 		a.has_key = true;
 	}
@@ -106,7 +109,7 @@ clv_rc store_agents(struct db *d, store_agent_fn *fn, void *ctx, struct clv_err 
 	               " a.rotate_above, a.config_version, a.config_ordinal, a.config_confirmed, "
 	               "a.config_confirmed_ordinal,"
 	               " a.config_confirmed_at, a.last_seen, a.channel_configured, "
-	               "a.row_version, a.content, " KEY_COLUMNS
+	               "a.row_version, a.content, a.via, a.via_before, a.address, " KEY_COLUMNS
 	               " FROM agents a LEFT JOIN keys k ON k.agent=a.name AND k.generation=a.generation"
 	               " ORDER BY a.name",
 	               "");
@@ -120,17 +123,17 @@ clv_rc store_agent_put(struct db *d, struct store_agent *a, struct clv_err *err)
 	if (db_run(d, err, "UPDATE keys SET state=?2 WHERE agent=?1 AND state<?2", "ti", a->name,
 	           (int64_t)CLV_KEY_REVOKED) ||
 	    db_run(d, err,
-	           "INSERT INTO agents(name, role, approval, node_key, machine, pinned_at, pinned_by) "
-	           "VALUES(?,?,?,?,?,?,?)"
+	           "INSERT INTO agents(name, role, approval, node_key, machine, pinned_at, pinned_by, via) "
+	           "VALUES(?,?,?,?,?,?,?,?)"
 	           " ON CONFLICT(name) DO UPDATE SET role=excluded.role, approval=excluded.approval, "
 	           "node_key=excluded.node_key,"
 	           " machine=excluded.machine, pinned_at=excluded.pinned_at, pinned_by=excluded.pinned_by, "
-	           "rotate_above=0,"
+	           "via=excluded.via, via_before='', address='', rotate_above=0,"
 	           " generation=0, config_version=0, config_ordinal=0, config_confirmed=0, "
 	           "config_confirmed_ordinal=0,"
 	           " config_confirmed_at=0, channel_configured=NULL, content=NULL, row_version=row_version+1",
-	           "ttibbit", a->name, a->role, (int64_t)a->approval, slice_of(a->node_key, a->node_key_len),
-	           slice_of(a->machine, 32), a->pinned_at, a->pinned_by) ||
+	           "ttibbitt", a->name, a->role, (int64_t)a->approval, slice_of(a->node_key, a->node_key_len),
+	           slice_of(a->machine, 32), a->pinned_at, a->pinned_by, a->via) ||
 	    db_number(d, 1, &version, err, "SELECT row_version FROM agents WHERE name=?", "t", a->name))
 		return CLV_FAILED;
 	a->row_version = (uint64_t)version;
@@ -172,6 +175,22 @@ clv_rc store_agent_rotate(struct db *d, const char *name, uint64_t above, uint64
 clv_rc store_agent_seen(struct db *d, const char *name, int64_t when, struct clv_err *err)
 {
 	return db_run(d, err, "UPDATE agents SET last_seen=?2 WHERE name=?1", "ti", name, when);
+}
+
+clv_rc store_agent_via(struct db *d, const char *name, const char *via, const char *before,
+                       struct clv_err *err)
+{
+	int64_t n = 0;
+	clv_rc rc = db_change(
+	    d, &n, err, "UPDATE agents SET via=?2, via_before=?3, row_version=row_version+1 WHERE name=?1",
+	    "ttt", name, via, before);
+
+	return must_change(rc, n, name, err);
+}
+
+clv_rc store_agent_address(struct db *d, const char *name, const char *address, struct clv_err *err)
+{
+	return db_run(d, err, "UPDATE agents SET address=?2 WHERE name=?1", "tt", name, address);
 }
 
 clv_rc store_agent_channel(struct db *d, const char *name, struct clv_slice thumbprint, struct clv_err *err)
@@ -390,6 +409,7 @@ static clv_rc one_pending(struct db_row *r, void *ctx, bool *stop, struct clv_er
 	p.conflict = db_i(r, 9);
 	p.vouched = db_i(r, 10);
 	p.time = db_i(r, 11);
+	copy_text(p.via, sizeof p.via, db_t(r, 12));
 	return c->fn(&p, c->ctx, err);
 }
 
@@ -399,7 +419,7 @@ clv_rc store_pendings(struct db *d, store_pending_fn *fn, void *ctx, struct clv_
 
 	return db_each(d, one_pending, &c, err,
 	               "SELECT id, name, role, node_key, machine, fingerprint, origin, came_by, looks_like, "
-	               "conflict, vouched, time"
+	               "conflict, vouched, time, via"
 	               " FROM pending ORDER BY id",
 	               "");
 }
@@ -408,11 +428,11 @@ clv_rc store_pending_add(struct db *d, const struct store_pending *p, uint64_t *
 {
 	if (db_run(d, err,
 	           "INSERT INTO pending(name, role, node_key, machine, fingerprint, origin, came_by, "
-	           "looks_like, conflict, vouched, time)"
-	           " VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-	           "ttbbbtttiii", p->name, p->role, slice_of(p->node_key, p->node_key_len),
+	           "looks_like, conflict, vouched, time, via)"
+	           " VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+	           "ttbbbtttiiit", p->name, p->role, slice_of(p->node_key, p->node_key_len),
 	           slice_of(p->machine, 32), slice_of(p->fingerprint, 32), p->from, p->came_by, p->looks_like,
-	           (int64_t)p->conflict, (int64_t)p->vouched, p->time))
+	           (int64_t)p->conflict, (int64_t)p->vouched, p->time, p->via))
 		return CLV_FAILED;
 	*id = (uint64_t)db_last_id(d);
 	return CLV_OK;

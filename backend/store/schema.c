@@ -96,6 +96,11 @@ static const char *const steps[] = {
     " UNIQUE(outbox, sequence));"
     "CREATE INDEX alerts_parcel ON alerts(parcel);"
     "CREATE INDEX alerts_time ON alerts(time);",
+    /* Gateways: which one a node may come through, and where one is reached. */
+    "ALTER TABLE agents ADD COLUMN via TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE agents ADD COLUMN via_before TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE agents ADD COLUMN address TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE pending ADD COLUMN via TEXT NOT NULL DEFAULT '';",
 };
 
 clv_rc store_open(const char *path, struct db **out, struct clv_err *err)

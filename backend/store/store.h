@@ -10,8 +10,9 @@
 #include "base/db.h"
 #include "claviger/facts.h"
 
-#define STORE_NAME_MAX 256u
-#define STORE_SPKI_MAX 256u
+#define STORE_NAME_MAX    256u
+#define STORE_SPKI_MAX    256u
+#define STORE_ADDRESS_MAX 300u
 
 CLV_MUST clv_rc store_open(const char *path, struct db **out, struct clv_err *err);
 
@@ -25,6 +26,9 @@ struct store_agent {
 	uint8_t machine[32];
 	int64_t pinned_at;
 	char pinned_by[STORE_NAME_MAX];
+	char via[STORE_NAME_MAX];        /* the gateway it may come through; "": none */
+	char via_before[STORE_NAME_MAX]; /* and the one before, until it came by the new one */
+	char address[STORE_ADDRESS_MAX]; /* of a gateway: where nodes reach it; "": by its name */
 	uint64_t generation, rotate_above;
 	uint64_t config_version, config_confirmed;
 	uint32_t config_ordinal, config_confirmed_ordinal;
@@ -45,6 +49,10 @@ CLV_MUST clv_rc store_agent_remove(struct db *d, const char *name, uint64_t row_
 CLV_MUST clv_rc store_agent_rotate(struct db *d, const char *name, uint64_t above, uint64_t row_version,
                                    struct clv_err *err);
 CLV_MUST clv_rc store_agent_seen(struct db *d, const char *name, int64_t when, struct clv_err *err);
+/* Where it may come through from now on; row_version rises. CLV_E_CONFLICT: it is gone. */
+CLV_MUST clv_rc store_agent_via(struct db *d, const char *name, const char *via, const char *before,
+                                struct clv_err *err);
+CLV_MUST clv_rc store_agent_address(struct db *d, const char *name, const char *address, struct clv_err *err);
 CLV_MUST clv_rc store_agent_channel(struct db *d, const char *name, struct clv_slice thumbprint,
                                     struct clv_err *err);
 
@@ -163,7 +171,7 @@ CLV_MUST clv_rc store_alerts_retain(struct db *d, int64_t before, uint32_t limit
 /* --- requests to be accepted --- */
 struct store_pending {
 	uint64_t id;
-	char name[STORE_NAME_MAX], role[24], from[64], came_by[STORE_NAME_MAX + 64],
+	char name[STORE_NAME_MAX], via[STORE_NAME_MAX], role[24], from[64], came_by[STORE_NAME_MAX + 64],
 	    looks_like[STORE_NAME_MAX + 64];
 	uint8_t node_key[STORE_SPKI_MAX];
 	size_t node_key_len;

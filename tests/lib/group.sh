@@ -9,7 +9,7 @@ passed=0
 failed=0
 LONG=${CLAVIGER_LONG:-}
 G=''
-declare -A PID=()
+declare -A PID=() PORT=()
 
 ok() { passed=$((passed + 1)); printf 'ok    %s\n' "$*"; }
 bad() { failed=$((failed + 1)); printf 'FAIL  %s\n' "$*"; }
@@ -45,7 +45,8 @@ g_port() {
 	while grep -qi ":$(printf '%04X' "$p") " /proc/net/tcp /proc/net/tcp6 2>/dev/null; do p=$((p + 1)); done
 	echo "$p"
 }
-# g_node NAME agent|management-server [extra lines for [channel] ...]
+# g_node NAME agent|gateway|management-server [extra lines for [channel] ...]
+# VIA=gw1: behind that gateway; a gateway's port is PORT[NAME].
 g_node() {
 	local d=$G/$1 role=$2; shift 2
 	local n=${d##*/}
@@ -59,12 +60,26 @@ g_node() {
 		if [ "$role" = management-server ]; then
 			printf 'listen = 127.0.0.1:%s\nlisten_console = 127.0.0.1:%s\nconsole_socket = %s/%s.sock\ncredential_socket = %s/%s.cred\n' "$NODE_PORT" "$CONSOLE_PORT" "$G" "$n" "$G" "$n"
 		else
-			printf 'server = rms1.ops.test@127.0.0.1:%s\nretry = 500ms\ncredential_socket = %s/%s.cred\nalert_socket = %s/%s.alert\n' "${SERVER_PORT:-$NODE_PORT}" "$G" "$n" "$G" "$n"
+			if [ "$role" = gateway ]; then
+				[ -n "${PORT[$n]:-}" ] || PORT[$n]=$(g_port)
+				printf 'listen = 127.0.0.1:%s\n' "${PORT[$n]}"
+			fi
+			if [ -n "${VIA:-}" ]; then
+				printf 'server = %s.ops.test@127.0.0.1:%s\n' "$VIA" "${PORT[$VIA]}"
+			else
+				printf 'server = rms1.ops.test@127.0.0.1:%s\n' "${SERVER_PORT:-$NODE_PORT}"
+			fi
+			printf 'retry = 500ms\ncredential_socket = %s/%s.cred\nalert_socket = %s/%s.alert\n' "$G" "$n" "$G" "$n"
 		fi
 		for line in "$@"; do printf '%s\n' "$line"; done
 		printf '%s\n' "$USERS"
 		[ ! -f "$d/profiles" ] || cat "$d/profiles"
 	} >"$d/clavigerd.conf"
+}
+# g_route NODE GATEWAY|rms1: the one server that its configuration names from its next start on.
+g_route() {
+	local port=${PORT[$2]:-$NODE_PORT}
+	sed -i "s/^server = .*/server = $2.ops.test@127.0.0.1:$port/" "$G/$1/clavigerd.conf"
 }
 g_start() { # NODE [ENV=VALUE ...]
 	local n=$1; shift
@@ -100,7 +115,7 @@ g_init() {
 	wait_for 20 g_server_up || { bad "rms1 does not answer: $(tail -3 "$G/rms1/log")"; return 1; }
 }
 digits_of() { sed -n 's/^Fingerprint *//p' "$G/$1/enroll.out" | cut -c1-14; }
-g_enroll() { "$BIN/clavigerd" enroll -c "$G/$1/clavigerd.conf" --role agent >"$G/$1/enroll.out" 2>&1; }
+g_enroll() { "$BIN/clavigerd" enroll -c "$G/$1/clavigerd.conf" --role "$(sed -n 's/^role = //p' "$G/$1/clavigerd.conf")" >"$G/$1/enroll.out" 2>&1; }
 g_approve() { clv approve "$1.ops.test" --fingerprint "$(digits_of "$1")" --yes "${@:2}"; }
 state_of() { clv get agents --filter "name:$1.ops.test" -o json 2>/dev/null | jq -r '.[0].key_state // empty'; }
 field_of() { clv get agents --filter "name:$1.ops.test" -o json 2>/dev/null | jq -r ".[0].$2 // empty"; }

@@ -93,7 +93,7 @@ bad_conf $'[node]\nname = a.b\ngroup = G\nrole = boss\n' 'bad.conf:4: .*agent'
 bad_conf $'[node]\nname = a.b\nname = c.d\n' 'bad.conf:3: '
 bad_conf $'[node\n' 'bad.conf:1: '
 bad_conf $'[keys]\nbits = 1024\n[node]\nname = a.b\ngroup = G\nrole = agent\n' 'bad.conf:2: .*3072'
-bad_conf $'[node]\nname = a.b\ngroup = G\nrole = gateway\n' 'gateway'
+bad_conf $'[node]\nname = a.b\ngroup = G\nrole = gatekeeper\n' 'bad.conf:4: .*gateway'
 "$BIN/clavigerd" run -c "$G/none.conf" >"$G/bad.out" 2>&1
 equal "no configuration: exit code and one line" "$? $(wc -l <"$G/bad.out")" "1 1"
 "$BIN/clavigerd" frobnicate >/dev/null 2>&1

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A gateway's hop records: a parcel that passes gets one, also where it comes from behind another gateway,
+ * before it goes on; everything else goes on as it is. Runs in core; the key holder signs.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/core_gateway.h"
+#include "trace/trace.h"
+#include <string.h>
+
+struct hop_job {
+	uint64_t conn;                   /* the link that it came by */
+	uint64_t inner[RELAY_DEPTH_MAX]; /* channels of gateways below, the outermost first */
+	size_t depth;
+	Clv__ParcelFrame *frame;
+};
+
+static void free_job(struct hop_job *j)
+{
+	proto_free((ProtobufCMessage *)j->frame);
+	clv_free(j);
+}
+
+/* Down to the parcel, if there is one; what does not read as what it says goes on: the server refuses it. */
+static bool find_parcel(struct hop_job *j, uint16_t type, struct clv_slice body)
+{
+	ProtobufCMessage *m = NULL;
+	bool found = false;
+	const Clv__Relay *r;
+
+	if (type == FRAME_PARCEL)
+		return frame_may(type, body.len, true, false) &&
+		       !proto_decode(&clv__parcel_frame__descriptor, body, (ProtobufCMessage **)&j->frame,
+		                     NULL);
+	if (type != FRAME_RELAY || j->depth == RELAY_DEPTH_MAX ||
+	    proto_decode(&clv__relay__descriptor, body, &m, NULL))
+		return false;
+	r = (const Clv__Relay *)m;
+	j->inner[j->depth++] = r->channel;
+	if (r->type <= UINT16_MAX)
+		found = find_parcel(j, (uint16_t)r->type, PROTO_SLICE(r->body));
+	proto_free(m);
+	return found;
+}
+
+/* Wraps it again as it was. */
+static void send_on(struct core *c, struct channel *ch, const struct hop_job *j, const Clv__ParcelFrame *f)
+{
+	struct clv_buf body, outer;
+	uint16_t type = FRAME_PARCEL;
+	struct clv_err err = {0};
+	clv_rc rc;
+
+	buf_init(&body, IPC_BODY_MAX);
+	buf_init(&outer, IPC_BODY_MAX);
+	rc = proto_encode(&f->base, &body, &err);
+	for (size_t i = j->depth; !rc && i > 0; i--) {
+		Clv__Relay r = CLV__RELAY__INIT;
+		struct clv_buf was = body;
+
+		r.channel = j->inner[i - 1];
+		r.type = type;
+		r.body = PROTO_BYTES(buf_slice(&body));
+		buf_clear(&outer);
+		rc = proto_encode(&r.base, &outer, &err);
+		body = outer;
+		outer = was;
+		type = FRAME_RELAY;
+	}
+	if (rc)
+		log_err(LOG_ERROR, &err, "passing a parcel on");
+	else
+		gateway_up(c, ch, type, buf_slice(&body));
+	buf_release(&body);
+	buf_release(&outer);
+}
+
+static void on_hop_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                          const struct clv_err *err)
+{
+	const Clv__KhSigned *k = (const Clv__KhSigned *)m;
+	struct hop_job *j = ctx;
+	struct channel *ch = gateway_find(c->gateway, j->conn);
+	Clv__ParcelFrame f;
+	Clv__SignedStatement own = CLV__SIGNED_STATEMENT__INIT, *hops[TRACE_HOPS_MAX];
+
+	(void)type;
+	if (!ch) {
+		free_job(j); /* it closed meanwhile: the node sends it again */
+		return;
+	}
+	ch->hops--;
+	if (!m) {
+		log_err(LOG_WARN, err, "signing the record of a parcel that passes");
+		gateway_close(c, ch, CLV_E_CLOSED, "this gateway cannot sign now");
+	} else {
+		f = *j->frame;
+		own.body = k->body;
+		own.signature = k->signature;
+		for (size_t i = 0; i < f.n_hops; i++)
+			hops[i] = f.hops[i];
+		hops[f.n_hops++] = &own;
+		f.hops = hops;
+		send_on(c, ch, j, &f);
+	}
+	free_job(j);
+}
+
+static void sign_hop(struct core *c, const struct channel *ch, struct hop_job *j)
+{
+	Clv__KhHop q = CLV__KH_HOP__INIT;
+	Clv__HopLink in = CLV__HOP_LINK__INIT, out = CLV__HOP_LINK__INIT;
+
+	in.mechanism = ch->open->mechanism;
+	in.protocol = ch->open->protocol;
+	in.cipher = ch->open->cipher;
+	in.peer = ch->open->peer_name;
+	in.fingerprint = ch->open->fingerprint;
+	agent_fill_link(c->agent, &out);
+	q.parcel = j->frame->parcel;
+	q.before = j->frame->hops[j->frame->n_hops - 1];
+	q.incoming = &in;
+	q.outgoing = &out;
+	q.received = q.sent = clock_wall_ms();
+	kh_ask(c, IPC_KH_HOP, &q.base, on_hop_signed, j);
+}
+
+bool gateway_parcel(struct core *c, struct channel *ch, uint16_t type, struct clv_slice body)
+{
+	struct hop_job *j;
+
+	if (type != FRAME_PARCEL && type != FRAME_RELAY)
+		return false;
+	j = clv_calloc(1, sizeof *j);
+	j->conn = ch->conn;
+	if (!find_parcel(j, type, body) || j->frame->n_hops == 0 || j->frame->n_hops >= TRACE_HOPS_MAX) {
+		free_job(j);
+		return false; /* no parcel, or none that the server takes */
+	}
+	if (ch->hops >= (ch->gateway ? GATEWAY_MANY : GATEWAY_HOPS)) {
+		free_job(j);
+		gateway_close(c, ch, CLV_E_LIMIT, "more parcels at once than may be");
+		return true;
+	}
+	ch->hops++;
+	sign_hop(c, ch, j);
+	return true;
+}
