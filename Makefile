@@ -99,6 +99,10 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(TESTLIB_OBJ) $(LIB)
 $(B)/tests/unit/test_keyholder_%: $(B)/obj/tests/unit/test_keyholder_%.o $(TESTLIB_OBJ) $(filter-out %/keyholder_main.o,$(call obj_of,backend/daemon/keyholder_*.c)) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) -lcmocka -lvterm -lutil
+# One of core's decisions by itself.
+$(B)/tests/unit/test_core_%: $(B)/obj/tests/unit/test_core_%.o $(B)/obj/backend/daemon/core_%.o $(TESTLIB_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ $(LIBS) -lcmocka -lvterm -lutil
 $(B)/tests/views/%: $(B)/obj/tests/views/%.o $(CONSOLE_OBJ) $(VIEW_OBJ) $(TESTLIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) $(CONSOLE_LIBS) -lcmocka -lvterm -lutil

@@ -258,14 +258,20 @@ static void done_denied(struct core *c, void *ctx, clv_rc rc, const struct clv_e
 	act_free(a);
 }
 
+void act_deny(struct core *c, struct act *a, const char *why)
+{
+	a->result = "not allowed";
+	act_done_text(a, "%s", why);
+	act_detail(a, "%s", why);
+	core_db_put(c, run_act, done_denied, a);
+}
+
 void console_deny(struct core *c, const struct console_request *q, const char *name, const char *object,
                   enum clv_role need, enum clv_role has)
 {
-	struct act *a = act_new(q, name, object);
+	char why[128];
 
-	a->result = "not allowed";
-	act_done_text(a, "%s needs %s, you are %s", name, clv_role_word(need),
-	              has == CLV_ROLE_NONE ? "without a role" : clv_role_word(has));
-	act_detail(a, "%s", a->done);
-	core_db_put(c, run_act, done_denied, a);
+	(void)snprintf(why, sizeof why, "%s needs %s, you are %s", name, clv_role_word(need),
+	               has == CLV_ROLE_NONE ? "without a role" : clv_role_word(has));
+	act_deny(c, act_new(q, name, object), why);
 }

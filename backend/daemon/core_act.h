@@ -52,6 +52,8 @@ void act_done_text(struct act *a, const char *fmt, ...) CLV_PRINTF(2, 3);
 void act_row(struct act *a, const char *kind, const char *key, uint64_t old, const ProtobufCMessage *msg);
 /* Takes a. */
 void act_put(struct core *c, struct act *a);
+/* Takes a: an audit row says that it was not allowed and why; its operator is refused. */
+void act_deny(struct core *c, struct act *a, const char *why);
 void act_free(struct act *a);
 /* With message 15 where the disk is the reason. */
 void act_refuse(struct core *c, const struct act *a, const struct clv_err *err);

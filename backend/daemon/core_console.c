@@ -371,6 +371,7 @@ void console_adopt(struct core *c, int fd)
 	}
 	k = new_console(c, c->next_id++, "local");
 	k->local = k->proven = true;
+	k->root = cred.uid == 0;
 	(void)snprintf(k->channel, sizeof k->channel, "local");
 	add_user(c, k, cred.uid);
 	add_groups(c, k, fd, cred.gid);

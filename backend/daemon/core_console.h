@@ -27,7 +27,7 @@ struct console_watch {
 struct console {
 	struct console *next;
 	uint64_t conn;
-	bool local, proven;
+	bool local, proven, root;                 /* root: uid 0, by the kernel's word */
 	char *principals[CONSOLE_PRINCIPALS_MAX]; /* first: its own; then groups */
 	size_t n_principals;
 	char *name, *from;

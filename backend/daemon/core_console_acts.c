@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_act.h"
+#include "daemon/core_eyes.h"
 #include "daemon/core_relay.h"
 #include "daemon/core_rules.h"
 #include "daemon/core_server_alerts.h"
@@ -115,6 +116,74 @@ static void effect_approve(struct core *c, struct act *a)
 		server_list_sign(c);
 }
 
+/* --- two persons (core_eyes.h) --- */
+static clv_rc approve_hash(const struct store_pending *p, bool replace, uint8_t hash[KEY_HASH_LEN],
+                           struct clv_err *err)
+{
+	struct clv_buf b;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&b, 4096);
+	if (!buf_put_lp(&b, slice_str("claviger/1 four-eyes approve"), err) &&
+	    !buf_put_lp(&b, slice_str(p->name), err) && !buf_put_lp(&b, slice_str(p->role), err) &&
+	    !buf_put_lp(&b, slice_of(p->node_key, p->node_key_len), err) &&
+	    !buf_put_lp(&b, slice_of(p->machine, sizeof p->machine), err) &&
+	    !buf_put_lp(&b, slice_of(p->fingerprint, sizeof p->fingerprint), err) &&
+	    !buf_put_u8(&b, replace, err))
+		rc = sha256(buf_slice(&b), hash, err);
+	buf_release(&b);
+	return rc;
+}
+
+static void effect_first(struct core *c, struct act *a)
+{
+	struct pending *p = enroll_find(c->srv, a->pending.id);
+	struct eyes *eyes = a->ctx;
+
+	if (p) {
+		eyes_free(p->eyes);
+		p->eyes = eyes;
+	} else {
+		eyes_free(eyes);
+	}
+}
+
+static void failed_first(struct core *c, struct act *a, const struct clv_err *err)
+{
+	(void)c;
+	(void)err;
+	eyes_free(a->ctx);
+}
+
+/* true: it may be done now. Otherwise a is taken: noted as the first of two, or refused. */
+static bool is_second(struct core *c, const struct console *k, const struct pending *p, bool replace,
+                      struct act *a)
+{
+	uint8_t hash[KEY_HASH_LEN];
+	struct clv_err err = {0};
+	enum eyes_say say = EYES_NO;
+
+	if (!approve_hash(&p->row, replace, hash, &err))
+		say = eyes_judge(c, p->eyes, k, hash, a->now, &err);
+	if (say == EYES_NO) {
+		act_deny(c, a, err.text);
+		return false;
+	}
+	if (say == EYES_SECOND) {
+		act_detail(a, "%sfirst yes: %.200s", replace ? "replaces the pinned key; " : "",
+		           eyes_who(p->eyes));
+		return true;
+	}
+	a->result = "waits for a second person";
+	act_detail(a, "%s %s, one of two", p->row.role, p->row.name);
+	act_done_text(a, "%s waits: another person has to say the same within an hour", p->row.name);
+	a->ctx = eyes_new(k, hash, a->now);
+	a->effect = effect_first;
+	a->failed = failed_first;
+	act_put(c, a);
+	return false;
+}
+
 static void act_approve(struct core *c, const struct console_request *q, const Clv__ApproveRequest *m)
 {
 	struct pending *p = NULL;
@@ -148,6 +217,10 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 	}
 	a = act_new(q, "approve", p->row.name);
 	a->pending = p->row;
+	if (m->replace)
+		act_detail(a, "replaces the pinned key");
+	if (eyes_wanted(c, p->row.role) && !is_second(c, q->console, p, m->replace, a))
+		return;
 	if (enroll_member(&a->pending, a->who, a->now, &a->agent, &err)) {
 		console_refuse(c, q->conn, q->req, &err, 0);
 		act_free(a);
@@ -156,9 +229,6 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 	server_approval_row(c->srv, a, &a->agent);
 	a->change = change_approve;
 	a->effect = effect_approve;
-	if (m->replace) {
-		act_detail(a, "replaces the pinned key");
-	}
 	act_done_text(a, "%s accepted", p->row.name);
 	act_put(c, a);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_console_scan.h"
+#include "daemon/core_eyes.h"
 #include "daemon/core_server_alerts.h"
 #include "model/filter.h"
 #include <stdio.h>
@@ -31,11 +32,12 @@ static void short_hex(const uint8_t *p, char out[20])
 
 struct pending_row {
 	Clv__Pending p;
-	char fingerprint[FINGERPRINT_TEXT_MAX], known_key[24], machine[20], known_machine[20];
+	char fingerprint[FINGERPRINT_TEXT_MAX], known_key[24], machine[20], known_machine[20], eyes[192];
 };
 
-static void pack_pending(const struct core *c, const struct store_pending *p, struct pending_row *r)
+static void pack_pending(const struct core *c, const struct pending *of, struct pending_row *r)
 {
+	const struct store_pending *p = &of->row;
 	const struct node *known = server_find(c->srv, p->name);
 	uint8_t hash[KEY_HASH_LEN];
 	char hex[65];
@@ -49,6 +51,10 @@ static void pack_pending(const struct core *c, const struct store_pending *p, st
 	r->p.from = (char *)(uintptr_t)p->from;
 	r->p.came_by = (char *)(uintptr_t)p->came_by;
 	r->p.looks_like = (char *)(uintptr_t)p->looks_like;
+	if (of->eyes && clock_wall_ms() < eyes_until(of->eyes)) {
+		(void)snprintf(r->eyes, sizeof r->eyes, "1 of 2 said yes: %.160s", eyes_who(of->eyes));
+		r->p.looks_like = r->eyes;
+	}
 	r->p.conflict = p->conflict;
 	r->p.time = p->time;
 	r->p.fingerprint_hidden = r->fingerprint;
@@ -111,7 +117,7 @@ static void list_pending(struct core *c, const struct console_request *q, const 
 		struct pending_row *r = clv_calloc(1, sizeof *r);
 		struct clv_pending_fact fact;
 
-		pack_pending(c, &s->pendings[i]->row, r);
+		pack_pending(c, s->pendings[i], r);
 		pending_fact(r, &fact);
 		if (filter_pending(f, &fact))
 			rows[n++] = r;

@@ -63,8 +63,11 @@ struct session {
 	int64_t beat_stuck_ms; /* monotonic: since when what it made does not come; 0: it comes */
 };
 
+struct eyes;
+
 struct pending {
 	struct store_pending row;
+	struct eyes *eyes; /* core_eyes.h: one of two said yes; NULL */
 };
 
 struct role_grant {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "claviger/text.h"
 #include "daemon/core_act.h"
+#include "daemon/core_eyes.h"
 #include "daemon/core_relay.h"
 #include "model/names.h"
 #include <inttypes.h>
@@ -35,6 +36,7 @@ void enroll_forget(struct server *s, uint64_t id)
 {
 	for (size_t i = 0; i < s->n_pendings; i++)
 		if (s->pendings[i]->row.id == id) {
+			eyes_free(s->pendings[i]->eyes);
 			clv_free(s->pendings[i]);
 			s->n_pendings--;
 			memmove(&s->pendings[i], &s->pendings[i + 1],

@@ -127,6 +127,11 @@ bool parent_vault_lost(const struct parent *p);
 /* parent_host.c: an agent's local side */
 CLV_MUST clv_rc parent_host_fill(const struct parent *p, Clv__Start *m, struct clv_err *err);
 void parent_host_release(Clv__Start *m);
+/* parent_persons.c, for core: [person NAME], require_approval. */
+CLV_MUST clv_rc parent_persons_fill(const struct parent *p, Clv__Start *m, struct clv_err *err);
+void parent_persons_release(Clv__Start *m);
+/* The same, before anything listens. */
+CLV_MUST clv_rc parent_persons_check(const struct parent *p, struct clv_err *err);
 CLV_MUST clv_rc parent_unix_listen(const char *path, int *out, struct clv_err *err);
 void parent_accept_credential(struct parent *p);
 void parent_accept_alert(struct parent *p);

@@ -377,7 +377,7 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 		read_names(&m);
 	if (id == PROC_KEYHOLDER && parent_host_fill(p, &m, err))
 		goto out;
-	if (id == PROC_CORE && parent_alert_fill(p, &m, err))
+	if (id == PROC_CORE && (parent_alert_fill(p, &m, err) || parent_persons_fill(p, &m, err)))
 		goto out;
 	if (ipc_send(p->children[id].ipc, IPC_START, &m.base, NULL, 0, err))
 		goto out;
@@ -399,6 +399,7 @@ clv_rc parent_send_start(struct parent *p, enum proc_id id, struct clv_err *err)
 		rc = CLV_OK;
 out:
 	parent_host_release(&m);
+	parent_persons_release(&m);
 	parent_release_krb(&m);
 	if (id == PROC_CORE) {
 		free_names(m.users, m.n_users);

@@ -133,7 +133,8 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 		               "%s is for a management server: [node] role in %s is another",
 		               parent_modes[p->mode], p->conf_path);
 	if (open_log(p, err) || open_signals(p, err) || parent_users(p, err) ||
-	    parent_prepare_state(p, err) || parent_prepare_krb(p, err) || parent_listen(p, err))
+	    parent_prepare_state(p, err) || parent_prepare_krb(p, err) || parent_persons_check(p, err) ||
+	    parent_listen(p, err))
 		return CLV_FAILED;
 	parent_watch_creds(p, clock_mono_ms(), true);
 	p->creds_serial = p->creds_serial ? p->creds_serial : 1;

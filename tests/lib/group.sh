@@ -74,6 +74,8 @@ g_node() {
 		for line in "$@"; do printf '%s\n' "$line"; done
 		printf '%s\n' "$USERS"
 		[ ! -f "$d/profiles" ] || cat "$d/profiles"
+		# Who accepts a gateway alone; EYES=1: two persons have to, as by default.
+		[ "$role" != management-server ] || [ -n "${EYES:-}" ] || printf '[trust]\nrequire_approval = none\n'
 	} >"$d/clavigerd.conf"
 }
 # g_route NODE GATEWAY|rms1: the one server that its configuration names from its next start on.
