@@ -61,7 +61,7 @@ static void set_up(struct group *g)
 static struct console operator(const char *principal, bool root)
 {
 	return (struct console){
-	    .principals = {(char *)(uintptr_t)principal, "group:wheel"}, .n_principals = 2, .root = root};
+	    .principals = {(char *)(uintptr_t)principal, group_wheel}, .n_principals = 2, .root = root};
 }
 
 #define NOW 1764000000000ll
