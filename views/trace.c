@@ -56,6 +56,41 @@ static void draw_clear(const struct clv_trace_fact *t, struct pager *p, const st
 	pager_wrap(p, 1, INK_DIM, text);
 }
 
+/* 1204 ms: "1.204 s" */
+static const char *span(char *out, size_t size, int64_t ms)
+{
+	uint64_t n = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+	if (n < 1000)
+		snprintf(out, size, "%llu ms", (unsigned long long)n);
+	else
+		snprintf(out, size, "%llu.%03u s", (unsigned long long)(n / 1000), (unsigned)(n % 1000));
+	return out;
+}
+
+/* Times of two nodes are compared with their measured offset, or not at all. */
+static void draw_under_way(const struct clv_trace_fact *t, struct pager *p, const struct view_ctx *ctx)
+{
+	char line[400], name[VIEW_ID_MAX], a[40], b[40];
+	if (t->n_nodes < 2)
+		return;
+	view_name(ctx, t->nodes[0].name, name, sizeof(name));
+	if (!t->clock_known)
+		snprintf(line, sizeof(line),
+		         "How long it was under way is not known: the clock of %.100s is not measured now.",
+		         name);
+	else if (llabs(t->clock_ahead_ms) <= (long long)t->clock_error_ms)
+		snprintf(line, sizeof(line),
+		         "Under way %s%s, give or take %u ms; the clock of %.100s is right.",
+		         t->under_way_ms < 0 ? "-" : "", span(a, sizeof(a), t->under_way_ms),
+		         t->clock_error_ms, name);
+	else
+		snprintf(
+		    line, sizeof(line), "Under way %s%s, give or take %u ms; the clock of %.100s is %s %s.",
+		    t->under_way_ms < 0 ? "-" : "", span(a, sizeof(a), t->under_way_ms), t->clock_error_ms,
+		    name, span(b, sizeof(b), t->clock_ahead_ms), t->clock_ahead_ms < 0 ? "behind" : "ahead");
+	pager_wrap(p, 1, INK_DIM, line);
+}
+
 static void draw_page(const struct trace *s, struct pager *p, const struct view_ctx *ctx)
 {
 	const struct clv_trace_fact *t = s->t;
@@ -81,6 +116,7 @@ static void draw_page(const struct trace *s, struct pager *p, const struct view_
 		snprintf(line, sizeof(line), "%s: %.300s", clv_verdict_word(t->verdict), t->why);
 		pager_wrap(p, 1, INK_BAD | INK_BOLD, line);
 	}
+	draw_under_way(t, p, ctx);
 	draw_clear(t, p, ctx);
 	pager_wrap(
 	    p, 1, INK_DIM,

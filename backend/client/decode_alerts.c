@@ -53,6 +53,11 @@ static void take_link(struct clv_trace_link *l, const Clv__TraceLink *m)
 	l->weak = decode_dup_or_empty(m->weak);
 }
 
+static bool within_centuries(int64_t ms)
+{
+	return ms > -10000000000000ll && ms < 10000000000000ll;
+}
+
 void decode_trace(struct clv_reply *r, const ProtobufCMessage *base)
 {
 	const Clv__Trace *m = (const Clv__Trace *)base;
@@ -69,6 +74,11 @@ void decode_trace(struct clv_reply *r, const ProtobufCMessage *base)
 	t->verdict = (enum clv_verdict)decode_within(m->verdict, CLV_VERDICT_MAX);
 	t->why = decode_dup_or_empty(m->why);
 	t->alerts = m->alerts;
+	t->clock_known =
+	    m->clock_known && within_centuries(m->clock_ahead_ms) && within_centuries(m->under_way_ms);
+	t->clock_ahead_ms = m->clock_ahead_ms;
+	t->clock_error_ms = m->clock_error_ms;
+	t->under_way_ms = m->under_way_ms;
 	t->nodes = clv_calloc(m->n_nodes + 1, sizeof(*t->nodes));
 	t->n_nodes = m->n_nodes;
 	for (size_t i = 0; i < m->n_nodes; i++)

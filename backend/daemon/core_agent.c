@@ -228,7 +228,10 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 	case FRAME_RELAY_CLOSE:
 		gateway_on_close(c, (const Clv__RelayClose *)m);
 		break;
-	default: /* heartbeat replies say no more than that the server is there */
+	case FRAME_HEARTBEAT_REPLY:
+		agent_on_beat_reply(c, (const Clv__HeartbeatReply *)m);
+		break;
+	default:
 		break;
 	}
 }

@@ -61,6 +61,10 @@ struct agent {
 	int64_t renew_link_at; /* monotonic; 0: no need */
 	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at,
 	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
+	/* its clock beside the server's; core_agent_beat.c */
+	int64_t beat_sent_ms;                /* monotonic: the heartbeat that is not answered yet; 0: none */
+	int64_t clock_ahead_ms, clock_at_ms; /* clock_at_ms: monotonic, when it was measured; 0: never */
+	uint32_t clock_error_ms;
 	char last_complaint[512];
 	int64_t last_complaint_at;
 	/* What the server showed of the group on the link that is up; a gateway shows it on. next: of the
@@ -140,6 +144,7 @@ void agent_drain(struct core *c);
 void agent_on_ack(struct core *c, const Clv__SignedStatement *s);
 /* core_agent_beat.c */
 void agent_heartbeat(struct core *c);
+void agent_on_beat_reply(struct core *c, const Clv__HeartbeatReply *m);
 /* This end of the link that is up. Borrowed strings. */
 void agent_fill_link(const struct agent *a, Clv__HopLink *l);
 

@@ -8,6 +8,10 @@
 #include "daemon/core_agent.h"
 #include "proto/types.h"
 
+#define CLOCK_KEEP_MS   600000          /* ten heartbeats */
+#define CLOCK_MOST      4102444800000ll /* 2100: no clock is that wrong */
+#define CLOCK_TOOK_MOST 10000           /* an answer that took longer tells nothing */
+
 void agent_fill_link(const struct agent *a, Clv__HopLink *l)
 {
 	l->mechanism = a->open->mechanism;
@@ -38,8 +42,10 @@ static void on_state_signed(struct core *c, void *ctx, enum ipc_type type, const
 		st.signature = s->signature;
 		b->m.state = &st;
 	}
-	if (c->agent->link == AGENT_UP && c->agent->conn == b->conn)
+	if (c->agent->link == AGENT_UP && c->agent->conn == b->conn) {
+		c->agent->beat_sent_ms = clock_mono_ms();
 		core_frame(c, false, b->conn, FRAME_HEARTBEAT, &b->m.base);
+	}
 	clv_free(b);
 }
 
@@ -57,5 +63,29 @@ void agent_heartbeat(struct core *c)
 	b->m.made = s.made = a->box.made;
 	b->m.acked = s.acked = a->box.acked;
 	s.agent = c->start->name;
+	s.clock_known = a->clock_at_ms != 0;
+	s.clock_ahead_ms = a->clock_ahead_ms;
+	s.clock_error_ms = a->clock_error_ms;
 	kh_sign(c, STATEMENT_OUTBOX_STATE, &s.base, on_state_signed, b);
+}
+
+/* The other clock said `time` somewhere between the two moments that we know: the middle, give or take half.
+ * A better measure is kept for a while, because a slow answer tells less; not where
+ * a clock was set since. */
+void agent_on_beat_reply(struct core *c, const Clv__HeartbeatReply *m)
+{
+	struct agent *a = c->agent;
+	int64_t now = clock_mono_ms(), took = now - a->beat_sent_ms, ahead, error = took / 2 + 1, moved;
+
+	if (!a->beat_sent_ms || m->time < 0 || m->time > CLOCK_MOST || took > CLOCK_TOOK_MOST)
+		return;
+	a->beat_sent_ms = 0;
+	ahead = clock_wall_ms() - took / 2 - m->time;
+	moved = ahead > a->clock_ahead_ms ? ahead - a->clock_ahead_ms : a->clock_ahead_ms - ahead;
+	if (a->clock_at_ms && now - a->clock_at_ms < CLOCK_KEEP_MS && error > a->clock_error_ms &&
+	    moved <= error + a->clock_error_ms)
+		return;
+	a->clock_at_ms = now;
+	a->clock_ahead_ms = ahead;
+	a->clock_error_ms = (uint32_t)error;
 }

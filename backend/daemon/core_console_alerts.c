@@ -234,6 +234,24 @@ static void pack_link(Clv__TraceLink *o, const Clv__Hop *from, const Clv__Hop *t
 	o->weak = lit(link_weakness(l->mechanism, l->protocol, l->cipher));
 }
 
+/* Times of two clocks are compared with what one is known to be ahead, or not at all (design 3, hop records).
+ */
+static void pack_clock(const struct core *c, const struct trace_path *p, Clv__Trace *m)
+{
+	const Clv__Hop *first = p->n_hops > 1 ? p->hops[0].hop : NULL,
+	               *last = first ? p->hops[p->n_hops - 1].hop : NULL;
+	const struct node *n = first ? server_find(c->srv, first->node) : NULL;
+	int64_t arrived = last && strcmp(last->node, c->start->name) == 0 ? last->received : 0;
+
+	if (!n || !n->session || !n->session->clock_known || !first->sent || !arrived)
+		return;
+	m->clock_known = true;
+	m->clock_ahead_ms = n->session->clock_ahead_ms;
+	m->clock_error_ms = n->session->clock_error_ms;
+	m->under_way_ms =
+	    (int64_t)((uint64_t)arrived - ((uint64_t)first->sent - (uint64_t)m->clock_ahead_ms));
+}
+
 static void pack_trace(const struct core *c, const struct trace_path *p, struct trace_parts *t)
 {
 	Clv__Trace *m = &t->m;
@@ -244,6 +262,7 @@ static void pack_trace(const struct core *c, const struct trace_path *p, struct 
 	m->verdict = p->verdict;
 	m->why = lit(p->why);
 	m->alerts = p->n_alerts;
+	pack_clock(c, p, m);
 	m->nodes = t->node_list;
 	m->links = t->link_list;
 	for (size_t i = 0; i < p->n_hops; i++) {

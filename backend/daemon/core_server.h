@@ -59,7 +59,9 @@ struct session {
 	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
 	 */
 	uint64_t upto, beat_made, beat_upto;
-	bool beat_seen, beat_told;
+	bool beat_seen, beat_told, clock_known;
+	int64_t clock_ahead_ms; /* its clock beside ours, as it measured and signed it */
+	uint32_t clock_error_ms;
 	int64_t beat_stuck_ms; /* monotonic: since when what it made does not come; 0: it comes */
 };
 

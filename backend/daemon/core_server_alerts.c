@@ -15,10 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROBE_MS     10000
-#define HELD_BACK_MS 10000
-#define PROBES_MAX   64u
-#define COUNT_MS     60000 /* the last hour moves on, if nothing else does */
+#define CLOCK_OFF_MOST 10000000000000ll /* ms: three hundred years */
+#define PROBE_MS       10000
+#define HELD_BACK_MS   10000
+#define PROBES_MAX     64u
+#define COUNT_MS       60000 /* the last hour moves on, if nothing else does */
 
 struct intake {
 	uint64_t conn;
@@ -451,6 +452,10 @@ void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStateme
 		}
 		if (o->acked > s->upto)
 			s->upto = o->acked;
+		s->clock_known = o->clock_known && o->clock_ahead_ms > -CLOCK_OFF_MOST &&
+		                 o->clock_ahead_ms < CLOCK_OFF_MOST;
+		s->clock_ahead_ms = o->clock_ahead_ms;
+		s->clock_error_ms = o->clock_error_ms;
 		s->beat_seen = true;
 		s->beat_made = o->made;
 		s->beat_upto = s->upto;

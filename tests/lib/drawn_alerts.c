@@ -128,6 +128,10 @@ struct clv_trace_fact *drawn_trace(enum drawn_path what)
 	t->verdict = CLV_VERDICT_VERIFIED;
 	t->why = clv_strdup("");
 	t->alerts = what == DRAWN_PROBE ? 0 : 3;
+	t->clock_known = what != DRAWN_CLAIMED;
+	t->clock_ahead_ms = what == DRAWN_PROBE ? 1 : what == DRAWN_WEAK ? 1204 : 3;
+	t->clock_error_ms = 2;
+	t->under_way_ms = 11 + t->clock_ahead_ms;
 	if (what != DRAWN_PROBE) {
 		t->alert = clv_calloc(1, sizeof(*t->alert));
 		*t->alert = rows[0];

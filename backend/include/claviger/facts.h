@@ -386,6 +386,11 @@ struct clv_trace_fact {
 	struct clv_trace_link *links;
 	size_t n_links;
 	uint32_t alerts; /* in its parcel */
+	/* from the first node's sending to its arrival at the last, and that node's clock beside the last's,
+	 * both give or take clock_error_ms; as measured over the link of now */
+	bool clock_known;
+	int64_t clock_ahead_ms, under_way_ms;
+	uint32_t clock_error_ms;
 };
 /* Is it encrypted, in any way? (S8) */
 struct clv_encryption_link {
