@@ -65,11 +65,6 @@ static json_t *trace_json(const struct clv_trace_fact *t)
 		json_object_set_new(h, "verdict", json_string(clv_verdict_word(t->nodes[i].verdict)));
 		json_array_append_new(hops, h);
 	}
-	json_object_set_new(o, "under_way_ms", t->clock_known ? json_integer(t->under_way_ms) : json_null());
-	json_object_set_new(o, "clock_ahead_ms",
-	                    t->clock_known ? json_integer(t->clock_ahead_ms) : json_null());
-	json_object_set_new(o, "clock_error_ms",
-	                    t->clock_known ? json_integer(t->clock_error_ms) : json_null());
 	json_object_set_new(o, "nodes", nodes);
 	json_object_set_new(o, "links", links);
 	json_object_set_new(o, "hops", hops);

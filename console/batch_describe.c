@@ -101,6 +101,10 @@ static json_t *detail_json(struct clv_agent_detail *d)
 	events.u.events = d->events;
 	json_t *o = batch_row_json(CLV_LIST_AGENTS, &one, 0), *keys = json_array(), *list = json_array();
 	batch_json_time(o, "link_since", d->link_since);
+	json_object_set_new(o, "clock_ahead_ms",
+	                    d->clock_known ? json_integer(d->clock_ahead_ms) : json_null());
+	json_object_set_new(o, "clock_error_ms",
+	                    d->clock_known ? json_integer(d->clock_error_ms) : json_null());
 	batch_json_hex(o, "fingerprint", d->fingerprint, 16, d->link_since != 0);
 	json_object_set_new(o, "fingerprint_agreed", json_boolean(d->fingerprint_agreed));
 	batch_json_hex(o, "channel_certificate", d->channel_thumbprint, 32, d->has_channel_cert);

@@ -307,6 +307,9 @@ static void take_detail(struct clv_reply *r, const ProtobufCMessage *base)
 	for (size_t i = 0; i < m->n_keys; i++)
 		take_key(&d->keys[i], m->keys[i]);
 	d->link_since = m->link_since;
+	d->clock_known = m->clock_known;
+	d->clock_ahead_ms = m->clock_ahead_ms;
+	d->clock_error_ms = m->clock_error_ms;
 	d->fingerprint_agreed =
 	    decode_bytes(&m->fingerprint, d->fingerprint, sizeof(d->fingerprint)) && m->fingerprint_agreed;
 	d->has_channel_cert =

@@ -216,6 +216,11 @@ static void answer_detail(struct core *c, struct detail *d, struct node *n)
 		m.channel_configured = PROTO_BYTES(slice_of(n->configured, 32));
 	if (!sha256(buf_slice(&n->node_key), id, NULL))
 		m.node_key_id = PROTO_BYTES(slice_of(id, 32));
+	if (n->session) {
+		m.clock_known = n->session->clock_known;
+		m.clock_ahead_ms = n->session->clock_ahead_ms;
+		m.clock_error_ms = n->session->clock_error_ms;
+	}
 	m.pinned_at = n->pinned_at;
 	m.pinned_by = n->pinned_by;
 	m.machine_matches = true; /* another machine never gets a link; see enroll and 7022 */

@@ -162,6 +162,9 @@ struct clv_agent_detail {
 	struct clv_key_fact *keys; /* newest first */
 	size_t n_keys;
 	int64_t link_since;
+	bool clock_known; /* beside the server's, as it measured and signed it, give or take clock_error_ms */
+	int64_t clock_ahead_ms;
+	uint32_t clock_error_ms;
 	uint8_t fingerprint[16];
 	bool fingerprint_agreed;        /* both ends proved it */
 	uint8_t channel_thumbprint[32]; /* channel certificate in use, SHA-256 */
