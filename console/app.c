@@ -315,6 +315,7 @@ static void act(struct app *a, enum action action)
 		enum action action;
 		enum question_for what;
 	} rows[] = {{ACTION_ROTATE, FOR_ROTATE},
+	            {ACTION_MOVE, FOR_MOVE},
 	            {ACTION_END, FOR_REMOVE},
 	            {ACTION_ACCEPT, FOR_ACCEPT},
 	            {ACTION_DECLINE, FOR_DECLINE}};

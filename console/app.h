@@ -38,7 +38,7 @@ enum app_mode {
 	MODE_ENTRY
 };
 enum strength { ASK_YES, ASK_NUMBER, ASK_NAME, ASK_DIGITS, ASK_REASON };
-enum question_for { FOR_ROTATE, FOR_REMOVE, FOR_ACCEPT, FOR_DECLINE, FOR_QUIT, FOR_RUNAS, FOR_SSH };
+enum question_for { FOR_ROTATE, FOR_REMOVE, FOR_ACCEPT, FOR_DECLINE, FOR_MOVE, FOR_QUIT, FOR_RUNAS, FOR_SSH };
 
 /* One object of an act. */
 struct object {

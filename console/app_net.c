@@ -133,10 +133,10 @@ static void take_probe(struct app *a, const struct clv_reply *r)
 
 static const char *act_word(enum question_for what)
 {
-	static const char *const words[] = {[FOR_ROTATE] = "rotate", [FOR_REMOVE] = "remove",
-	                                    [FOR_ACCEPT] = "accept", [FOR_DECLINE] = "decline",
-	                                    [FOR_QUIT] = "",         [FOR_RUNAS] = "",
-	                                    [FOR_SSH] = ""};
+	static const char *const words[] = {
+	    [FOR_ROTATE] = "rotate",   [FOR_REMOVE] = "remove", [FOR_ACCEPT] = "accept",
+	    [FOR_DECLINE] = "decline", [FOR_MOVE] = "move",     [FOR_QUIT] = "",
+	    [FOR_RUNAS] = "",          [FOR_SSH] = ""};
 	return words[what];
 }
 
@@ -165,7 +165,8 @@ void app_send_acts(struct app *a)
 	static const enum clv_act_kind kinds[] = {[FOR_ROTATE] = CLV_ACT_ROTATE,
 	                                          [FOR_REMOVE] = CLV_ACT_REMOVE,
 	                                          [FOR_ACCEPT] = CLV_ACT_APPROVE,
-	                                          [FOR_DECLINE] = CLV_ACT_REJECT};
+	                                          [FOR_DECLINE] = CLV_ACT_REJECT,
+	                                          [FOR_MOVE] = CLV_ACT_MOVE};
 	size_t under_way = 0;
 	for (size_t i = 0; i < a->n_acts && under_way < APP_ACTS_AT_ONCE; i++) {
 		struct act_row *r = &a->acts[i];
@@ -179,7 +180,8 @@ void app_send_acts(struct app *a)
 		                      .row_version = r->object.row_version,
 		                      .fingerprint = r->fingerprint,
 		                      .replace = r->replace,
-		                      .reason = r->reason};
+		                      .reason = r->reason,
+		                      .target = r->what == FOR_MOVE ? r->reason : NULL};
 		r->req = clv_session_act(a->s, &act, &err);
 	}
 }
@@ -207,10 +209,14 @@ static void say_progress(struct app *a, const struct act_row *r, const struct cl
 		app_say(a, INK_GOOD, "%zu %s.", a->done,
 		        r->what == FOR_ROTATE   ? "agents were asked to rotate"
 		        : r->what == FOR_ACCEPT ? "accepted"
+		        : r->what == FOR_MOVE   ? "nodes were told to come another way"
 		                                : "declined");
 	else if (r->what == FOR_ROTATE)
 		app_say(a, INK_GOOD, "%s was asked to make a new key; the old one serves until confirmed.",
 		        name);
+	else if (r->what == FOR_MOVE)
+		app_say(a, INK_GOOD, "%s is told to come by %.120s; until it does it may come as before.",
+		        name, r->reason);
 	else
 		app_say(a, INK_GOOD, "%s was %s.", name,
 		        r->what == FOR_ACCEPT    ? "accepted"

@@ -149,8 +149,9 @@ static const char usage[] =
     "    is it encrypted: links, parcels, passwords, as they run and are stored\n"
     "claviger approve NAME --fingerprint DIGITS [--replace]\n"
     "claviger reject NAME [--reason TEXT]\n"
-    "claviger remove agent NAME\n"
+    "claviger remove agent|gateway NAME\n"
     "claviger rotate NAME... [--wait [--timeout SECONDS]]\n"
+    "claviger move NAME... --to GATEWAY|SERVER\n"
     "claviger account add NAME --type TYPE [FIELD...]   account edit NAME [--name NEW] [FIELD...]\n"
     "    TYPE: simple basic digest windows action community snmpv3 binary; FIELD: --user U --domain D\n"
     "    --kept-by X --note X --ends DATE|never --context C --auth-protocol md5|sha|none\n"
@@ -216,7 +217,9 @@ static const struct command {
      check_approve, batch_act},
     {"reject", NULL, 2, 2, "reject NAME [--reason TEXT]", true, NULL, batch_act},
     {"remove", "agent", 3, 3, "remove agent NAME", true, NULL, batch_act},
+    {"remove", "gateway", 3, 3, "remove gateway NAME", true, NULL, batch_act},
     {"rotate", NULL, 2, 0, "rotate NAME... [--wait]", true, NULL, batch_rotate},
+    {"move", NULL, 2, 0, "move NAME... --to GATEWAY|SERVER", true, batch_move_check, batch_move},
     {"role", "grant", 4, 4, "role grant|revoke PRINCIPAL ROLE", true, NULL, batch_act},
     {"role", "revoke", 4, 4, "role grant|revoke PRINCIPAL ROLE", true, NULL, batch_act},
     {"account", "add", 3, 3, "account add NAME --type TYPE [--user U] [--domain D] ...", true,

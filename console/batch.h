@@ -35,6 +35,8 @@ int batch_describe(struct batch *b, int argc, char **argv);
 int batch_describe_account(struct batch *b, int argc, char **argv);
 int batch_act(struct batch *b, int argc, char **argv);
 int batch_rotate(struct batch *b, int argc, char **argv);
+CLV_MUST clv_rc batch_move_check(const struct options *o, struct clv_err *err);
+int batch_move(struct batch *b, int argc, char **argv);
 /* Accounts, profiles, groups; check: what is wrong before a server is asked. */
 clv_rc batch_runas_check(const struct options *o, struct clv_err *err);
 int batch_runas(struct batch *b, int argc, char **argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Acts as batch commands: approve, reject, remove, rotate, roles. On a terminal they ask first;
+ * Acts as batch commands: approve, reject, remove, rotate, move, roles. On a terminal they ask first;
  * from a script they act.
  */
 #include "console/batch.h"
@@ -203,5 +203,40 @@ out:
 		clv_free(rs[i].name);
 	clv_free(rs);
 	clv_free(question);
+	return worst;
+}
+
+/* --- move --- */
+
+clv_rc batch_move_check(const struct options *o, struct clv_err *err)
+{
+	if (o->to.n != 1)
+		return err_set(err, CLV_E_USAGE, "move takes --to with one gateway or management server");
+	return CLV_OK;
+}
+
+int batch_move(struct batch *b, int argc, char **argv)
+{
+	int n = argc - 1, worst = EXIT_DONE;
+	const char *to = b->o->to.v[0];
+	char number[16];
+	char *question =
+	    n == 1
+	        ? clv_asprintf("Move %s in %s to %s? Until it comes that way it may come as before.", argv[1],
+	                       b->who->group, to)
+	        : clv_asprintf("Move %d nodes in %s to %s? Until they come that way they may come as before.",
+	                       n, b->who->group, to);
+	snprintf(number, sizeof(number), "%d", n);
+	bool yes = batch_confirm(b, question, n > 1 ? number : NULL);
+	clv_free(question);
+	if (!yes) {
+		fprintf(stderr, "Nothing was done.\n");
+		return EXIT_FAILED;
+	}
+	for (int i = 0; i < n; i++) {
+		struct clv_act act = {.kind = CLV_ACT_MOVE, .name = argv[i + 1], .target = to};
+		int code = batch_send_act(b, &act);
+		worst = code > worst ? code : worst;
+	}
 	return worst;
 }

@@ -225,12 +225,24 @@ static bool has_subcommands(const char *word)
 static const struct {
 	const char *command, *list;
 } named[] = {
-    {"describe agent", "agents"},     {"remove agent", "agents"},     {"rotate", "agents"},
-    {"approve", "pending"},           {"reject", "pending"},          {"describe account", "accounts"},
-    {"account edit", "accounts"},     {"account remove", "accounts"}, {"account distribute", "accounts"},
-    {"account continue", "accounts"}, {"reenter", "accounts"},        {"recovery verify", "accounts"},
-    {"recovery aside", "accounts"},   {"profile remove", "profiles"}, {"profile associate", "profiles"},
-    {"group edit", "groups"},         {"group remove", "groups"},
+    {"describe agent", "agents"},
+    {"remove agent", "agents"},
+    {"rotate", "agents"},
+    {"move", "agents"},
+    {"approve", "pending"},
+    {"reject", "pending"},
+    {"describe account", "accounts"},
+    {"account edit", "accounts"},
+    {"account remove", "accounts"},
+    {"account distribute", "accounts"},
+    {"account continue", "accounts"},
+    {"reenter", "accounts"},
+    {"recovery verify", "accounts"},
+    {"recovery aside", "accounts"},
+    {"profile remove", "profiles"},
+    {"profile associate", "profiles"},
+    {"group edit", "groups"},
+    {"group remove", "groups"},
 };
 #define N_NAMED (sizeof(named) / sizeof(named[0]))
 

@@ -28,8 +28,14 @@ const struct manual_command manual_commands[] = {
      "Accept a node. The digits are the first twelve of the fingerprint that the host printed."},
     {"reject", NULL, "Decline a node that asks to be accepted."},
     {"remove", "agent", "Forget an agent and its keys; its link is closed."},
+    {"remove", "gateway",
+     "Forget a gateway. Refused while a node comes by it, or was not seen elsewhere since it was moved."},
     {"rotate", NULL,
      "Have agents make new keys; each old key serves until its new one has opened a configuration."},
+    {"move", NULL,
+     "Say which gateway, or management server, nodes come by. Each is told by its configuration, links that "
+     "way "
+     "beside its old link, and may come as before until it does."},
     {"role", "grant", "Give a role: viewer, operator, \"credential manager\" or administrator."},
     {"role", "revoke", "Take a role."},
     {"account", "add", "Add a RunAs account. It goes nowhere until it is distributed."},
@@ -123,8 +129,9 @@ const struct manual_option manual_options[] = {
     {"until", "DATE", NULL, "overview aside", "14d, or 2026-12-24"},
     {"probe", "AGENT", NULL, "trace", "no alert: an empty parcel is asked for, and its path shown"},
     {"from", "DATE", NULL, "proof,report encryption", "parcels that came on this day or later"},
-    {"to", "SPEC...", NULL, "account distribute,proof,report encryption",
-     "hosts, patterns and group:NAME that get it; of proof and report: the last day, a date"},
+    {"to", "SPEC...", NULL, "account distribute,proof,report encryption,move",
+     "hosts, patterns and group:NAME that get it; of proof and report: the last day, a date; of move: the "
+     "gateway or management server"},
     {"not", "SPEC...", NULL, "account distribute", "those that get it no more"},
     {"add", "MEMBER...", NULL, "group edit", "hosts and patterns to be added"},
     {"remove", "MEMBER...", NULL, "group edit,profile associate",

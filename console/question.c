@@ -186,6 +186,40 @@ static void say_decline(struct app *a, struct question *q)
 	}
 }
 
+/* First by which way, then the question itself. */
+static void say_move(struct app *a, struct question *q)
+{
+	char buf[VIEW_ID_MAX], g[256], to[VIEW_ID_MAX];
+	question_where(a, g, sizeof(g));
+	q->band = (struct band){.has_input = true};
+	a->len = 0;
+	a->line[0] = '\0';
+	if (q->strength != ASK_REASON) {
+		if (q->n == 1)
+			question_line(q, INK_BOLD, "By which gateway or server shall %.200s come in %s?",
+			              shown(a, &q->objects[0], buf, sizeof(buf)), g);
+		else
+			question_line(q, INK_BOLD, "By which gateway or server shall these %zu come in %s?",
+			              q->n, g);
+		not_taken(q);
+		q->strength = ASK_REASON;
+		snprintf(q->band.prompt, sizeof(q->band.prompt), "By ");
+		snprintf(q->band.keys, sizeof(q->band.keys), "Enter goes on     Esc nothing happens");
+		return;
+	}
+	view_name(&a->ctx, q->reason, to, sizeof(to));
+	if (q->n == 1)
+		question_line(q, INK_BOLD, "Move %.200s to %.200s?",
+		              shown(a, &q->objects[0], buf, sizeof(buf)), to);
+	else
+		question_line(q, INK_BOLD, "Move %zu nodes to %.200s?", q->n, to);
+	question_line(q, INK_PLAIN, "Until they come that way they may come as before.");
+	if (q->n == 1)
+		expect_yes(q);
+	else
+		expect_number(q);
+}
+
 void question_show(struct app *a)
 {
 	struct question *q = &a->q;
@@ -216,6 +250,9 @@ static void ask(struct app *a, enum question_for what)
 		break;
 	case FOR_DECLINE:
 		say_decline(a, q);
+		break;
+	case FOR_MOVE:
+		say_move(a, q);
 		break;
 	case FOR_QUIT:
 		question_line(q, INK_BOLD, "End claviger?%s",
@@ -399,6 +436,12 @@ static void enter_key(struct app *a)
 	struct question *q = &a->q;
 	if (q->strength == ASK_REASON && q->what == FOR_RUNAS) {
 		recover_reason(a);
+	} else if (q->strength == ASK_REASON && q->what == FOR_MOVE && a->len == 0) {
+		nothing(a, "Nothing was done.");
+	} else if (q->strength == ASK_REASON && q->what == FOR_MOVE) {
+		snprintf(q->reason, sizeof(q->reason), "%s", a->line);
+		say_move(a, q);
+		question_show(a);
 	} else if (q->strength == ASK_REASON) {
 		snprintf(q->reason, sizeof(q->reason), "%s", a->line);
 		say_decline(a, q);

@@ -174,6 +174,7 @@ static uint64_t act_on_node(struct clv_session *s, const struct clv_act *act, ui
 	Clv__RejectRequest reject = CLV__REJECT_REQUEST__INIT;
 	Clv__RemoveRequest remove = CLV__REMOVE_REQUEST__INIT;
 	Clv__RotateRequest rotate = CLV__ROTATE_REQUEST__INIT;
+	Clv__MoveRequest move = CLV__MOVE_REQUEST__INIT;
 	switch (act->kind) {
 	case CLV_ACT_APPROVE:
 		approve.req = req;
@@ -193,6 +194,11 @@ static uint64_t act_on_node(struct clv_session *s, const struct clv_act *act, ui
 		remove.name = session_str(act->name);
 		remove.row_version = act->row_version;
 		return session_send(s, REQ_REMOVE, &remove.base, req, false, err);
+	case CLV_ACT_MOVE:
+		move.req = req;
+		move.name = session_str(act->name);
+		move.to = session_str(act->target);
+		return session_send(s, REQ_MOVE, &move.base, req, false, err);
 	default:
 		rotate.req = req;
 		rotate.name = session_str(act->name);
@@ -227,6 +233,7 @@ uint64_t clv_session_act(struct clv_session *s, const struct clv_act *act, struc
 	case CLV_ACT_REJECT:
 	case CLV_ACT_REMOVE:
 	case CLV_ACT_ROTATE:
+	case CLV_ACT_MOVE:
 		return act_on_node(s, act, req, err);
 	default:
 		return session_act_runas(s, act, req, err);

@@ -169,6 +169,8 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 	if (a->aside)
 		a->published = a->sent = false; /* what was under way on the old link is sent again */
 	agent_plan_renewal(c);
+	if (!a->aside)
+		a->return_at = clock_mono_ms() + 10 * (int64_t)c->start->retry_ms;
 	agent_pin(c, &a->servers[a->at], a->open->mechanism);
 	agent_proven(c);
 	a->repinned = 0;
@@ -491,6 +493,7 @@ static void agent_tick(struct core *c, int64_t now_ms)
 	if (a->link == AGENT_UP && mono >= a->heartbeat_at)
 		agent_heartbeat(c);
 	agent_renew_link(c, mono);
+	agent_return_link(c, mono);
 	agent_keep_again(c, mono);
 	if (a->link == AGENT_UP && a->config_at && mono >= a->config_at)
 		agent_ask_config(c, "the last could not be kept");

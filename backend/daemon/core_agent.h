@@ -37,11 +37,14 @@ struct agent_lane {
 	uint64_t conn;
 	Clv__ConnOpen *open;
 	bool refused;
+	size_t at; /* its server */
 };
 
 struct agent {
 	struct agent_server servers[AGENT_SERVERS_MAX];
 	size_t n_servers, at;
+	struct agent_server own[AGENT_SERVERS_MAX]; /* of the host's own configuration */
+	size_t n_own;
 	struct outbox_state box;
 	bool loaded, started;
 	/* keys, oldest first */
@@ -59,6 +62,7 @@ struct agent {
 	struct agent_lane other;
 	bool aside;            /* what is handled now is the other's: they are changed over */
 	int64_t renew_link_at; /* monotonic; 0: no need */
+	int64_t return_at;     /* when to try the first server again, while linked with a later one */
 	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at,
 	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
 	/* its clock beside the server's; core_agent_beat.c */
@@ -100,10 +104,14 @@ void agent_other_down(struct core *c);
 void agent_drop_other(struct core *c);
 void agent_plan_renewal(struct core *c); /* of a link that is up from now on */
 void agent_renew_link(struct core *c, int64_t mono_ms);
+/* To the first server, while linked with a later one: when it is up the other goes. */
+void agent_return_link(struct core *c, int64_t mono_ms);
 
 /* core_agent_pin.c */
 void agent_take_servers(struct core *c); /* of the configuration */
 void agent_pins_load(struct core *c);    /* then the first dial */
+/* Those of the group's configuration first, then the rest of its own. */
+void agent_learn_servers(struct core *c, const Clv__KhOpened *m);
 void agent_pin(struct core *c, struct agent_server *s, uint32_t mechanism);
 uint32_t agent_failure_event(const Clv__ConnClosed *m); /* of a link that was never open */
 

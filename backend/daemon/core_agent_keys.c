@@ -293,6 +293,7 @@ static void opened(struct core *c, const struct opening *o, const Clv__KhOpened 
 	if (m->version > a->box.confirmed_version)
 		agent_put_confirm(c, m);
 	agent_took_accounts(c, m);
+	agent_learn_servers(c, m);
 }
 
 static void on_opened(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,

@@ -57,6 +57,8 @@ void agent_take_servers(struct core *c)
 		else
 			log_error("[channel] server: '%s' is none; expected name[@address][:port]", list[i]);
 	}
+	memcpy(a->own, a->servers, sizeof a->own);
+	a->n_own = a->n_servers;
 	if (!a->n_servers)
 		core_outcome(c, 2, "no server is named: set [channel] server = NAME[:PORT] or give --server");
 }
@@ -126,6 +128,105 @@ void agent_pins_load(struct core *c)
 			return;
 		}
 	core_db_put(c, run_load, done_load, p);
+}
+
+/* --- what the group says: which servers, in which order --- */
+struct learning {
+	struct agent_server servers[AGENT_SERVERS_MAX];
+	struct pins pins;
+};
+
+static bool has(const struct learning *l, const char *name)
+{
+	for (size_t i = 0; i < l->pins.n; i++)
+		if (strcmp(l->servers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void add_server(struct learning *l, const struct agent_server *s)
+{
+	if (l->pins.n == AGENT_SERVERS_MAX || has(l, s->name) ||
+	    pin_key(s->name, l->pins.keys[l->pins.n], NULL))
+		return;
+	l->servers[l->pins.n++] = *s;
+}
+
+/* Where the host's own configuration says where a server is, that counts. */
+static void add_learnt(const struct core *c, struct learning *l, const Clv__KhServer *k)
+{
+	struct agent_server s = {.pinned = 0};
+	const struct agent *a = c->agent;
+	char *text;
+
+	for (size_t i = 0; i < a->n_own; i++)
+		if (strcmp(a->own[i].name, k->name) == 0) {
+			add_server(l, &a->own[i]);
+			return;
+		}
+	text = *k->address ? clv_asprintf("%s@%s", k->name, k->address) : clv_strdup(k->name);
+	if (parse_server(text, &s))
+		add_server(l, &s);
+	else
+		log_warn("the group names a server '%s' that cannot be reached by that", text);
+	clv_free(text);
+}
+
+static clv_rc run_learn(struct db *d, void *ctx, struct clv_err *err)
+{
+	return run_load(d, &((struct learning *)ctx)->pins, err);
+}
+
+static size_t place_of(const struct learning *l, const char *name)
+{
+	size_t i = 0;
+
+	while (i < l->pins.n && strcmp(l->servers[i].name, name) != 0)
+		i++;
+	return i < l->pins.n ? i : 0;
+}
+
+static void done_learn(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
+{
+	struct learning *l = ctx;
+	struct agent *a = c->agent;
+	bool same = l->pins.n == a->n_servers;
+
+	for (size_t i = 0; same && i < a->n_servers; i++)
+		same = strcmp(a->servers[i].name, l->servers[i].name) == 0 &&
+		       strcmp(a->servers[i].host, l->servers[i].host) == 0 &&
+		       a->servers[i].port == l->servers[i].port;
+	if (rc) {
+		log_err(LOG_ERROR, err, "reading how servers were proven before; the list stays as it is");
+	} else if (!same) {
+		for (size_t i = 0; i < l->pins.n; i++)
+			l->servers[i].pinned = (uint32_t)l->pins.mechanism[i];
+		a->at = place_of(l, a->servers[a->at].name);
+		a->other.at = place_of(l, a->servers[a->other.at].name);
+		memcpy(a->servers, l->servers, sizeof a->servers);
+		a->n_servers = l->pins.n;
+		log_notice("the group says by which servers to come: %s first, %zu in all",
+		           a->servers[0].name, a->n_servers);
+		if (a->link == AGENT_IDLE)
+			a->at = 0;
+		a->return_at = 0; /* at once, beside the link that is up */
+	}
+	clv_free(l);
+}
+
+void agent_learn_servers(struct core *c, const Clv__KhOpened *m)
+{
+	const struct agent *a = c->agent;
+	struct learning *l = clv_calloc(1, sizeof *l);
+
+	for (size_t i = 0; i < m->n_servers; i++)
+		add_learnt(c, l, m->servers[i]);
+	for (size_t i = 0; i < a->n_own; i++)
+		add_server(l, &a->own[i]);
+	/* A link that is there stays until another takes over. */
+	if (a->link != AGENT_IDLE)
+		add_server(l, &a->servers[a->at]);
+	core_db_put(c, run_learn, done_learn, l);
 }
 
 void agent_pin(struct core *c, struct agent_server *s, uint32_t mechanism)

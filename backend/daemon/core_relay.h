@@ -32,6 +32,12 @@ void relay_refuse(struct core *c, struct session *s, const struct node *n);
 void gateways_arrived(struct core *c, const struct session *s, struct node *n);
 /* Where a gateway says that nodes reach it. */
 void gateways_address(struct core *c, struct node *n, const char *address);
+/* By which a node shall come, in order, and where each is reached; 0: by its own configuration. Borrowed. */
+struct way {
+	const char *name, *address;
+};
+#define WAY_MAX (RELAY_DEPTH_MAX + 1u)
+size_t gateways_way(const struct core *c, const struct node *n, struct way out[WAY_MAX]);
 /* Its link is gone: one event, which counts who is behind it. */
 void gateways_lost(struct core *c, const struct session *s, const char *why);
 /* Nodes that may come through it, or that are being moved away from it; *first: one of them. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_recovery.h"
+#include "daemon/core_relay.h"
 #include "daemon/core_rules.h"
 #include "model/distribution.h"
 #include <inttypes.h>
@@ -166,6 +167,16 @@ static void put_uses(const struct core *c, const struct node *n, struct clv_buf 
 	}
 }
 
+static void put_way(const struct core *c, const struct node *n, struct clv_buf *b)
+{
+	struct way way[WAY_MAX];
+	size_t k = gateways_way(c, n, way);
+
+	for (size_t i = 0; i < k; i++)
+		if (put(b, way[i].name) || put(b, way[i].address))
+			clv_fatal("a configuration's content that is larger than it may be");
+}
+
 void deliver_content(const struct core *c, const struct node *n, uint8_t out[32])
 {
 	struct wanted *w = NULL;
@@ -176,6 +187,7 @@ void deliver_content(const struct core *c, const struct node *n, uint8_t out[32]
 	for (size_t i = 0; i < n_wanted; i++)
 		put_account(&b, &w[i]);
 	put_uses(c, n, &b);
+	put_way(c, n, &b);
 	if (recovery_under_way(c->srv) && buf_put_u8(&b, 1, NULL))
 		clv_fatal("a configuration's content that is larger than it may be");
 	if (sha256(buf_slice(&b), out, NULL))

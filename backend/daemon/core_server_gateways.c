@@ -76,6 +76,22 @@ void gateways_address(struct core *c, struct node *n, const char *address)
 	deliver_all(c); /* nodes are told where it is */
 }
 
+size_t gateways_way(const struct core *c, const struct node *n, struct way out[WAY_MAX])
+{
+	const struct node *g = server_find(c->srv, n->via);
+	size_t k = 0;
+
+	if (!*n->via)
+		return 0;
+	for (; g && g->role == NODE_GATEWAY && k < RELAY_DEPTH_MAX; g = server_find(c->srv, g->via))
+		out[k++] = (struct way){g->name, g->address};
+	if (k == 0 && strcmp(n->via, c->start->name) != 0)
+		out[k++] =
+		    (struct way){n->via, ""}; /* it is no member any more: its row says so all the same */
+	out[k++] = (struct way){c->start->name, c->start->advertise ? c->start->advertise : ""};
+	return k;
+}
+
 /* --- a gateway that is gone --- */
 static bool is_behind(const struct session *s, const struct session *gateway)
 {
@@ -202,6 +218,14 @@ static clv_rc check_move(const struct core *c, const struct node *n, const char 
 	return g ? err_set(err, CLV_E_LIMIT, "more than %u gateways in a chain", RELAY_DEPTH_MAX) : CLV_OK;
 }
 
+static bool is_short_for(const char *name, const char *full)
+{
+	size_t len = strlen(name);
+
+	return strcmp(name, full) == 0 ||
+	       (len && !strchr(name, '.') && strncmp(name, full, len) == 0 && full[len] == '.');
+}
+
 void gateways_move(struct core *c, const struct console_request *q, const Clv__MoveRequest *m)
 {
 	struct node *n = NULL, *g = NULL;
@@ -209,8 +233,10 @@ void gateways_move(struct core *c, const struct console_request *q, const Clv__M
 	struct clv_err err = {0};
 	struct act *a;
 
-	/* A gateway may be named in short, as a node may. */
-	if (strcmp(to, c->start->name) != 0 && !server_resolve(c->srv, to, &g, &err))
+	/* Both may be named in short, as a node may. */
+	if (is_short_for(to, c->start->name))
+		to = c->start->name;
+	else if (!server_resolve(c->srv, to, &g, &err))
 		to = g->name;
 	err_clear(&err);
 	if (server_resolve(c->srv, m->name, &n, &err) || check_move(c, n, to, &err)) {

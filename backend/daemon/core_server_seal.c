@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_recovery.h"
+#include "daemon/core_relay.h"
 #include "daemon/core_rules.h"
 #include "proto/types.h"
 #include <string.h>
@@ -150,15 +151,33 @@ static clv_rc run_fetch(struct db *d, void *ctx, struct clv_err *err)
 	return CLV_OK;
 }
 
+static size_t put_way(const struct core *c, const struct node *n, Clv__KhServer servers[WAY_MAX],
+                      Clv__KhServer *list[WAY_MAX])
+{
+	struct way way[WAY_MAX];
+	size_t k = gateways_way(c, n, way);
+
+	for (size_t i = 0; i < k; i++) {
+		clv__kh_server__init(&servers[i]);
+		servers[i].name = (char *)(uintptr_t)way[i].name;
+		servers[i].address = (char *)(uintptr_t)way[i].address;
+		list[i] = &servers[i];
+	}
+	return k;
+}
+
 static void ask_seal(struct core *c, struct seal_job *j, const struct node *n)
 {
 	Clv__KhSeal m = CLV__KH_SEAL__INIT;
 	Clv__KhPassword *passwords = clv_calloc(j->n_wanted + 1, sizeof *passwords),
 	                **list = clv_calloc(j->n_wanted + 1, sizeof *list);
 	Clv__Row approval = CLV__ROW__INIT;
+	Clv__KhServer servers[WAY_MAX], *server_list[WAY_MAX];
 	struct clv_buf body;
 
 	buf_init(&body, 4096);
+	m.n_servers = put_way(c, n, servers, server_list);
+	m.servers = server_list;
 	deliver_rows(c, n, j->wanted, j->n_wanted, &m.rows, &m.n_rows);
 	m.rows = clv_realloc(m.rows, m.n_rows + 1, sizeof(Clv__Row *));
 	m.rows[m.n_rows++] = &approval;

@@ -15,6 +15,8 @@
 #include <string.h>
 
 struct opening {
+	struct config_head head;
+	Clv__KhServer servers[CONFIG_SERVERS_MAX], *server_list[CONFIG_SERVERS_MAX];
 	struct kh *k;
 	const Clv__KhOpen *q;
 	const Clv__ConfigStatement *c;
@@ -109,15 +111,25 @@ static clv_rc check_statement(const struct opening *o, struct clv_err *err)
 	return CLV_OK;
 }
 
+static void tell_servers(struct opening *o)
+{
+	for (size_t i = 0; i < o->head.n_servers; i++) {
+		clv__kh_server__init(&o->servers[i]);
+		o->servers[i].name = o->head.servers[i].name;
+		o->servers[i].address = o->head.servers[i].address;
+		o->server_list[i] = &o->servers[i];
+	}
+	o->m->n_servers = o->head.n_servers;
+	o->m->servers = o->server_list;
+}
+
 static clv_rc open_config(struct opening *o, struct clv_err *err)
 {
-	struct config_head head;
-
 	if (check_statement(o, err) ||
-	    config_read(PROTO_SLICE(o->q->xml), &head, &o->uses, &o->n_uses, &o->der, err))
+	    config_read(PROTO_SLICE(o->q->xml), &o->head, &o->uses, &o->n_uses, &o->der, err))
 		return CLV_FAILED;
-	if (head.version != o->c->version || strcmp(head.agent, o->c->agent) != 0 ||
-	    strcmp(head.group, o->k->start->group) != 0)
+	if (o->head.version != o->c->version || strcmp(o->head.agent, o->c->agent) != 0 ||
+	    strcmp(o->head.group, o->k->start->group) != 0)
 		return err_set(err, CLV_E_AUTH, "the configuration's head differs from its signature");
 	if (find_key(o, err) || open_list(o, err))
 		return CLV_FAILED;
@@ -125,6 +137,7 @@ static clv_rc open_config(struct opening *o, struct clv_err *err)
 	o->m->version = o->c->version;
 	o->m->recipient = o->c->recipient;
 	o->m->action = kh_held_action(o->k);
+	tell_servers(o);
 	return CLV_OK;
 }
 

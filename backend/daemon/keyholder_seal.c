@@ -263,6 +263,26 @@ static clv_rc write_list(struct sealing *s, const struct runas_head *head, struc
 	return runas_end(s->list, err);
 }
 
+/* Where it is assigned to is what its approval says, and comes first. */
+static clv_rc put_servers(const struct sealing *s, struct config_head *h, struct clv_err *err)
+{
+	const char *via = s->approval->via;
+
+	if (s->q->n_servers > CONFIG_SERVERS_MAX || (s->q->n_servers > 0) != (*via != 0) ||
+	    (*via && strcmp(s->q->servers[0]->name, via) != 0))
+		return err_set(err, CLV_E_DENIED, "%s shall come by %s, not by what was given", s->q->agent,
+		               *via ? via : "its own configuration");
+	for (; h->n_servers < s->q->n_servers; h->n_servers++) {
+		const Clv__KhServer *from = s->q->servers[h->n_servers];
+		struct config_server *to = &h->servers[h->n_servers];
+
+		if (copy_text(to->name, sizeof to->name, from->name, err) ||
+		    copy_text(to->address, sizeof to->address, from->address, err))
+			return CLV_FAILED;
+	}
+	return CLV_OK;
+}
+
 static clv_rc seal(struct sealing *s, struct clv_slice cert, struct clv_err *err)
 {
 	struct runas_head rh = {.version = s->q->version, .keep_others = s->q->recovering};
@@ -277,7 +297,7 @@ static clv_rc seal(struct sealing *s, struct clv_slice cert, struct clv_err *err
 	    copy_text(rh.group, sizeof rh.group, s->k->start->group, err) ||
 	    copy_text(rh.agent, sizeof rh.agent, s->q->agent, err) ||
 	    copy_text(ch.group, sizeof ch.group, s->k->start->group, err) ||
-	    copy_text(ch.agent, sizeof ch.agent, s->q->agent, err))
+	    copy_text(ch.agent, sizeof ch.agent, s->q->agent, err) || put_servers(s, &ch, err))
 		goto out;
 	if (x509_from_der(cert, &recipient, err) ||
 	    x509_from_der(buf_slice(&s->k->group_cert), &signer, err) || write_list(s, &rh, err) ||

@@ -297,9 +297,12 @@ static struct conn *add(struct net *n, uint64_t id, int fd, struct chan *chan, c
 
 static struct chan_opts options(struct net *n, bool initiator, const char *peer)
 {
+	/* A gateway's is towards its servers: from nodes it takes what it has the means for. */
+	bool theirs = !initiator && strcmp(n->start->role, "gateway") == 0;
+
 	return (struct chan_opts){
 	    .initiator = initiator,
-	    .pref = (enum chan_pref)n->start->mechanism,
+	    .pref = theirs ? CHAN_PREF_AUTO : (enum chan_pref)n->start->mechanism,
 	    .creds = n->creds,
 	    .krb = net_krb_means(n, initiator),
 	    .peer_name = peer,

@@ -42,6 +42,29 @@ static clv_rc put_association(struct clv_buf *b, const struct config_association
 	return buf_put(b, SLICE_LIT("/>\n"), err);
 }
 
+/* Only where there is one: what a host without a gateway gets is as it always was. */
+static clv_rc put_servers(struct clv_buf *b, const struct config_head *head, struct clv_err *err)
+{
+	if (head->n_servers == 0)
+		return CLV_OK;
+	if (head->n_servers > CONFIG_SERVERS_MAX)
+		return err_set(err, CLV_E_LIMIT, "%zu servers, at most %u", head->n_servers,
+		               CONFIG_SERVERS_MAX);
+	if (buf_put(b, SLICE_LIT("<Servers>\n"), err))
+		return CLV_FAILED;
+	for (size_t i = 0; i < head->n_servers; i++) {
+		const struct config_server *s = &head->servers[i];
+
+		if (!s->name[0])
+			return err_set(err, CLV_E_USAGE, "a server without a name");
+		if (buf_put(b, SLICE_LIT("<Server"), err) || put_attr(b, "name", s->name, err) ||
+		    (s->address[0] && put_attr(b, "address", s->address, err)) ||
+		    buf_put(b, SLICE_LIT("/>\n"), err))
+			return CLV_FAILED;
+	}
+	return buf_put(b, SLICE_LIT("</Servers>\n"), err);
+}
+
 clv_rc config_write(const struct config_head *head, const struct config_association *list, size_t n,
                     struct clv_slice securedata, struct clv_buf *xml, struct clv_err *err)
 {
@@ -51,8 +74,9 @@ clv_rc config_write(const struct config_head *head, const struct config_associat
 	}
 	if (buf_printf(xml, err, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Message") ||
 	    put_attr(xml, "managementGroup", head->group, err) || put_attr(xml, "agent", head->agent, err) ||
-	    buf_printf(xml, err, " version=\"%" PRIu64 "\" fencing=\"%" PRIu64 "\">\n<Profiles>\n",
-	               head->version, head->fencing))
+	    buf_printf(xml, err, " version=\"%" PRIu64 "\" fencing=\"%" PRIu64 "\">\n", head->version,
+	               head->fencing) ||
+	    put_servers(xml, head, err) || buf_printf(xml, err, "<Profiles>\n"))
 		goto fail;
 	for (size_t i = 0; i < n; i++)
 		if (put_association(xml, &list[i], err))
@@ -70,7 +94,7 @@ struct config_ctx {
 	struct config_association *list;
 	size_t n, cap;
 	struct clv_buf securedata;
-	bool have_state, have;
+	bool have_profiles, have_state, have;
 };
 
 static clv_rc open_message(void *ctx, const struct xml_attr *a, struct clv_err *err)
@@ -86,10 +110,37 @@ static clv_rc open_message(void *ctx, const struct xml_attr *a, struct clv_err *
 	return xml_number(xml_attr(a, "fencing"), &c->head.fencing, err);
 }
 
-static clv_rc open_profiles(void *ctx, const struct xml_attr *a, struct clv_err *err)
+static clv_rc open_servers(void *ctx, const struct xml_attr *a, struct clv_err *err)
 {
 	const struct config_ctx *c = ctx;
 
+	if (xml_attr_count(a) || c->have_profiles || c->have_state)
+		return err_set(err, CLV_E_PROTO, "Servers takes no attributes and stands first");
+	return CLV_OK;
+}
+
+static clv_rc open_server(void *ctx, const struct xml_attr *attrs, struct clv_err *err)
+{
+	struct config_ctx *c = ctx;
+	struct config_server *s = &c->head.servers[c->head.n_servers];
+	const char *address = xml_attr(attrs, "address");
+
+	if (c->head.n_servers == CONFIG_SERVERS_MAX || xml_attr_count(attrs) != (address ? 2u : 1u))
+		return err_set(err, CLV_E_PROTO, "a Server has a name and may have an address");
+	if (xml_take(xml_attr(attrs, "name"), s->name, sizeof s->name, err) ||
+	    (address && xml_take(address, s->address, sizeof s->address, err)))
+		return CLV_FAILED;
+	if (!s->name[0])
+		return err_set(err, CLV_E_PROTO, "a Server without a name");
+	c->head.n_servers++;
+	return CLV_OK;
+}
+
+static clv_rc open_profiles(void *ctx, const struct xml_attr *a, struct clv_err *err)
+{
+	struct config_ctx *c = ctx;
+
+	c->have_profiles = true;
 	if (xml_attr_count(a) || c->have_state)
 		return err_set(err, CLV_E_PROTO, "Profiles takes no attributes and stands before State");
 	return CLV_OK;
@@ -140,6 +191,8 @@ clv_rc config_read(struct clv_slice xml, struct config_head *head, struct config
 {
 	static const struct xml_element elements[] = {
 	    {"Message", "", 1, false, open_message, NULL},
+	    {"Servers", "Message", 1, false, open_servers, NULL},
+	    {"Server", "Servers", CONFIG_SERVERS_MAX, false, open_server, NULL},
 	    {"Profiles", "Message", 1, false, open_profiles, NULL},
 	    {"Association", "Profiles", CONFIG_ASSOC_MAX, false, open_association, NULL},
 	    {"State", "Message", 1, false, open_state, NULL},

@@ -12,15 +12,23 @@
 
 #define CONFIG_XML_MAX     (720u * 1024u) /* 512 KiB of SecureData in base64, and the rest */
 #define CONFIG_NAME_MAX    256u
+#define CONFIG_SERVERS_MAX 8u
 #define CONFIG_ASSOC_MAX   4096u          /* associations in one configuration */
 #define RUNAS_LIST_MAX     (480u * 1024u) /* so that SecureData stays within 512 KiB */
 #define RUNAS_ACCOUNT_MAX  (64u * 1024u)  /* one account, as it stands in the list */
 #define RUNAS_ACCOUNTS_MAX 4096u
 #define RUNAS_ID_LEN       32u /* an account's id: 32 lower-case hex digits */
 
+/* By which server or gateway the host shall come. address: host[:port], "" by its name. */
+struct config_server {
+	char name[CONFIG_NAME_MAX], address[CONFIG_NAME_MAX];
+};
 struct config_head {
 	char group[CONFIG_NAME_MAX], agent[CONFIG_NAME_MAX];
 	uint64_t version, fencing;
+	struct config_server
+	    servers[CONFIG_SERVERS_MAX]; /* in order; none: by those of its own configuration */
+	size_t n_servers;
 };
 
 /* Which account a profile uses here. Groups and patterns stand only in configurations of hosts that
@@ -31,7 +39,8 @@ struct config_association {
 	enum clv_target_kind kind;
 };
 
-/* Writes the whole XML: <Message managementGroup agent version fencing><Profiles><Association profile account
+/* Writes the whole XML: <Message managementGroup agent version fencing><Servers><Server name address/>...
+ * </Servers><Profiles><Association profile account
  * kind target/>...</Profiles><State><SecureData>...  (share/schema/OpsMgrConnector.Config.xsd). securedata:
  * DER. The same input gives the same bytes. */
 CLV_MUST clv_rc config_write(const struct config_head *head, const struct config_association *list, size_t n,

@@ -100,7 +100,7 @@ static void fill_list(struct clv_secret *list)
 /* All that is made for one agent, from the list to the XML, as the key holder does it. */
 static void seal_one(int i)
 {
-	struct config_head head = {"OMMG1", "web01.ops.test", 42, 1};
+	struct config_head head = {.group = "OMMG1", .agent = "web01.ops.test", .version = 42, .fencing = 1};
 	struct clv_secret *list = secret_new(RUNAS_LIST_MAX, NULL);
 	struct clv_buf der, xml;
 

@@ -236,6 +236,21 @@ static void do_rotate(struct client *c, const Clv__RotateRequest *m)
 	done(c, m->req, "Asked.");
 }
 
+static void do_move(struct client *c, const Clv__MoveRequest *m)
+{
+	struct clv_agent_fact *a = agent_by_name(m->name);
+	if (!may(c, m->req, CLV_ROLE_OPERATOR))
+		return;
+	if (a == NULL) {
+		refuse(c, m->req, CLV_E_NOTFOUND, "no agent has that name");
+		return;
+	}
+	clv_free(a->gateway);
+	a->gateway = clv_strdup(m->to);
+	a->row_version++;
+	done(c, m->req, "Moved.");
+}
+
 static void do_remove(struct client *c, const Clv__RemoveRequest *m)
 {
 	struct clv_agent_fact *a = agent_by_name(m->name);
@@ -261,7 +276,7 @@ static const struct {
     {REQ_EVENTS, &clv__list_request__descriptor},     {REQ_PENDING, &clv__list_request__descriptor},
     {REQ_UNWATCH, &clv__unwatch_request__descriptor}, {REQ_APPROVE, &clv__approve_request__descriptor},
     {REQ_REJECT, &clv__reject_request__descriptor},   {REQ_ROTATE, &clv__rotate_request__descriptor},
-    {REQ_REMOVE, &clv__remove_request__descriptor},
+    {REQ_REMOVE, &clv__remove_request__descriptor},   {REQ_MOVE, &clv__move_request__descriptor},
 };
 
 static const ProtobufCMessageDescriptor *body_of(uint16_t type)
@@ -365,6 +380,9 @@ static void handle(struct client *c, uint16_t type, struct clv_slice body)
 		break;
 	case REQ_ROTATE:
 		do_rotate(c, (Clv__RotateRequest *)m);
+		break;
+	case REQ_MOVE:
+		do_move(c, (Clv__MoveRequest *)m);
 		break;
 	case REQ_REMOVE:
 		do_remove(c, (Clv__RemoveRequest *)m);

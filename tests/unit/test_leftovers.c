@@ -280,7 +280,7 @@ static void the_key_backup_leaves_nothing(void **state)
 static void the_largest_list_fits(void **state)
 {
 	struct clv_secret *list = secret_new(RUNAS_LIST_MAX, NULL), *back = secret_new(RUNAS_LIST_MAX, NULL);
-	struct config_head ch = {"OMMG1", "web01.ops.test", 42, 1};
+	struct config_head ch = {.group = "OMMG1", .agent = "web01.ops.test", .version = 42, .fencing = 1};
 	struct runas_head head = {"OMMG1", "web01.ops.test", {7}, 42, false};
 	struct runas_account a = {.version = 1, .name = "n"};
 	struct config_association *uses = NULL;

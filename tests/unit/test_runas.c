@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct config_head head = {"OMMG1", "web01.ops.test", 1795000000123, 3};
+static const struct config_head head = {
+    .group = "OMMG1", .agent = "web01.ops.test", .version = 1795000000123, .fencing = 3};
 static const struct runas_head list_head = {"OMMG1", "web01.ops.test", {7, 8, 9}, 42, true};
 
 static struct clv_secret *secret_of(const void *bytes, size_t len)

@@ -32,7 +32,7 @@ static void test_every_act_has_a_batch_command(void **state)
 	            {ACTION_CHANGE, "account", "edit"},       {ACTION_SEND, "account", "distribute"},
 	            {ACTION_GO_ON, "account", "continue"},    {ACTION_STOP, "account", "continue"},
 	            {ACTION_END_RUNAS, "account", "remove"},  {ACTION_NEED_ASIDE, "overview", "aside"},
-	            {ACTION_ALERT_ACK, "ack", NULL}};
+	            {ACTION_ALERT_ACK, "ack", NULL},          {ACTION_MOVE, "move", NULL}};
 	(void)state;
 	for (int i = 1; i < ACTION_MAX; i++) {
 		bool found = !action_rows[i].dangerous;
@@ -43,7 +43,8 @@ static void test_every_act_has_a_batch_command(void **state)
 			fail_msg("the act %s has no batch command", action_rows[i].name);
 		assert_true(action_rows[i].help[0] != '\0');
 		/* the rule of design 8: a capital or + acts */
-		assert_true(!action_rows[i].dangerous || strchr("ADRXEFCS+", action_rows[i].keys[0]) != NULL);
+		assert_true(!action_rows[i].dangerous ||
+		            strchr("ADRXEFCSM+", action_rows[i].keys[0]) != NULL);
 	}
 }
 

@@ -32,6 +32,8 @@ static const struct act {
     {ACTION_ACCEPT, "pending", "app07", "A", "Digits", "7d18 f465 0b9a\r", "3 wait", NULL, NULL},
     {ACTION_DECLINE, "pending", "app07", "D", "Reason", "not ours\r|y", "3 wait", NULL, NULL},
     {ACTION_ROTATE, "agent web01", "gen 1", "R", "Rotate the key", "y", "gen 2  made", NULL, NULL},
+    {ACTION_MOVE, "agent web01", "gen 1", "M", "By which gateway", "gw7.ops.test\r|y", "told to come by gw7",
+     NULL, NULL},
     {ACTION_END, "agents", "37   ", "X", "Type app01:", "app01\r", "36   ", NULL, NULL},
     {ACTION_ENTER_PASSWORD, "account sql-reader", "Used by", "E", "sealed for", "pass word\rpass word\r",
      "Saved as v9", NULL, NULL},

@@ -170,6 +170,7 @@ enum clv_act_kind {
 	CLV_ACT_GROUP_REMOVE,
 	CLV_ACT_ASIDE,
 	CLV_ACT_RECOVERY_FINISH,
+	CLV_ACT_MOVE,      /* name, target: the gateway or server that it shall come by */
 	CLV_ACT_ALERT_ACK, /* alert */
 	CLV_ACT_NEED_ASIDE /* name: the line's key; ends: until when, 0 again; reason */
 };
