@@ -78,6 +78,10 @@ static void on_signed(struct core *c, void *ctx, enum ipc_type type, const Proto
 	} else {
 		out.body = k->body;
 		out.signature = k->signature;
+#ifdef CLV_TEST_BUILD
+		if (s->frame == FRAME_ACK)
+			server_test_lie_after(c, &out);
+#endif
 		core_frame(c, false, s->conn, s->frame, &out.base);
 	}
 	clv_free(s);
@@ -90,6 +94,10 @@ void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kin
 
 	s->conn = conn;
 	s->frame = frame;
+#ifdef CLV_TEST_BUILD
+	if (frame == FRAME_ACK)
+		server_test_lie_before((Clv__OutboxAck *)(uintptr_t)statement);
+#endif
 	kh_sign(c, kind, statement, on_signed, s);
 }
 

@@ -140,6 +140,11 @@ void server_refuse(struct core *c, struct session *s, enum refusal_code code, co
  * node comes again. */
 void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kind, uint16_t frame,
                           const ProtobufCMessage *statement);
+#ifdef CLV_TEST_BUILD
+/* core_server_lie.c: acknowledgements that are none, as CLAVIGER_TEST_ACK says. */
+void server_test_lie_before(Clv__OutboxAck *ack);
+void server_test_lie_after(const struct core *c, Clv__SignedStatement *out);
+#endif
 struct session *server_session(const struct server *s, uint64_t conn);
 void server_list_sign(struct core *c);
 /* core_server_load.c */
