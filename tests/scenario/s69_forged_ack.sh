@@ -18,7 +18,7 @@ box() {
 waiting() { box 'SELECT count(*) FROM item'; }
 drained() { [ "$(waiting)" = 0 ]; }
 up() { [ "$(field_of web01 contact)" = up ]; }
-restart() { g_stop rms1; g_start rms1 "$@"; }
+restart() { g_stop rms1; g_start rms1; }
 check 'the outbox is empty' wait_for 20 drained
 n=0
 # lie HOW WORDS: the agent's own log has the words.
