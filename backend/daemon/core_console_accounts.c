@@ -385,15 +385,30 @@ void console_groups(struct core *c, const struct console_request *q, const Clv__
 	filter_free(f);
 }
 
-/* --- servers: this one; the group signing key as a certificate for standard tools --- */
+/* --- servers: this one, and those that joined; the group signing key as a certificate for standard tools ---
+ */
 void console_servers(struct core *c, const struct console_request *q, const Clv__ListRequest *m)
 {
 	Clv__ServerRows out = CLV__SERVER_ROWS__INIT;
-	Clv__Server row = CLV__SERVER__INIT, *rows[1] = {&row};
-	uint8_t hash[KEY_HASH_LEN];
+	const Clv__ServerList *joined = c->srv->joined;
+	size_t n = joined ? joined->n_servers : 0;
+	Clv__Server row = CLV__SERVER__INIT, *more = clv_calloc(n + 1, sizeof *more);
+	Clv__Server **rows = clv_calloc(n + 1, sizeof *rows);
+	uint8_t hash[KEY_HASH_LEN], (*hashes)[KEY_HASH_LEN] = clv_calloc(n + 1, sizeof *hashes);
 	struct clv_buf pem;
 
 	buf_init(&pem, 65536);
+	rows[out.n_rows++] = &row;
+	for (size_t i = 0; i < n; i++) {
+		const Clv__ServerEntry *e = joined->servers[i];
+
+		if (strcmp(e->name, c->start->name) == 0 || sha256(PROTO_SLICE(e->node_key), hashes[i], NULL))
+			continue;
+		clv__server__init(&more[i]);
+		more[i].name = e->name;
+		more[i].node_key_id = PROTO_BYTES(slice_of(hashes[i], KEY_HASH_LEN));
+		rows[out.n_rows++] = &more[i];
+	}
 	if (!sha256(buf_slice(&c->node_key), hash, NULL))
 		row.node_key_id = PROTO_BYTES(slice_of(hash, sizeof hash));
 	if (agentcert_to_pem(buf_slice(&c->group_cert), &pem, NULL) || buf_put_u8(&pem, 0, NULL))
@@ -403,11 +418,15 @@ void console_servers(struct core *c, const struct console_request *q, const Clv_
 	row.version = (char *)(uintptr_t)CLV_VERSION;
 	row.pem = buf_slice(&pem).len ? (char *)(uintptr_t)buf_slice(&pem).ptr : (char *)(uintptr_t) "";
 	out.req = q->req;
-	out.total = out.matched = 1;
+	out.total = out.matched = out.n_rows;
 	out.offset = m->offset;
 	out.time = clock_wall_ms();
 	out.rows = rows;
-	out.n_rows = m->offset == 0;
+	if (m->offset || m->limit < out.n_rows)
+		out.n_rows = m->offset ? 0 : m->limit;
 	console_answer(c, q, REP_SERVERS, &out.base, &out.time);
 	buf_release(&pem);
+	clv_free(hashes);
+	clv_free(more);
+	clv_free(rows);
 }

@@ -25,6 +25,8 @@ const char *console_act_object(uint16_t type, const ProtobufCMessage *m)
 	switch (type) {
 	case REQ_APPROVE:
 		return ((const Clv__ApproveRequest *)m)->name;
+	case REQ_JOIN:
+		return ((const Clv__JoinRequest *)m)->name;
 	case REQ_REJECT:
 		return ((const Clv__RejectRequest *)m)->name;
 	case REQ_REMOVE:
@@ -122,7 +124,13 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
+	if (strcmp(p->row.role, "management-server") == 0)
+		(void)err_set(
+		    &err, CLV_E_USAGE,
+		    "Not done: %s is a management server, which is accepted by the code that clavigerd join "
+		    "printed there: claviger approve %s --fingerprint CODE seals it.",
+		    p->row.name, p->row.name);
+	else if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
 		(void)err_set(&err, CLV_E_NOTFOUND,
 		              "Not done: these are not the digits of %s. Type the first 12 that clavigerd "
 		              "enroll printed on that host.",
@@ -437,6 +445,9 @@ void console_act(struct core *c, const struct console_request *q, const Protobuf
 	case REQ_ROLE_REVOKE:
 		act_role(c, q, ((const Clv__RoleRevokeRequest *)m)->principal,
 		         ((const Clv__RoleRevokeRequest *)m)->role, false);
+		break;
+	case REQ_JOIN:
+		join_accept(c, q, (const Clv__JoinRequest *)m);
 		break;
 	case REQ_STORE_BACKUP:
 		act_backup(c, q, (const Clv__StoreBackupRequest *)m);

@@ -87,6 +87,8 @@ struct server {
 	struct console *consoles;
 	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
+	Clv__ServerList *joined;            /* those that joined, and the list's number; NULL: none */
+	struct joining *joins;              /* core_server_join.c: requests to join, of this run */
 	struct rules *rules;
 	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
 	struct recovery *recovery; /* core_recovery.h */
@@ -169,6 +171,12 @@ void audit_tick(struct core *c, int64_t now_ms);
 void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *p);
 /* A publication or proof that speaks for a name that is not the channel's (T3). */
 void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what);
+/* core_server_join.c: management servers that ask for the group's keys */
+#define META_SERVERS "servers" /* those that joined, as a ServerList */
+CLV_MUST clv_rc join_load(struct db *d, struct server *s, struct clv_err *err);
+/* A sound request of one came. True: it is answered (it was accepted); else it waits as any other. */
+bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f);
+
 struct pending *enroll_find(const struct server *s, uint64_t id);
 struct pending *enroll_find_name(const struct server *s, const char *name);
 void enroll_forget(struct server *s, uint64_t id);

@@ -168,6 +168,10 @@ clv_rc enroll_member(const struct store_pending *p, const char *by, int64_t now,
 	if (!p->node_key_len)
 		return err_set(err, CLV_E_USAGE,
 		               "this request brought no key of its own: it can only be declined");
+	if (strcmp(p->role, "management-server") == 0)
+		return err_set(
+		    err, CLV_E_USAGE,
+		    "a management server is accepted by the code that clavigerd join printed there");
 	memset(out, 0, sizeof *out);
 	out->approval = CLV_APPROVAL_APPROVED;
 	out->node_key_len = p->node_key_len;
@@ -278,7 +282,9 @@ static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, 
 		goto out;
 	e = (const Clv__EnrollRequest *)m;
 	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 ||
-	    strcmp(e->role, "agent") != 0 || !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
+	    (strcmp(e->role, "agent") != 0 &&
+	     (strcmp(e->role, "management-server") != 0 || !e->intake.len)) ||
+	    !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
 	    !slice_eq(PROTO_SLICE(e->machine), PROTO_SLICE(lp->machine)) ||
 	    !slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
 		(void)err_set(
@@ -337,7 +343,9 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 		              lp->from, c->start->group, c->start->name);
 		return;
 	}
-	if (c->start->approve_direct && !p.conflict && !known) {
+	if (strcmp(p.role, "agent") != 0 && join_arrived(c, s, f))
+		return;
+	if (c->start->approve_direct && !p.conflict && !known && strcmp(p.role, "agent") == 0) {
 		accept_direct(c, s, &p);
 		return;
 	}

@@ -40,19 +40,31 @@ static void on_list_signed(struct core *c, void *ctx, enum ipc_type type, const 
 
 void server_list_sign(struct core *c)
 {
-	Clv__ServerEntry e = CLV__SERVER_ENTRY__INIT, *entries[1] = {&e};
+	const Clv__ServerList *joined = c->srv->joined;
+	size_t n = joined ? joined->n_servers : 0;
+	bool took_over = false;
+	Clv__ServerEntry e = CLV__SERVER_ENTRY__INIT, **entries = clv_calloc(n + 1, sizeof *entries);
 	Clv__ServerList m = CLV__SERVER_LIST__INIT;
 
 	e.name = c->start->name;
 	e.node_key = PROTO_BYTES(buf_slice(&c->node_key));
 	e.address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t) "";
-	m.number = 1;
+	entries[0] = &e;
+	m.n_servers = 1;
+	for (size_t i = 0; i < n; i++) {
+		/* One that joined and serves by the former first one's database stands at the head. */
+		if (strcmp(joined->servers[i]->name, e.name) == 0)
+			took_over = true;
+		else
+			entries[m.n_servers++] = joined->servers[i];
+	}
+	m.number = (joined ? joined->number : 1) + took_over;
 	m.fencing = c->srv->fencing;
 	m.epoch = c->epoch;
-	m.n_servers = 1;
 	m.servers = entries;
 	m.recovery_key_hash = PROTO_BYTES(buf_slice(&c->recovery_hash));
 	kh_sign(c, STATEMENT_SERVER_LIST, &m.base, on_list_signed, NULL);
+	clv_free(entries);
 }
 
 /* --- start --- */
@@ -85,7 +97,7 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 	buf_init(&b, 4096);
 	if (store_agents(d, load_agent, s, err) || store_pendings(d, load_pending, s, err) ||
 	    rules_load(d, s, err) || recovery_load(d, s, err) || aside_load(d, s, err) ||
-	    keyact_load(d, s, err) || store_meta_get(d, "fencing", &b, err) ||
+	    join_load(d, s, err) || keyact_load(d, s, err) || store_meta_get(d, "fencing", &b, err) ||
 	    store_count(d, false, &s->events_total, err) ||
 	    store_turned_away(d, clock_wall_ms() - 86400000ll, &s->turned_away, err))
 		goto out;
@@ -111,7 +123,9 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 	}
 	if (!s->fencing) {
 		core_outcome(c, 1,
-		             "%s/OperationsManager.db is of no management group yet: run clavigerd init",
+		             "%s/OperationsManager.db is of no management group yet: run clavigerd init; a "
+		             "server that joined has no database of its own and does not serve in this "
+		             "release (after the loss of the others: clavigerd store restore FILE)",
 		             c->start->state);
 		return;
 	}

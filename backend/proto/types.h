@@ -25,7 +25,8 @@
 	X(FRAME_OUTBOX, 0x1c, signed_statement, 524288, FROM_NODE, 1)            \
 	X(FRAME_ACK, 0x1d, signed_statement, 4096, FROM_SERVER, 1)               \
 	X(FRAME_PARCEL, 0x20, parcel_frame, 589824, FROM_NODE, 1)                \
-	X(FRAME_PROBE, 0x21, signed_statement, 4096, FROM_SERVER, 1)
+	X(FRAME_PROBE, 0x21, signed_statement, 4096, FROM_SERVER, 1)             \
+	X(FRAME_JOIN_KEYS, 0x30, join_keys, 16384, FROM_SERVER_UNPROVEN, 1)
 
 /* X(symbol, number, request body, reply symbol, name, role, changes, help) */
 #define CLV_REQUEST_LIST(X)                                                                                  \
@@ -117,6 +118,8 @@
 	  CLV_ROLE_CREDENTIAL_MANAGER, true, "nobody has to enter it again, and why")                        \
 	X(REQ_ALERT_ACK, 0x13a, alert_ack_request, REP_DONE, "ack", CLV_ROLE_OPERATOR, true,                 \
 	  "acknowledge an alert")                                                                            \
+	X(REQ_JOIN, 0x158, join_request, REP_DONE, "join", CLV_ROLE_ADMINISTRATOR, true,                     \
+	  "accept a management server by its code, sealed")                                                  \
 	X(REQ_NEED_ASIDE, 0x138, need_aside_request, REP_DONE, "overview aside", CLV_ROLE_OPERATOR, true,    \
 	  "a line of the overview waits until a date")                                                       \
 	X(REQ_RECOVERY_FINISH, 0x132, recovery_finish_request, REP_DONE, "recovery finish",                  \
