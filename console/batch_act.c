@@ -67,6 +67,56 @@ static bool make_act(struct batch *b, int argc, char **argv, struct clv_act *act
 	return true;
 }
 
+/* A management server is accepted by its code, sealed. NULL: it is none, or nobody of that name waits. */
+static char *joining_name(struct batch *b, const char *name)
+{
+	struct clv_err err = {0};
+	struct clv_window w = {.limit = CLV_LIST_LIMIT_MAX};
+	struct clv_reply *r = batch_wait(b, clv_session_list(b->s, CLV_LIST_PENDING, &w, &err), &err);
+	char *found = NULL;
+	size_t len = strlen(name);
+	for (size_t i = 0; r != NULL && r->kind == CLV_REPLY_LIST && i < r->rows.n && found == NULL; i++) {
+		const struct clv_pending_fact *p = &r->rows.u.pending[i];
+		bool is =
+		    strcmp(p->name, name) == 0 || (strncmp(p->name, name, len) == 0 && p->name[len] == '.');
+		if (is && strcmp(p->role, "management-server") == 0)
+			found = clv_strdup(p->name);
+	}
+	clv_reply_free(r);
+	return found;
+}
+
+static int send_join(struct batch *b, const char *name, const char *typed)
+{
+	struct clv_err err = {0};
+	struct clv_secret *code = secret_new(CLV_PASSWORD_MAX, &err);
+	struct clv_reply *in = NULL, *r = NULL;
+	int status = EXIT_DONE;
+	if (code == NULL || secret_append(code, typed, strlen(typed), &err) != CLV_OK ||
+	    (in = batch_wait(b, clv_session_intake(b->s, "", &err), &err)) == NULL || in->intake == NULL ||
+	    (r = batch_wait(b, clv_session_join(b->s, in->intake, name, code, &err), &err)) == NULL)
+		status = batch_fail(&err);
+	else
+		batch_say(stderr, r->text != NULL && r->text[0] != '\0' ? r->text : "Done.");
+	clv_reply_free(r);
+	clv_reply_free(in);
+	secret_free(code);
+	return status;
+}
+
+static int batch_join(struct batch *b, const char *name)
+{
+	char *question =
+	    clv_asprintf("Give %s the keys of %s? It can open every password then.", name, b->who->group);
+	int status = EXIT_FAILED;
+	if (batch_confirm(b, question, NULL))
+		status = send_join(b, name, b->o->fingerprint);
+	else
+		fprintf(stderr, "Nothing was done.\n");
+	clv_free(question);
+	return status;
+}
+
 int batch_act(struct batch *b, int argc, char **argv)
 {
 	struct clv_act act = {0};
@@ -79,6 +129,14 @@ int batch_act(struct batch *b, int argc, char **argv)
 		err_set(&err, CLV_E_USAGE,
 		        "a role is one of: viewer, operator, credential-manager, administrator");
 		return batch_fail(&err);
+	}
+	if (strcmp(argv[0], "approve") == 0) {
+		char *name = joining_name(b, argv[1]);
+		if (name != NULL) {
+			code = batch_join(b, name);
+			clv_free(name);
+			return code;
+		}
 	}
 	make_act(b, argc, argv, &act, &question, &word);
 	if (batch_confirm(b, question, word))

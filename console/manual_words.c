@@ -25,7 +25,10 @@ const struct manual_command manual_commands[] = {
      "status 5 when something does not verify."},
     {"report", "encryption", "The same for the whole group; with -o html a page for an auditor."},
     {"approve", NULL,
-     "Accept a node. The digits are the first twelve of the fingerprint that the host printed."},
+     "Accept a node. The digits are the first twelve of the fingerprint that the host printed; of a "
+     "management "
+     "server, all of the code that clavigerd join printed: it is sealed for the key holder, which compares "
+     "it."},
     {"reject", NULL, "Decline a node that asks to be accepted."},
     {"remove", "agent", "Forget an agent and its keys; its link is closed."},
     {"remove", "gateway",

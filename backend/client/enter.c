@@ -8,6 +8,7 @@
 
 #include "console.pb-c.h"
 #include "keys/agentcert.h"
+#include "keys/joincode.h"
 #include "proto/codec.h"
 #include "proto/types.h"
 #include "runas/intake.h"
@@ -48,6 +49,33 @@ static clv_rc check_may(const struct clv_session *s, const struct clv_secret *pa
 		return err_set(err, CLV_E_LIMIT, "a password or file of more than %u bytes",
 		               INTAKE_SECRET_MAX);
 	return CLV_OK;
+}
+
+uint64_t clv_session_join(struct clv_session *s, const struct clv_intake_fact *intake, const char *name,
+                          const struct clv_secret *code, struct clv_err *err)
+{
+	Clv__JoinRequest m = CLV__JOIN_REQUEST__INIT;
+	struct intake_head head = {.expected = 0};
+	struct clv_sealed sealed;
+	X509 *recipient = NULL;
+	uint64_t sent = 0;
+	buf_init(&sealed.bytes, INTAKE_SEALED_MAX);
+	if (strcmp(intake->account_id, JOIN_ACCOUNT) != 0 || intake->version != 0) {
+		err_set(err, CLV_E_PROTO, "the server does not take the code of a joining server");
+		goto out;
+	}
+	if (check_may(s, code, err) != CLV_OK || fill_head(intake, &head, err) != CLV_OK ||
+	    x509_from_der(buf_slice(&intake->certificate), &recipient, err) != CLV_OK ||
+	    intake_seal(&head, code, recipient, &sealed, err) != CLV_OK)
+		goto out;
+	m.req = ++s->next_req;
+	m.name = session_str(name);
+	m.sealed = PROTO_BYTES(buf_slice(&sealed.bytes));
+	sent = session_send(s, REQ_JOIN, &m.base, m.req, false, err);
+out:
+	X509_free(recipient);
+	buf_release(&sealed.bytes);
+	return sent;
 }
 
 uint64_t clv_session_enter(struct clv_session *s, const struct clv_intake_fact *intake,

@@ -233,6 +233,20 @@ static int cmd_enroll(const struct args *a)
 	return cli_exec_parent("enroll", a->conf, vault_fd(a), extra);
 }
 
+static int cmd_join(const struct args *a)
+{
+	char *extra[2] = {NULL, NULL};
+	struct clv_err err = {0};
+
+	if (a->n_rest)
+		return usage("join takes no words");
+	if (check_conf(a, &err))
+		return fail("join", &err);
+	if (a->server)
+		extra[0] = clv_asprintf("server=%s", a->server);
+	return cli_exec_parent("join", a->conf, vault_fd(a), extra);
+}
+
 static int cmd_store(const struct args *a)
 {
 	if (a->n_rest == 2 && strcmp(a->rest[0], "backup") == 0)
@@ -307,11 +321,10 @@ static int cmd_vault(const struct args *a)
 static const struct {
 	const char *name;
 	int (*run)(const struct args *a);
-} commands[] = {{"vault", cmd_vault},     {"credential", cmd_credential},
-                {"run", cmd_run},         {"init", cmd_init},
-                {"enroll", cmd_enroll},   {"store", cmd_store},
-                {"recover", cmd_recover}, {"key", cmd_key},
-                {"trust", cmd_trust},     {"alert", cmd_alert}};
+} commands[] = {
+    {"vault", cmd_vault},   {"credential", cmd_credential}, {"run", cmd_run},    {"init", cmd_init},
+    {"enroll", cmd_enroll}, {"store", cmd_store},           {"join", cmd_join},  {"recover", cmd_recover},
+    {"key", cmd_key},       {"trust", cmd_trust},           {"alert", cmd_alert}};
 
 int main(int argc, char **argv)
 {

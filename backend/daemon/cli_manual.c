@@ -20,6 +20,11 @@ static const struct {
      "Asks a server to take this host in, and prints the fingerprint that an operator compares. --replace: "
      "this host was "
      "installed anew."},
+    {"join [-c FILE] [--server NAME[@ADDRESS][:PORT]]",
+     "One more management server: asks a live one for its copy of the group's keys, prints the code that an "
+     "administrator types there within the hour, and waits for it. In this release such a server keeps the "
+     "keys "
+     "and does not serve beside the first."},
     {"credential [-c FILE] [--user] PROFILE", "Gives an entitled local caller the password of the profile's "
                                               "account, alone on standard output; --user: its user name "
                                               "and domain. A service that is being started anew is waited "

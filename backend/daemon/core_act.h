@@ -66,6 +66,9 @@ void act_answer(struct core *c, struct act *a);
 void server_approval_row(const struct server *s, struct act *a, const struct store_agent *m);
 void server_joined(struct core *c, struct node *n, const struct act_row *approval);
 
+/* core_server_join.c: a management server, by its code */
+void join_accept(struct core *c, const struct console_request *q, const Clv__JoinRequest *m);
+
 /* core_acts_accounts.c */
 void acts_accounts(struct core *c, const struct console_request *q, const ProtobufCMessage *m);
 

@@ -129,6 +129,10 @@ static void on_refusal(struct core *c, const Clv__Refusal *r)
 	const char *server = a->open->peer_name;
 
 	a->refused = true;
+	if (c->mode == 'j') {
+		join_refused(c, r);
+		return;
+	}
 	if (c->mode == 'e' && r->code == REFUSAL_NOT_APPROVED) {
 		enrolled(c, "waits to be accepted");
 		return;
@@ -218,6 +222,9 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 	case FRAME_PROBE:
 		agent_on_probe(c, (const Clv__SignedStatement *)m);
 		break;
+	case FRAME_JOIN_KEYS:
+		join_on_keys(c, (const Clv__JoinKeys *)m);
+		break;
 	case FRAME_ACK:
 		agent_on_ack(c, (const Clv__SignedStatement *)m);
 		break;
@@ -243,6 +250,8 @@ static bool timely(const struct agent *a, uint32_t type)
 {
 	if (type == FRAME_GREETING || type == FRAME_REFUSAL)
 		return a->link == AGENT_OPEN || type == FRAME_REFUSAL;
+	if (type == FRAME_JOIN_KEYS)
+		return a->link == AGENT_PROVING && a->join;
 	if (type == FRAME_WELCOME)
 		return a->link == AGENT_PROVING;
 	return a->link == AGENT_UP;
@@ -310,7 +319,7 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 	(void)console;
 	if (!agent_enter(c, m->conn))
 		return;
-	if (c->mode == 'e' && !a->refused && a->link != AGENT_UP)
+	if ((c->mode == 'e' || join_not_asked(c)) && !a->refused && a->link != AGENT_UP)
 		core_outcome(c, 1, "%s: %s", a->servers[a->at].name, m->text);
 	else if (m->code == CLV_E_CONFIG)
 		agent_complain(c, 21036, "No channel certificate can be used: %s.", m->text);
@@ -330,7 +339,7 @@ static void agent_dial_failed(struct core *c, const Clv__DialFailed *m)
 		return;
 	agent_complain(c, m->code, "%s cannot be reached: %s.", c->agent->servers[c->agent->at].name,
 	               m->text);
-	if (c->mode == 'e')
+	if (c->mode == 'e' || join_not_asked(c))
 		core_outcome(c, 1, "%s cannot be reached: %s", c->agent->servers[c->agent->at].name, m->text);
 	agent_link_down(c);
 	agent_leave(c);
@@ -463,7 +472,9 @@ static void agent_ready(struct core *c, const Clv__KhInfo *info)
 		make_node(c, true);
 		return;
 	}
-	if (c->mode == 'e' && !info->node_key.len) {
+	if (c->mode == 'j' && join_ready(c, info))
+		return;
+	if ((c->mode == 'e' || c->mode == 'j') && !info->node_key.len) {
 		make_node(c, false);
 		return;
 	}
@@ -497,6 +508,7 @@ static void agent_tick(struct core *c, int64_t now_ms)
 	agent_keep_again(c, mono);
 	if (a->link == AGENT_UP && a->config_at && mono >= a->config_at)
 		agent_ask_config(c, "the last could not be kept");
+	join_tick(c);
 	agent_drain(c); /* what a restarted key holder left undone */
 	agent_destroy_old(c);
 	if (c->mode == 'r' && a->look_at && mono >= a->look_at)

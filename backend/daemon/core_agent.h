@@ -89,6 +89,7 @@ struct agent {
 	size_t n_callers;
 	struct trying *trying;          /* accounts whose checks run; core_agent_accounts.c */
 	uint32_t tried_good, tried_bad; /* of this round of checks */
+	struct join *join;              /* core_agent_join.c; NULL: it does not join */
 	uint32_t action;                /* 7009 or 7010 was told; 0: all is well */
 };
 
@@ -119,6 +120,18 @@ uint32_t agent_failure_event(const Clv__ConnClosed *m); /* of a link that was ne
 void agent_on_greeting(struct core *c, const Clv__Greeting *g);
 void agent_proven(struct core *c); /* the server took our proof: what it showed is what counts */
 void agent_on_list(struct core *c, const Clv__SignedStatement *s);
+/* Ours, with a request to be accepted that was signed before. */
+void agent_prove_with(struct core *c, struct clv_slice body, struct clv_slice signature);
+
+/* core_agent_join.c: clavigerd join */
+bool join_ready(struct core *c, const Clv__KhInfo *info); /* true: it goes on later, or ends */
+bool join_not_asked(const struct core *c);                /* a failure now is the command's */
+struct clv_slice join_intake(const struct core *c);
+void join_keep(struct core *c, struct clv_slice body, struct clv_slice signature); /* the signed request */
+bool join_again(struct core *c);                                                   /* proves with it */
+void join_refused(struct core *c, const Clv__Refusal *r);
+void join_on_keys(struct core *c, const Clv__JoinKeys *k);
+void join_tick(struct core *c);
 
 /* core_agent_keys.c */
 void agent_take_keys(struct core *c, const Clv__KhInfo *info);

@@ -74,11 +74,22 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, pr);
 }
 
+void agent_prove_with(struct core *c, struct clv_slice body, struct clv_slice signature)
+{
+	Clv__SignedStatement *e = clv_calloc(1, sizeof *e);
+
+	clv__signed_statement__init(e);
+	e->body.data = clv_memdup(body.ptr, body.len);
+	e->body.len = body.len;
+	e->signature.data = clv_memdup(signature.ptr, signature.len);
+	e->signature.len = signature.len;
+	sign_proof(c, e);
+}
+
 static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
                              const struct clv_err *err)
 {
 	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
-	Clv__SignedStatement *e;
 
 	(void)ctx;
 	(void)type;
@@ -89,13 +100,9 @@ static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, cons
 	}
 	if (c->agent->link != AGENT_PROVING)
 		return;
-	e = clv_calloc(1, sizeof *e);
-	clv__signed_statement__init(e);
-	e->body.data = clv_memdup(s->body.data, s->body.len);
-	e->body.len = s->body.len;
-	e->signature.data = clv_memdup(s->signature.data, s->signature.len);
-	e->signature.len = s->signature.len;
-	sign_proof(c, e);
+	if (c->agent->join)
+		join_keep(c, PROTO_SLICE(s->body), PROTO_SLICE(s->signature));
+	agent_prove_with(c, PROTO_SLICE(s->body), PROTO_SLICE(s->signature));
 }
 
 static void prove(struct core *c)
@@ -109,6 +116,8 @@ static void prove(struct core *c)
 		sign_proof(c, NULL);
 		return;
 	}
+	if (c->agent->join && join_again(c))
+		return;
 	if (sha256(buf_slice(&c->group_key), hash, NULL))
 		return;
 	e.name = c->start->name;
@@ -117,6 +126,8 @@ static void prove(struct core *c)
 	e.machine = PROTO_BYTES(buf_slice(&c->machine));
 	e.group_key_hash = PROTO_BYTES(slice_of(hash, sizeof hash));
 	e.time = clock_wall_ms();
+	if (c->agent->join)
+		e.intake = PROTO_BYTES(join_intake(c));
 	kh_sign(c, STATEMENT_ENROLL, &e.base, on_enroll_signed, NULL);
 }
 
@@ -220,7 +231,7 @@ static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const Proto
 	bool here = c->agent->conn == p->conn && c->agent->link == AGENT_OPEN;
 
 	(void)type;
-	if (!m && c->mode == 'e') {
+	if (!m && (c->mode == 'e' || c->mode == 'j')) {
 		core_outcome(c, 1, "the group signing key could not be pinned: %s", err->text);
 	} else if (!m && here) {
 		refuse_key(c, p, err);
@@ -291,7 +302,7 @@ void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 		               err.text);
 		core_conn_close(c, false, a->conn, err.text);
 		agent_link_down(c);
-		if (c->mode == 'e')
+		if (c->mode == 'e' || join_not_asked(c))
 			core_outcome(c, 1, "%s", err.text);
 	} else if (other) {
 		pin(c, g, (const Clv__ServerList *)list);

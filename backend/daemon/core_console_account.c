@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "daemon/core_accounts.h"
+#include "keys/joincode.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,6 +302,15 @@ static void on_intake(struct core *c, void *ctx, enum ipc_type type, const Proto
 	(void)type;
 	if (!m) {
 		console_refuse(c, i->conn, i->req, err, 0);
+	} else if (!*i->account) { /* for the code of a server that joins */
+		out.req = i->req;
+		out.statement = k->body;
+		out.signature = k->signature;
+		out.group_key = PROTO_BYTES(buf_slice(&c->group_key));
+		out.group = c->start->group;
+		out.account_id = (char *)(uintptr_t)JOIN_ACCOUNT;
+		out.principal = i->principal;
+		console_reply(c, i->conn, REP_INTAKE, &out.base);
 	} else if (r) {
 		const Clv__AccountRow *a = RULE_ACCOUNT(r);
 
@@ -332,7 +342,7 @@ void console_intake(struct core *c, const struct console_request *q, const Clv__
 	Clv__KhIntakeRequest k = CLV__KH_INTAKE_REQUEST__INIT;
 	struct intake *i;
 
-	if (!account_find(c, q, m->name, 0))
+	if (*m->name && !account_find(c, q, m->name, 0))
 		return;
 	i = clv_calloc(1, sizeof *i);
 	i->conn = q->conn;

@@ -385,15 +385,33 @@ void console_groups(struct core *c, const struct console_request *q, const Clv__
 	filter_free(f);
 }
 
-/* --- servers: this one; the group signing key as a certificate for standard tools --- */
+/* --- servers: this one, and those that joined; the group signing key as a certificate for standard tools ---
+ */
 void console_servers(struct core *c, const struct console_request *q, const Clv__ListRequest *m)
 {
 	Clv__ServerRows out = CLV__SERVER_ROWS__INIT;
-	Clv__Server row = CLV__SERVER__INIT, *rows[1] = {&row};
+	size_t n = c->srv->n_nodes, k = 0, n_servers = 0;
+	Clv__Server row = CLV__SERVER__INIT, *more;
+	Clv__Server **rows;
 	uint8_t hash[KEY_HASH_LEN];
 	struct clv_buf pem;
 
+	for (size_t i = 0; i < n; i++)
+		n_servers += c->srv->nodes[i]->role == NODE_SERVER;
+	more = clv_calloc(n_servers + 1, sizeof *more);
+	rows = clv_calloc(n_servers + 1, sizeof *rows);
 	buf_init(&pem, 65536);
+	rows[out.n_rows++] = &row;
+	for (size_t i = 0; i < n; i++) {
+		const struct node *s = c->srv->nodes[i];
+
+		if (s->role != NODE_SERVER || strcmp(s->name, c->start->name) == 0)
+			continue;
+		clv__server__init(&more[k]);
+		more[k].name = s->name;
+		more[k].node_key_id = PROTO_BYTES(slice_of(s->node_key_id, KEY_HASH_LEN));
+		rows[out.n_rows++] = &more[k++];
+	}
 	if (!sha256(buf_slice(&c->node_key), hash, NULL))
 		row.node_key_id = PROTO_BYTES(slice_of(hash, sizeof hash));
 	if (agentcert_to_pem(buf_slice(&c->group_cert), &pem, NULL) || buf_put_u8(&pem, 0, NULL))
@@ -403,11 +421,14 @@ void console_servers(struct core *c, const struct console_request *q, const Clv_
 	row.version = (char *)(uintptr_t)CLV_VERSION;
 	row.pem = buf_slice(&pem).len ? (char *)(uintptr_t)buf_slice(&pem).ptr : (char *)(uintptr_t) "";
 	out.req = q->req;
-	out.total = out.matched = 1;
+	out.total = out.matched = out.n_rows;
 	out.offset = m->offset;
 	out.time = clock_wall_ms();
 	out.rows = rows;
-	out.n_rows = m->offset == 0;
+	if (m->offset || m->limit < out.n_rows)
+		out.n_rows = m->offset ? 0 : m->limit;
 	console_answer(c, q, REP_SERVERS, &out.base, &out.time);
 	buf_release(&pem);
+	clv_free(more);
+	clv_free(rows);
 }

@@ -27,6 +27,8 @@ const char *console_act_object(uint16_t type, const ProtobufCMessage *m)
 	switch (type) {
 	case REQ_APPROVE:
 		return ((const Clv__ApproveRequest *)m)->name;
+	case REQ_JOIN:
+		return ((const Clv__JoinRequest *)m)->name;
 	case REQ_REJECT:
 		return ((const Clv__RejectRequest *)m)->name;
 	case REQ_REMOVE:
@@ -194,11 +196,21 @@ static void act_approve(struct core *c, const struct console_request *q, const C
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
+	if (strcmp(p->row.role, "management-server") == 0)
+		(void)err_set(
+		    &err, CLV_E_USAGE,
+		    "Not done: %s is a management server, which is accepted by the code that clavigerd join "
+		    "printed there: claviger approve %s --fingerprint CODE seals it.",
+		    p->row.name, p->row.name);
+	else if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
 		(void)err_set(&err, CLV_E_NOTFOUND,
 		              "Not done: these are not the digits of %s. Type the first 12 that clavigerd "
 		              "enroll printed on that host.",
 		              p->row.name);
+	else if (strcmp(p->row.role, "management-server") == 0)
+		(void)err_set(
+		    &err, CLV_E_USAGE,
+		    "a management server is accepted by the code that clavigerd join printed there");
 	else if (server_find(c->srv, p->row.name) && !m->replace)
 		(void)err_set(&err, CLV_E_CONFLICT,
 		              "Not done: %s is known with another key. If that host was re-installed, say "
@@ -330,7 +342,7 @@ static clv_rc change_remove(struct db *d, struct act *a, struct clv_err *err)
 static void effect_remove(struct core *c, struct act *a)
 {
 	struct node *n = server_find(c->srv, a->object);
-	bool gateway = n && n->role == NODE_GATEWAY;
+	bool gateway = n && n->role != NODE_AGENT;
 
 	if (n)
 		server_drop(c, n);
@@ -348,7 +360,7 @@ static void act_remove(struct core *c, const struct console_request *q, const Cl
 
 	if (!find_node(c, q, m->name, m->row_version, &n))
 		return;
-	depend = n->role == NODE_GATEWAY ? gateways_depend(c, n, &first) : 0;
+	depend = n->role != NODE_AGENT ? gateways_depend(c, n, &first) : 0;
 	if (depend) {
 		/* P7: nobody is stranded. */
 		(void)err_set(
@@ -535,6 +547,9 @@ void console_act(struct core *c, const struct console_request *q, const Protobuf
 	case REQ_ROLE_REVOKE:
 		act_role(c, q, ((const Clv__RoleRevokeRequest *)m)->principal,
 		         ((const Clv__RoleRevokeRequest *)m)->role, false);
+		break;
+	case REQ_JOIN:
+		join_accept(c, q, (const Clv__JoinRequest *)m);
 		break;
 	case REQ_STORE_BACKUP:
 		act_backup(c, q, (const Clv__StoreBackupRequest *)m);

@@ -113,6 +113,7 @@ ANSWER(IPC_KH_INTAKE)
 ANSWER(IPC_KH_ENTERED)
 ANSWER(IPC_KH_TRIED)
 ANSWER(IPC_KH_PINNED)
+ANSWER(IPC_KH_JOIN_SEALED)
 
 const struct ipc_row core_keyholder_rows[] = {
     {IPC_KH_FAILED, on_failed},
@@ -128,6 +129,7 @@ const struct ipc_row core_keyholder_rows[] = {
     {IPC_KH_ENTERED, on_IPC_KH_ENTERED},
     {IPC_KH_TRIED, on_IPC_KH_TRIED},
     {IPC_KH_PINNED, on_IPC_KH_PINNED},
+    {IPC_KH_JOIN_SEALED, on_IPC_KH_JOIN_SEALED},
     {IPC_KH_KEY_ACT, core_on_key_act},
     {0, NULL},
 };

@@ -465,7 +465,8 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 	while (!c->start)
 		if (ipc_wait_one(parent, start_rows, c, -1, err))
 			return CLV_FAILED;
-	c->server = strcmp(c->start->role, "management-server") == 0;
+	/* One that joins asks as an agent does: it has no database, and none is made. */
+	c->server = strcmp(c->start->role, "management-server") == 0 && strcmp(c->start->mode, "join") != 0;
 	c->mode = strcmp(c->start->mode, "recover") == 0   ? 'v'
 	          : strcmp(c->start->mode, "restore") == 0 ? 'k'
 	                                                   : c->start->mode[0];

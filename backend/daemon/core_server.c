@@ -80,6 +80,10 @@ static void on_signed(struct core *c, void *ctx, enum ipc_type type, const Proto
 	} else {
 		out.body = k->body;
 		out.signature = k->signature;
+#ifdef CLV_TEST_BUILD
+		if (s->frame == FRAME_ACK)
+			server_test_lie_after(c, &out);
+#endif
 		core_frame(c, false, s->conn, s->frame, &out.base);
 	}
 	clv_free(s);
@@ -92,6 +96,10 @@ void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kin
 
 	s->conn = conn;
 	s->frame = frame;
+#ifdef CLV_TEST_BUILD
+	if (frame == FRAME_ACK)
+		server_test_lie_before((Clv__OutboxAck *)(uintptr_t)statement);
+#endif
 	kh_sign(c, kind, statement, on_signed, s);
 }
 
@@ -292,6 +300,8 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		    "the node key of %s belongs to another machine; make a fresh one here: clavigerd enroll "
 		    "--role agent --server %s --replace",
 		    p->from, c->start->name);
+	} else if (n->role == NODE_SERVER && f->enroll) {
+		enroll_unknown(c, s, f, p); /* it has not got the group's keys yet */
 	} else if (!relay_may(c, s, n)) {
 		relay_refuse(c, s, n);
 	} else {
@@ -300,7 +310,7 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		if (f->repinned)
 			core_event(c, 20024, "%s took this group's new signing key: %s.", n->name,
 			           pin_how_words(f->repinned));
-		if (n->role == NODE_GATEWAY)
+		if (n->role != NODE_AGENT)
 			gateways_address(c, n, p->address);
 		server_pin_then_welcome(c, s, n);
 	}
@@ -415,7 +425,7 @@ void server_session_closed(struct core *c, struct session *s, const Clv__ConnClo
 {
 	if (s->node) {
 		heard(c, s->node);
-		if (s->node->role == NODE_GATEWAY)
+		if (s->node->role != NODE_AGENT)
 			gateways_lost(c, s, m->text);
 		else if (m->code == CLV_E_TIMEOUT)
 			core_event(c, 20022, "%s is not heartbeating: %s.", s->node->name, m->text);

@@ -17,7 +17,7 @@
 
 struct session;
 
-enum node_role { NODE_AGENT, NODE_GATEWAY, NODE_ROLES };
+enum node_role { NODE_AGENT, NODE_GATEWAY, NODE_SERVER, NODE_ROLES }; /* server: one that joined */
 extern const char *const node_roles[NODE_ROLES]; /* their words */
 
 /* A node that is pinned. Compact: there may be a million. */
@@ -100,6 +100,7 @@ struct server {
 	struct console *consoles;
 	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
+	struct joining *joins;              /* core_server_join.c: requests to join, of this run */
 	struct rules *rules;
 	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
 	struct recovery *recovery; /* core_recovery.h */
@@ -153,6 +154,11 @@ void server_refuse(struct core *c, struct session *s, enum refusal_code code, co
  * node comes again. */
 void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kind, uint16_t frame,
                           const ProtobufCMessage *statement);
+#ifdef CLV_TEST_BUILD
+/* core_server_lie.c: acknowledgements that are none, as CLAVIGER_TEST_ACK says. */
+void server_test_lie_before(Clv__OutboxAck *ack);
+void server_test_lie_after(const struct core *c, Clv__SignedStatement *out);
+#endif
 struct session *server_session(const struct server *s, uint64_t conn);
 struct session *server_session_new(struct core *c, const Clv__ConnOpen *m);
 void server_session_free(struct core *c, struct session *s); /* and those that it carries */
@@ -184,6 +190,10 @@ void audit_tick(struct core *c, int64_t now_ms);
 void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame *f, const Clv__LinkProof *p);
 /* A publication or proof that speaks for a name that is not the channel's (T3). */
 void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what);
+/* core_server_join.c: management servers that ask for the group's keys */
+/* A sound request of one came. True: it is answered (it was accepted); else it waits as any other. */
+bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f);
+
 struct pending *enroll_find(const struct server *s, uint64_t id);
 struct pending *enroll_find_name(const struct server *s, const char *name);
 void enroll_forget(struct server *s, uint64_t id);

@@ -308,6 +308,7 @@ static clv_rc check_request(const struct core *c, const Clv__LinkProofFrame *f, 
 		goto out;
 	e = (const Clv__EnrollRequest *)m;
 	if (strcmp(e->name, lp->from) != 0 || strcmp(e->role, lp->role) != 0 || !is_role(e->role) ||
+	    (strcmp(e->role, "management-server") == 0) != (e->intake.len > 0) ||
 	    !slice_eq(PROTO_SLICE(e->node_key), PROTO_SLICE(f->node_key)) ||
 	    !slice_eq(PROTO_SLICE(e->machine), PROTO_SLICE(lp->machine)) ||
 	    !slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
@@ -341,7 +342,10 @@ static clv_rc make_pending(const struct core *c, const struct session *s, const 
 	p->node_key_len = f->node_key.len;
 	memcpy(p->machine, lp->machine.data, sizeof p->machine);
 	p->time = clock_wall_ms();
-	if (known)
+	if (known && known->role == NODE_SERVER &&
+	    slice_eq(buf_slice(&known->node_key), PROTO_SLICE(f->node_key)))
+		put_text(p->looks_like, sizeof p->looks_like, "asks for the group's keys again");
+	else if (known)
 		describe_conflict(c, known, lp, p);
 	else
 		look_at_names(c, p);
@@ -371,6 +375,8 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 		              lp->from, c->start->group, lp->role, lp->to);
 		return;
 	}
+	if (strcmp(p.role, "management-server") == 0 && join_arrived(c, s, f))
+		return;
 	/* A gateway is a person's decision, and so is a name that a gateway alone has seen proven. */
 	if (c->start->approve_direct && !p.conflict && !known && !s->via && strcmp(p.role, "agent") == 0) {
 		accept_direct(c, s, &p);

@@ -83,7 +83,7 @@ size_t gateways_way(const struct core *c, const struct node *n, struct way out[W
 
 	if (!*n->via)
 		return 0;
-	for (; g && g->role == NODE_GATEWAY && k < RELAY_DEPTH_MAX; g = server_find(c->srv, g->via))
+	for (; g && g->role != NODE_AGENT && k < RELAY_DEPTH_MAX; g = server_find(c->srv, g->via))
 		out[k++] = (struct way){g->name, g->address};
 	if (k == 0 && strcmp(n->via, c->start->name) != 0)
 		out[k++] =
@@ -149,7 +149,7 @@ static void effect_via(struct core *c, struct act *a)
 	n->row_version++;
 	n->moving = false;
 	a->row_version = n->row_version;
-	if (n->role == NODE_GATEWAY)
+	if (n->role != NODE_AGENT)
 		server_list_sign(c);
 	deliver_node(c, n);
 	server_changed(c);
@@ -210,7 +210,7 @@ static clv_rc check_move(const struct core *c, const struct node *n, const char 
 		return err_set(err, CLV_E_CONFLICT, "Not done: %s comes by %s already.", n->name, to);
 	if (strcmp(to, c->start->name) == 0)
 		return CLV_OK;
-	if (!g || g->role != NODE_GATEWAY)
+	if (!g || g->role == NODE_AGENT)
 		return err_set(err, CLV_E_NOTFOUND, "%s is neither a gateway nor a management server", to);
 	for (size_t i = 0; g && i < RELAY_DEPTH_MAX; i++, g = server_find(c->srv, g->via))
 		if (g == n)

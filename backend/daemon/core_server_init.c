@@ -184,6 +184,14 @@ void init_group(struct core *c, const Clv__KhInfo *info)
 {
 	struct init_job *j;
 
+	if (info->joined) {
+		core_outcome(
+		    c, 1,
+		    "%s joined the group %s and holds its keys: init is for the first server; nothing "
+		    "was changed",
+		    c->start->name, c->start->group);
+		return;
+	}
 	if (c->init_stage++ == 0) {
 		core_db_put(c, run_is_empty, done_is_empty, NULL);
 		return;

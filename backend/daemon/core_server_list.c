@@ -16,7 +16,7 @@ void server_list_send(struct core *c, const struct session *s)
 {
 	Clv__SignedStatement m = CLV__SIGNED_STATEMENT__INIT;
 
-	if (s->node->role != NODE_GATEWAY || s->node->session != s)
+	if (s->node->role == NODE_AGENT || s->node->session != s)
 		return;
 	m.body = PROTO_BYTES(buf_slice(&c->srv->list_body));
 	m.signature = PROTO_BYTES(buf_slice(&c->srv->list_sig));
@@ -73,7 +73,7 @@ static void add_gateway(struct listing *l, const struct node *n)
 	e->name = n->name;
 	e->node_key = PROTO_BYTES(buf_slice(&n->node_key));
 	e->address = n->address;
-	e->role = (char *)(uintptr_t)node_roles[NODE_GATEWAY];
+	e->role = (char *)(uintptr_t)node_roles[n->role];
 	e->via = n->via;
 	buf_init(&l->bodies[l->n], 4096);
 	if (rules_approval(n, &l->bodies[l->n], NULL))
@@ -93,7 +93,9 @@ static void add_gateways(struct core *c, struct listing *l)
 	for (size_t i = 0; i < c->srv->n_nodes; i++) {
 		const struct node *n = c->srv->nodes[i];
 
-		if (n->role != NODE_GATEWAY || n->approval != CLV_APPROVAL_APPROVED)
+		/* One that joined and serves by a former server's database stands at the head. */
+		if (n->role == NODE_AGENT || n->approval != CLV_APPROVAL_APPROVED ||
+		    strcmp(n->name, c->start->name) == 0)
 			continue;
 		l->bytes += 2 * strlen(n->name) + strlen(n->via) + strlen(n->address) + 160;
 		if (l->bytes > LIST_BYTES_MAX) {
@@ -113,7 +115,7 @@ static void new_listing(const struct core *c, struct listing *l)
 
 	memset(l, 0, sizeof *l);
 	for (size_t i = 0; i < c->srv->n_nodes; i++)
-		n += c->srv->nodes[i]->role == NODE_GATEWAY;
+		n += c->srv->nodes[i]->role != NODE_AGENT;
 	l->entries = clv_calloc(n, sizeof *l->entries);
 	l->list = clv_calloc(n, sizeof(Clv__ServerEntry *));
 	l->rows = clv_calloc(n, sizeof *l->rows);

@@ -70,7 +70,9 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 	}
 	if (!s->fencing) {
 		core_outcome(c, 1,
-		             "%s/OperationsManager.db is of no management group yet: run clavigerd init",
+		             "%s/OperationsManager.db is of no management group yet: run clavigerd init; a "
+		             "server that joined has no database of its own and does not serve in this "
+		             "release (after the loss of the others: clavigerd store restore FILE)",
 		             c->start->state);
 		return;
 	}

@@ -60,7 +60,8 @@ clv_rc server_resolve(const struct server *s, const char *name, struct node **ou
 	return CLV_OK;
 }
 
-const char *const node_roles[NODE_ROLES] = {[NODE_AGENT] = "agent", [NODE_GATEWAY] = "gateway"};
+const char *const node_roles[NODE_ROLES] = {
+    [NODE_AGENT] = "agent", [NODE_GATEWAY] = "gateway", [NODE_SERVER] = "management-server"};
 
 static void fill_texts(struct node *n, const struct store_agent *a)
 {
@@ -79,7 +80,10 @@ static void fill_texts(struct node *n, const struct store_agent *a)
 static void fill_node(struct node *n, const struct store_agent *a)
 {
 	fill_texts(n, a);
-	n->role = strcmp(a->role, node_roles[NODE_GATEWAY]) == 0 ? NODE_GATEWAY : NODE_AGENT;
+	n->role = NODE_AGENT;
+	for (uint8_t r = 0; r < NODE_ROLES; r++)
+		if (strcmp(a->role, node_roles[r]) == 0)
+			n->role = r;
 	buf_release(&n->node_key);
 	buf_init(&n->node_key, STORE_SPKI_MAX);
 	if (buf_put(&n->node_key, slice_of(a->node_key, a->node_key_len), NULL))

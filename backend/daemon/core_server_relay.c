@@ -226,7 +226,7 @@ static void on_close(struct core *c, struct session *via, const Clv__RelayClose 
 
 void relay_on_frame(struct core *c, struct session *s, uint32_t type, const ProtobufCMessage *m)
 {
-	if (s->node->role != NODE_GATEWAY)
+	if (s->node->role == NODE_AGENT)
 		server_refuse(c, s, REFUSAL_PROOF, "%s is no gateway: it carries nobody's link",
 		              s->node->name);
 	else if (type == FRAME_RELAY_OPEN)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon/keyholder_group.h"
 #include "keys/agentcert.h"
+#include "vault/bundle.h"
 #include "vault/keyfile.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct content {
 		struct clv_secret *key;
 	} keys[KH_GROUP_KEYS_MAX]; /* oldest first */
 	size_t n_keys;
+	bool joined; /* they came from a live server */
 };
 
 static void content_release(struct content *c)
@@ -233,6 +235,9 @@ static clv_rc put_all(struct kh *k, const struct content *c, const struct clv_bu
 		if (rc)
 			return CLV_FAILED;
 	}
+	if (c->joined &&
+	    vault_put_bytes(k->vault, KH_PURPOSE_PUBLIC, KH_JOINED, slice_str(k->start->name), err))
+		return CLV_FAILED;
 	for (size_t i = 0; i < c->n_keys; i++)
 		if (kh_group_key_put(k, c->keys[i].version, c->keys[i].key, err))
 			return CLV_FAILED;
@@ -369,5 +374,72 @@ clv_rc kh_backup_drill(struct kh *k, struct clv_slice file, const struct clv_sec
 out:
 	content_release(&in_file);
 	content_release(&have);
+	return rc;
+}
+
+/* --- for a server that joins --- */
+clv_rc kh_keys_pack(struct kh *k, struct clv_secret *bundle, struct clv_err *err)
+{
+	struct content c = {.n_keys = 0};
+	char name[32];
+	clv_rc rc = CLV_FAILED;
+
+	if (read_vault(k, &c, err))
+		return CLV_FAILED;
+	if (bundle_add(bundle, ITEM_SIGNING, c.signing, err))
+		goto out;
+	for (size_t i = 0; i < c.n_keys; i++) {
+		(void)snprintf(name, sizeof name, ITEM_GROUP_KEY "%010u", c.keys[i].version);
+		if (bundle_add(bundle, name, c.keys[i].key, err))
+			goto out;
+	}
+	for (size_t i = 0; i < PUBLICS; i++)
+		if (c.publics[i] && bundle_add(bundle, publics[i].item, c.publics[i], err))
+			goto out;
+	rc = CLV_OK;
+out:
+	content_release(&c);
+	return rc;
+}
+
+/* Who has the private half made the request's answer, or had it: nobody else can. */
+static clv_rc is_pinned(const struct kh *k, const struct content *c, struct clv_err *err)
+{
+	EVP_PKEY *key = kh_pkey_of(c->signing, err);
+	struct clv_buf spki;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&spki, STATEMENT_SPKI_MAX);
+	if (key && !pkey_to_spki(key, &spki, err))
+		rc = slice_eq(buf_slice(&spki), buf_slice(&k->group_spki))
+		         ? CLV_OK
+		         : err_set(err, CLV_E_AUTH, "what came is not the group's signing key");
+	EVP_PKEY_free(key);
+	buf_release(&spki);
+	return rc;
+}
+
+clv_rc kh_keys_take(struct kh *k, const struct clv_secret *bundle, const uint8_t request[32],
+                    struct clv_err *err)
+{
+	struct bundle_head head;
+	struct content c = {.n_keys = 0};
+	clv_rc rc = CLV_FAILED;
+
+	if (k->group_key || k->group->n_keys)
+		return err_set(err, CLV_E_EXISTS, "this node has group keys already; they are kept");
+	c.joined = true;
+	if (bundle_read(bundle, &head, take_item, &c, err))
+		goto out;
+	if (strcmp(head.group, k->start->group) != 0 || strcmp(head.name, k->start->name) != 0 ||
+	    !slice_eq(slice_of(head.request, 32), slice_of(request, 32)))
+		(void)err_set(err, CLV_E_AUTH,
+		              "what came is for another server, or for another request of this one");
+	else if (!c.signing || !c.n_keys)
+		(void)err_set(err, CLV_E_PROTO, "what came lacks the group's keys");
+	else if (!is_pinned(k, &c, err))
+		rc = restore(k, &c, err);
+out:
+	content_release(&c);
 	return rc;
 }

@@ -28,4 +28,12 @@ CLV_MUST clv_rc kh_backup_restore(struct kh *k, struct clv_slice file, const str
 CLV_MUST clv_rc kh_backup_drill(struct kh *k, struct clv_slice file, const struct clv_secret *passphrase,
                                 char *text, size_t size, struct clv_err *err);
 
+/* The same keys as a bundle (vault/bundle.h), for a management server that joins. */
+CLV_MUST clv_rc kh_keys_pack(struct kh *k, struct clv_secret *bundle, struct clv_err *err);
+/* An opened bundle into the vault of this key holder, in one transaction, as kh_backup_restore does; request:
+ * the hash of the one that it must answer. CLV_E_AUTH when it is another's, or its signing key is not the
+ * group's that is pinned here. */
+CLV_MUST clv_rc kh_keys_take(struct kh *k, const struct clv_secret *bundle, const uint8_t request[32],
+                             struct clv_err *err);
+
 #endif

@@ -82,6 +82,14 @@ clv_rc kh_on_enter(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_
 /* The keygen child answered while an intake key was asked for. */
 CLV_MUST clv_rc kh_intake_made(struct kh *k, const struct clv_secret *pkcs8, struct clv_err *err);
 
+/* Where there is an intake key in the vault it is loaded. */
+CLV_MUST clv_rc kh_intake_load(struct kh *k, struct clv_err *err);
+
+/* keyholder_join.c: one more management server gets its copy of the group's keys */
+#define KH_JOINED "joined" /* public item: they came so */
+clv_rc kh_on_join_seal(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
+clv_rc kh_on_join_open(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
+
 /* keyholder_seal.c */
 clv_rc kh_on_seal(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err);
 

@@ -41,7 +41,7 @@ static clv_rc take_item(struct clv_slice item, void *ctx, struct clv_err *err)
 	return g->intake_key ? CLV_OK : err_set(err, CLV_E_CORRUPT, "the intake key does not parse");
 }
 
-static clv_rc load(struct kh *k, struct clv_err *err)
+clv_rc kh_intake_load(struct kh *k, struct clv_err *err)
 {
 	struct clv_secret *item;
 	clv_rc rc = CLV_FAILED;
@@ -70,6 +70,13 @@ static clv_rc answer_intake(struct kh *k, uint64_t id, struct clv_err *err)
 
 	buf_init(&body, 8192);
 	buf_init(&sig, STATEMENT_SIG_MAX);
+	if (!k->group_key) { /* it joins, and names this certificate in its request */
+		m.id = id;
+		m.certificate = PROTO_BYTES(buf_slice(&k->group->intake_cert));
+		m.not_after = ends_at(k);
+		rc = kh_answer(k, IPC_KH_INTAKE, &m.base, err);
+		goto out;
+	}
 	st.server = k->start->name;
 	st.number = (uint64_t)k->group->intake_made;
 	st.certificate = PROTO_BYTES(buf_slice(&k->group->intake_cert));
@@ -84,6 +91,7 @@ static clv_rc answer_intake(struct kh *k, uint64_t id, struct clv_err *err)
 		m.not_after = st.not_after;
 		rc = kh_answer(k, IPC_KH_INTAKE, &m.base, err);
 	}
+out:
 	buf_release(&body);
 	buf_release(&sig);
 	return rc;
@@ -96,12 +104,12 @@ clv_rc kh_on_intake(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv
 	struct clv_err why = {0};
 
 	(void)fds;
-	if (!k->group_key || !kh_group_key(k, 0))
+	if ((!k->group_key || !kh_group_key(k, 0)) && strcmp(k->start->mode, "join") != 0)
 		(void)err_set(&why, CLV_E_DENIED, "this node has no group key");
 	else if (k->group->intake_making)
 		(void)err_set(&why, CLV_E_CONFLICT, "the intake key is being made");
-	else
-		(void)load(k, &why);
+	else if (kh_intake_load(k, &why) && !why.code)
+		(void)err_set(&why, CLV_E_INTERNAL, "the intake key does not load");
 	if (why.code)
 		return kh_answer_failed(k, q->id, &why, err);
 	if (k->group->intake_key && ends_at(k) - RENEW_BEFORE_MS > clock_wall_ms())
@@ -206,7 +214,7 @@ clv_rc kh_on_enter(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_
 	buf_init(&blob, INTAKE_SECRET_MAX + 256);
 	if (!k->group_key || !kh_group_key(k, 0))
 		(void)err_set(&why, CLV_E_DENIED, "this node has no group key");
-	else if (!load(k, &why) && !k->group->intake_key)
+	else if (!kh_intake_load(k, &why) && !k->group->intake_key)
 		(void)err_set(&why, CLV_E_NOTFOUND, "this node has no intake key");
 	else if (!why.code && (!q->account || strcmp(q->account->kind, "account") != 0))
 		(void)err_set(&why, CLV_E_PROTO, "no account was given");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signing the group's list of servers: this server by its own key, and gateways whose approval is a row that
- * the group's key holders made (B3): a database writer puts no gateway into it. Runs in a management server's
- * key holder.
+ * Signing the group's list of servers: this server by its own key, gateways and other servers whose approval
+ * is a row that the group's key holders made (B3): a database writer puts no gateway into it. Runs in a
+ * management server's key holder.
  */
 #include "daemon/keyholder_group.h"
 #include "claviger/facts.h"
@@ -16,6 +16,12 @@ static bool is_this_server(const struct kh *k, const Clv__ServerEntry *e)
 {
 	return strcmp(e->name, k->start->name) == 0 &&
 	       slice_eq(PROTO_SLICE(e->node_key), buf_slice(&k->node_spki)) && *e->role == 0 && *e->via == 0;
+}
+
+/* Those that nodes may link with beside this server. */
+static bool is_relay_role(const char *role)
+{
+	return strcmp(role, "gateway") == 0 || strcmp(role, "management-server") == 0;
 }
 
 static clv_rc check_gateway(struct kh *k, const Clv__KhListSign *q, const Clv__ServerEntry *e,
@@ -35,9 +41,9 @@ static clv_rc check_gateway(struct kh *k, const Clv__KhListSign *q, const Clv__S
 		return err_wrap(err, "the approval of %.200s", e->name);
 	a = (const Clv__ApprovalRow *)m;
 	if (a->approval != CLV_APPROVAL_APPROVED || strcmp(a->name, e->name) != 0 ||
-	    strcmp(a->role, "gateway") != 0 || strcmp(e->role, "gateway") != 0 ||
-	    strcmp(a->via, e->via) != 0 || !slice_eq(PROTO_SLICE(a->node_key), PROTO_SLICE(e->node_key)))
-		(void)err_set(err, CLV_E_DENIED, "%.200s is not approved as this gateway", e->name);
+	    !is_relay_role(a->role) || strcmp(e->role, a->role) != 0 || strcmp(a->via, e->via) != 0 ||
+	    !slice_eq(PROTO_SLICE(a->node_key), PROTO_SLICE(e->node_key)))
+		(void)err_set(err, CLV_E_DENIED, "%.200s is not approved as this %.20s", e->name, e->role);
 	else
 		rc = CLV_OK;
 	proto_free(m);

@@ -83,6 +83,7 @@ static clv_rc on_info(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 		versions[m.n_group_key_versions++] = k->group->keys[i].version;
 	m.group_key_versions = versions;
 	m.epoch = k->epoch;
+	m.joined = vault_has(k->vault, KH_PURPOSE_PUBLIC, KH_JOINED);
 	m.master_ends = vault_master_ends(k->vault);
 	m.audit_seq = k->audit_seq;
 	if (k->audit_seq)
@@ -135,7 +136,9 @@ static bool says_us(const struct kh *k, uint32_t kind, const ProtobufCMessage *m
 
 		return strcmp(p->name, me) == 0 && strcmp(p->role, k->start->role) == 0 &&
 		       slice_eq(PROTO_SLICE(p->node_key), buf_slice(&k->node_spki)) &&
-		       slice_eq(PROTO_SLICE(p->machine), buf_slice(&k->machine));
+		       slice_eq(PROTO_SLICE(p->machine), buf_slice(&k->machine)) &&
+		       (!p->intake.len ||
+		        slice_eq(PROTO_SLICE(p->intake), buf_slice(&k->group->intake_cert)));
 	}
 	case STATEMENT_OUTBOX:
 		return strcmp(((const Clv__OutboxBatch *)m)->agent, me) == 0;
@@ -401,5 +404,7 @@ const struct ipc_row kh_core_rows[] = {
     {IPC_KH_AUDIT_HEAD, on_audit_head},
     {IPC_KH_HOP, kh_on_hop},
     {IPC_KH_LIST_SIGN, kh_on_list_sign},
+    {IPC_KH_JOIN_SEAL, kh_on_join_seal},
+    {IPC_KH_JOIN_OPEN, kh_on_join_open},
     {0, NULL},
 };

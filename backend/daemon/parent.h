@@ -27,7 +27,16 @@ enum proc_id {
 	PROC_KRB_INIT,
 	PROC_MAX
 };
-enum parent_mode { MODE_RUN, MODE_INIT, MODE_ENROLL, MODE_RECOVER, MODE_RESTORE, MODE_PROTECT, MODE_MAX };
+enum parent_mode {
+	MODE_RUN,
+	MODE_INIT,
+	MODE_ENROLL,
+	MODE_RECOVER,
+	MODE_RESTORE,
+	MODE_PROTECT,
+	MODE_JOIN,
+	MODE_MAX
+};
 extern const char *const parent_modes[]; /* their words */
 
 struct child {

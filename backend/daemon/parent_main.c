@@ -23,7 +23,7 @@
 
 #define STOP_MS 3000
 
-const char *const parent_modes[] = {"run", "init", "enroll", "recover", "restore", "protect"};
+const char *const parent_modes[] = {"run", "init", "enroll", "recover", "restore", "protect", "join"};
 
 static clv_rc on_outcome(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
 {
@@ -51,8 +51,21 @@ static clv_rc on_ready(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 	return CLV_OK;
 }
 
-static const struct ipc_row core_rows[] = {
-    {IPC_DIAL, parent_on_dial}, {IPC_OUTCOME, on_outcome}, {IPC_READY, on_ready}, {0, NULL}};
+static clv_rc on_notice(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
+{
+	(void)ctx;
+	(void)fds;
+	(void)err;
+	(void)printf("%s\n", ((const Clv__Notice *)msg)->text);
+	(void)fflush(stdout);
+	return CLV_OK;
+}
+
+static const struct ipc_row core_rows[] = {{IPC_DIAL, parent_on_dial},
+                                           {IPC_OUTCOME, on_outcome},
+                                           {IPC_NOTICE, on_notice},
+                                           {IPC_READY, on_ready},
+                                           {0, NULL}};
 static const struct ipc_row keyholder_rows[] = {
     {IPC_CHECK_RUN, parent_on_check}, {IPC_OUTCOME, on_outcome}, {0, NULL}};
 static const struct ipc_row krb_rows[] = {{IPC_OUTCOME, on_outcome}, {0, NULL}};
@@ -128,7 +141,9 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 	p->gateway = strcmp(conf_str(p->conf, "node", "role"), "gateway") == 0;
 	if (p->server && p->mode == MODE_ENROLL)
 		return err_set(err, CLV_E_USAGE, "a management server is not enrolled: use clavigerd init");
-	if (!p->server && p->mode != MODE_RUN && p->mode != MODE_ENROLL && p->mode != MODE_PROTECT)
+	if (p->server && p->mode == MODE_JOIN)
+		p->server = false; /* it asks as an agent does, and listens nowhere */
+	else if (!p->server && p->mode != MODE_RUN && p->mode != MODE_ENROLL && p->mode != MODE_PROTECT)
 		return err_set(err, CLV_E_USAGE,
 		               "%s is for a management server: [node] role in %s is another",
 		               parent_modes[p->mode], p->conf_path);

@@ -79,7 +79,11 @@
 	X(IPC_SIGNER_HAS, 151, signer_has, 0)              \
 	X(IPC_SIGNER_SIGN, 152, signer_sign, 0)            \
 	X(IPC_SIGNER_ANSWER, 153, signer_answer, 0)        \
-	X(IPC_KH_LIST_SIGN, 130, kh_list_sign, 0)
+	X(IPC_KH_LIST_SIGN, 130, kh_list_sign, 0)          \
+	X(IPC_KH_JOIN_SEAL, 154, kh_join_seal, 0)          \
+	X(IPC_KH_JOIN_SEALED, 155, kh_join_sealed, 0)      \
+	X(IPC_KH_JOIN_OPEN, 156, kh_join_open, 0)          \
+	X(IPC_NOTICE, 157, notice, 0)
 
 #define X(sym, num, ...) sym = num,
 enum ipc_type { IPC_LIST(X) };

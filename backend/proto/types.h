@@ -31,7 +31,8 @@
 	X(FRAME_RELAY_OPEN, 0x22, relay_open, 16384, FROM_NODE, 1)               \
 	X(FRAME_RELAY, 0x23, relay, 790528, FROM_BOTH, 1)                        \
 	X(FRAME_RELAY_CLOSE, 0x24, relay_close, 4096, FROM_BOTH, 1)              \
-	X(FRAME_SERVER_LIST, 0x25, signed_statement, 65536, FROM_SERVER, 1)
+	X(FRAME_SERVER_LIST, 0x25, signed_statement, 65536, FROM_SERVER, 1)      \
+	X(FRAME_JOIN_KEYS, 0x30, join_keys, 16384, FROM_SERVER_UNPROVEN, 1)
 
 /* X(symbol, number, request body, reply symbol, name, role, changes, help) */
 #define CLV_REQUEST_LIST(X)                                                                                  \
@@ -123,6 +124,8 @@
 	  CLV_ROLE_CREDENTIAL_MANAGER, true, "nobody has to enter it again, and why")                        \
 	X(REQ_ALERT_ACK, 0x13a, alert_ack_request, REP_DONE, "ack", CLV_ROLE_OPERATOR, true,                 \
 	  "acknowledge an alert")                                                                            \
+	X(REQ_JOIN, 0x158, join_request, REP_DONE, "join", CLV_ROLE_ADMINISTRATOR, true,                     \
+	  "accept a management server by its code, sealed")                                                  \
 	X(REQ_NEED_ASIDE, 0x138, need_aside_request, REP_DONE, "overview aside", CLV_ROLE_OPERATOR, true,    \
 	  "a line of the overview waits until a date")                                                       \
 	X(REQ_MOVE, 0x150, move_request, REP_DONE, "move", CLV_ROLE_OPERATOR, true,                          \

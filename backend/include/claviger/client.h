@@ -127,6 +127,10 @@ CLV_MUST uint64_t clv_session_intake(struct clv_session *s, const char *account,
 CLV_MUST uint64_t clv_session_enter(struct clv_session *s, const struct clv_intake_fact *intake,
                                     const struct clv_secret *password, const char *first, bool all_at_once,
                                     struct clv_err *err);
+/* Accepts the management server that asks to join under this name: the code that it printed is sealed to the
+ * key holder's intake certificate (of clv_session_intake with account ""). */
+CLV_MUST uint64_t clv_session_join(struct clv_session *s, const struct clv_intake_fact *intake,
+                                   const char *name, const struct clv_secret *code, struct clv_err *err);
 /* Somebody types a password for the account here: at most every 10 s while keys come; leave: no longer. It
  * locks nothing. The reply, CLV_REPLY_CLAIM, says who else is at it. */
 CLV_MUST uint64_t clv_session_claim(struct clv_session *s, const char *account, bool leave,

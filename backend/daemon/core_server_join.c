@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Management servers that ask for a copy of the group's keys. What they asked is kept for this run and handed
+ * to the key holder with the code that an administrator typed, sealed; core reads neither code nor keys. What
+ * it sealed waits for the joiner to come again; the signed list of servers names it from then on. Runs in
+ * core.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/core_act.h"
+#include "proto/codec.h"
+#include "proto/types.h"
+#include <stdio.h>
+#include <string.h>
+
+#define JOINS_MAX 16u
+
+struct joining {
+	uint8_t node_key[KEY_HASH_LEN]; /* its hash */
+	char name[STORE_NAME_MAX];
+	struct clv_buf body, signature, sealed; /* sealed: empty until it was accepted */
+	int64_t at;                             /* monotonic; 0: free */
+};
+
+static bool same_hash(const uint8_t *a, const uint8_t *b)
+{
+	return slice_eq(slice_of(a, KEY_HASH_LEN), slice_of(b, KEY_HASH_LEN));
+}
+
+static bool is_kept(const struct joining *j, struct clv_slice body)
+{
+	return slice_eq(buf_slice(&j->body), body);
+}
+
+static struct joining *find_key(struct server *s, const uint8_t hash[KEY_HASH_LEN])
+{
+	for (size_t i = 0; s->joins && i < JOINS_MAX; i++)
+		if (s->joins[i].at && same_hash(s->joins[i].node_key, hash))
+			return &s->joins[i];
+	return NULL;
+}
+
+/* The one whose request this is, or the oldest's place. */
+static struct joining *place_for(struct server *s, const uint8_t hash[KEY_HASH_LEN])
+{
+	struct joining *j = find_key(s, hash);
+
+	if (!s->joins)
+		s->joins = clv_calloc(JOINS_MAX, sizeof *s->joins);
+	for (size_t i = 0; !j && i < JOINS_MAX; i++)
+		if (!s->joins[i].at)
+			j = &s->joins[i];
+	if (!j) {
+		j = &s->joins[0];
+		for (size_t i = 1; i < JOINS_MAX; i++)
+			if (s->joins[i].at < j->at)
+				j = &s->joins[i];
+	}
+	return j;
+}
+
+static void keep(struct joining *j, const uint8_t hash[KEY_HASH_LEN], const char *name,
+                 const Clv__SignedStatement *e)
+{
+	buf_release(&j->body);
+	buf_release(&j->signature);
+	buf_release(&j->sealed);
+	buf_init(&j->body, 8192);
+	buf_init(&j->signature, STATEMENT_SIG_MAX);
+	buf_init(&j->sealed, 16384);
+	memcpy(j->node_key, hash, KEY_HASH_LEN);
+	(void)snprintf(j->name, sizeof j->name, "%s", name);
+	j->at = clock_mono_ms();
+	if (buf_put(&j->body, PROTO_SLICE(e->body), NULL) ||
+	    buf_put(&j->signature, PROTO_SLICE(e->signature), NULL))
+		j->at = 0;
+}
+
+bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f)
+{
+	Clv__JoinKeys m = CLV__JOIN_KEYS__INIT;
+	uint8_t hash[KEY_HASH_LEN];
+	struct joining *j;
+
+	if (sha256(PROTO_SLICE(f->node_key), hash, NULL))
+		return false;
+	j = place_for(c->srv, hash);
+	if (!j->at || !same_hash(j->node_key, hash) || !is_kept(j, PROTO_SLICE(f->enroll->body)))
+		keep(j, hash, s->open->peer_name, f->enroll);
+	if (!buf_slice(&j->sealed).len)
+		return false;
+	m.sealed = PROTO_BYTES(buf_slice(&j->sealed));
+	core_frame(c, false, s->conn, FRAME_JOIN_KEYS, &m.base);
+	s->refused = true; /* nothing more is taken from it; it ends the link */
+	return true;
+}
+
+/* --- the act --- */
+struct accepting {
+	struct act *act;
+	uint8_t node_key[KEY_HASH_LEN];
+	Clv__KhJoinSealed *answer;
+};
+
+static void free_accepting(struct accepting *a)
+{
+	proto_free((ProtobufCMessage *)a->answer);
+	clv_free(a);
+}
+
+static clv_rc change_join(struct db *d, struct act *a, struct clv_err *err)
+{
+	if (store_pending_remove(d, a->pending.id, err) || store_agent_put(d, &a->agent, err))
+		return CLV_FAILED;
+	return store_held_drop(d, a->agent.name, NULL, err);
+}
+
+static void effect_join(struct core *c, struct act *a)
+{
+	struct accepting *j = a->ctx;
+	struct joining *to = find_key(c->srv, j->node_key);
+	struct node *known = server_find(c->srv, a->agent.name);
+	struct clv_err err = {0};
+
+	enroll_forget(c->srv, a->pending.id);
+	if (known && known->session) {
+		struct session *s = known->session;
+
+		known->session = NULL;
+		s->node = NULL;
+		server_refuse(c, s, REFUSAL_CONFLICT, "%s joined again", a->agent.name);
+	}
+	server_joined(c, server_add(c->srv, &a->agent), &a->rows[0]);
+	a->row_version = a->agent.row_version;
+	server_list_sign(c);
+	if (!to || buf_put(&to->sealed, PROTO_SLICE(j->answer->sealed), &err))
+		log_warn("%s has to ask again: its request is not here any more", a->pending.name);
+	core_event(c, 20020, "%s was accepted as a management server by %s; it has the group's keys.",
+	           a->pending.name, a->who);
+	free_accepting(j);
+	a->ctx = NULL;
+}
+
+/* What was sealed goes nowhere: the audit row was not written. The code is used up all the same. */
+static void failed_join(struct core *c, struct act *a, const struct clv_err *err)
+{
+	(void)c;
+	(void)err;
+	free_accepting(a->ctx);
+	a->ctx = NULL;
+}
+
+static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
+                      const struct clv_err *err)
+{
+	struct accepting *j = ctx;
+	struct act *a = j->act;
+	struct clv_err why = {0};
+
+	(void)type;
+	if (!m) {
+		why = *err;
+		core_event(c, 20001, "%s was not accepted as a management server: %s.", a->pending.name,
+		           why.text);
+	} else if (proto_dup(m, (ProtobufCMessage **)&j->answer, &why)) {
+		log_err(LOG_ERROR, &why, "keeping what was sealed");
+	}
+	if (why.code) {
+		act_refuse(c, a, &why);
+		act_free(a);
+		free_accepting(j);
+		return;
+	}
+	if (enroll_member(&a->pending, a->who, a->now, &a->agent, &why)) {
+		act_refuse(c, a, &why);
+		act_free(a);
+		free_accepting(j);
+		return;
+	}
+	server_approval_row(c->srv, a, &a->agent);
+	a->ctx = j;
+	a->change = change_join;
+	a->effect = effect_join;
+	a->failed = failed_join;
+	act_done_text(a, "%s accepted: the group's keys are sealed for it", a->pending.name);
+	act_put(c, a);
+}
+
+static clv_rc check(struct core *c, const struct pending *p, struct joining *j, struct clv_err *err)
+{
+	const struct node *known = server_find(c->srv, p->row.name);
+
+	if (strcmp(p->row.role, "management-server") != 0)
+		return err_set(err, CLV_E_USAGE, "%s is no management server", p->row.name);
+	if (!j || strcmp(j->name, p->row.name) != 0)
+		return err_set(err, CLV_E_NOTFOUND,
+		               "%s has not come since this server started: is clavigerd join still running "
+		               "there?",
+		               p->row.name);
+	if (strcmp(p->row.name, c->start->name) == 0 || (known && known->role != NODE_SERVER))
+		return err_set(err, CLV_E_CONFLICT, "%s is a member already, as another node", p->row.name);
+	if (known && !slice_eq(buf_slice(&known->node_key), slice_of(p->row.node_key, p->row.node_key_len)))
+		log_notice("%s joins again, with a new node key", p->row.name);
+	return CLV_OK;
+}
+
+/* Several under one name: a person says first which of them is none. */
+static clv_rc find_pending(const struct core *c, const char *name, struct pending **out, struct clv_err *err)
+{
+	size_t hits = 0;
+
+	*out = NULL;
+	for (size_t i = 0; i < c->srv->n_pendings; i++)
+		if (strcmp(c->srv->pendings[i]->row.name, name) == 0) {
+			*out = c->srv->pendings[i];
+			hits++;
+		}
+	if (hits > 1)
+		return err_set(
+		    err, CLV_E_CONFLICT,
+		    "%zu requests are named %s: decline those that are none of yours first, by their "
+		    "numbers",
+		    hits, (*out)->row.name);
+	return hits ? CLV_OK : err_set(err, CLV_E_NOTFOUND, "nobody named %.200s waits to be accepted", name);
+}
+
+void join_accept(struct core *c, const struct console_request *q, const Clv__JoinRequest *m)
+{
+	struct pending *p = NULL;
+	Clv__KhJoinSeal k = CLV__KH_JOIN_SEAL__INIT;
+	struct accepting *a = NULL;
+	struct joining *j = NULL;
+	struct clv_err err = {0};
+	uint8_t hash[KEY_HASH_LEN];
+
+	if (!find_pending(c, m->name, &p, &err) &&
+	    !sha256(slice_of(p->row.node_key, p->row.node_key_len), hash, &err)) {
+		j = find_key(c->srv, hash);
+		(void)check(c, p, j, &err);
+	}
+	a = clv_calloc(1, sizeof *a);
+	if (err.code) {
+		console_refuse(c, q->conn, q->req, &err, 0);
+		free_accepting(a);
+		return;
+	}
+	memcpy(a->node_key, hash, sizeof hash);
+	a->act = act_new(q, "join", p->row.name);
+	a->act->pending = p->row;
+	k.body = PROTO_BYTES(buf_slice(&j->body));
+	k.signature = PROTO_BYTES(buf_slice(&j->signature));
+	k.operator_ = q->console->principals[0];
+	k.sealed = m->sealed;
+	kh_ask(c, IPC_KH_JOIN_SEAL, &k.base, on_sealed, a);
+}
