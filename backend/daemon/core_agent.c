@@ -183,7 +183,8 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 	}
 	if (w->heartbeat_ms >= 1000 && w->heartbeat_ms < c->start->heartbeat_ms)
 		c->start->heartbeat_ms = w->heartbeat_ms;
-	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
+	agent_take_nonce(a, w->nonce);
+	a->heartbeat_at = clock_mono_ms(); /* at once: that it is we, and now */
 	log_notice("the link to %s is up", a->open->peer_name);
 	agent_publish(c);
 	if (c->has_thumbprint)
@@ -230,7 +231,10 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 	case FRAME_RELAY_CLOSE:
 		gateway_on_close(c, (const Clv__RelayClose *)m);
 		break;
-	default: /* heartbeat replies say no more than that the server is there */
+	case FRAME_HEARTBEAT_REPLY:
+		agent_take_nonce(c->agent, ((const Clv__HeartbeatReply *)m)->nonce);
+		break;
+	default: /* what timely lets through has its case */
 		break;
 	}
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/core_agent.h"
 #include "proto/types.h"
+#include <string.h>
 
 void agent_fill_link(const struct agent *a, Clv__HopLink *l)
 {
@@ -43,6 +44,13 @@ static void on_state_signed(struct core *c, void *ctx, enum ipc_type type, const
 	clv_free(b);
 }
 
+void agent_take_nonce(struct agent *a, ProtobufCBinaryData nonce)
+{
+	a->nonce_len = nonce.len == sizeof a->nonce ? sizeof a->nonce : 0;
+	if (a->nonce_len)
+		memcpy(a->nonce, nonce.data, sizeof a->nonce);
+}
+
 void agent_heartbeat(struct core *c)
 {
 	struct agent *a = c->agent;
@@ -57,5 +65,6 @@ void agent_heartbeat(struct core *c)
 	b->m.made = s.made = a->box.made;
 	b->m.acked = s.acked = a->box.acked;
 	s.agent = c->start->name;
+	s.nonce = PROTO_BYTES(slice_of(a->nonce, a->nonce_len));
 	kh_sign(c, STATEMENT_OUTBOX_STATE, &s.base, on_state_signed, b);
 }

@@ -384,30 +384,3 @@ void console_groups(struct core *c, const struct console_request *q, const Clv__
 	clv_free(items);
 	filter_free(f);
 }
-
-/* --- servers: this one; the group signing key as a certificate for standard tools --- */
-void console_servers(struct core *c, const struct console_request *q, const Clv__ListRequest *m)
-{
-	Clv__ServerRows out = CLV__SERVER_ROWS__INIT;
-	Clv__Server row = CLV__SERVER__INIT, *rows[1] = {&row};
-	uint8_t hash[KEY_HASH_LEN];
-	struct clv_buf pem;
-
-	buf_init(&pem, 65536);
-	if (!sha256(buf_slice(&c->node_key), hash, NULL))
-		row.node_key_id = PROTO_BYTES(slice_of(hash, sizeof hash));
-	if (agentcert_to_pem(buf_slice(&c->group_cert), &pem, NULL) || buf_put_u8(&pem, 0, NULL))
-		buf_clear(&pem);
-	row.name = c->start->name;
-	row.group_key = c->group_key_version;
-	row.version = (char *)(uintptr_t)CLV_VERSION;
-	row.pem = buf_slice(&pem).len ? (char *)(uintptr_t)buf_slice(&pem).ptr : (char *)(uintptr_t) "";
-	out.req = q->req;
-	out.total = out.matched = 1;
-	out.offset = m->offset;
-	out.time = clock_wall_ms();
-	out.rows = rows;
-	out.n_rows = m->offset == 0;
-	console_answer(c, q, REP_SERVERS, &out.base, &out.time);
-	buf_release(&pem);
-}
