@@ -71,7 +71,8 @@ struct agent {
 	/* What the server showed of the group on the link that is up; a gateway shows it on. next: of the
 	 * link that is being proven */
 	Clv__Greeting *greeting, *greeting_next;
-	uint8_t nonce[BEAT_NONCE_LEN]; /* the newest of the link that is up; to be signed with the outbox's state */
+	uint8_t nonce[BEAT_NONCE_LEN]; /* the newest of the link that is up; to be signed with the outbox's
+	                                  state */
 	size_t nonce_len;
 	uint64_t list_epoch, list_number; /* of the newest list of servers that was seen */
 	bool told_alone;                  /* 21016, until a link was up */

@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 64u /* of what a gateway says of a link */
-#define T_MAX    64u
+#define TEXT_MAX       64u /* of what a gateway says of a link */
+#define T_MAX          64u
+#define NONCE_LATE_MAX 3u
 
 static struct session *find(const struct server *s, const struct session *via, uint64_t channel)
 {
@@ -44,12 +45,16 @@ ProtobufCBinaryData relay_nonce(struct session *s)
 	return PROTO_BYTES(slice_of(s->nonce[0], sizeof s->nonce[0]));
 }
 
+/* The number before the newest may still be on its way, for a few heartbeats; then it is an old one. */
 bool relay_is_fresh(struct session *s, ProtobufCBinaryData nonce)
 {
-	bool newest = slice_eq(PROTO_SLICE(nonce), slice_of(s->nonce[0], sizeof s->nonce[0]));
-
-	s->nonce_used |= newest;
-	return newest || slice_eq(PROTO_SLICE(nonce), slice_of(s->nonce[1], sizeof s->nonce[1]));
+	if (slice_eq(PROTO_SLICE(nonce), slice_of(s->nonce[0], sizeof s->nonce[0]))) {
+		s->nonce_used = true;
+		s->nonce_late = 0;
+		return true;
+	}
+	return slice_eq(PROTO_SLICE(nonce), slice_of(s->nonce[1], sizeof s->nonce[1])) &&
+	       ++s->nonce_late <= NONCE_LATE_MAX;
 }
 
 const char *relay_words(const struct session *s, char out[300])

@@ -97,7 +97,8 @@ void net_stepped(struct net *n, uint64_t id, const struct chan_stepped *r, const
 /* The process that does the steps of these is gone. */
 void net_steps_lost(struct net *n, bool initiator);
 
-/* net_carry.c: a link that carries others'. What does not fit its channel waits, up to a limit (CLV_E_LIMIT). */
+/* net_carry.c: a link that carries others'. What does not fit its channel waits, up to a limit (CLV_E_LIMIT).
+ */
 CLV_MUST clv_rc net_carry(struct conn *c, uint16_t type, struct clv_slice body, struct clv_err *err);
 /* What waits goes into the channel, as far as it fits. */
 CLV_MUST clv_rc net_carry_on(struct conn *c, struct clv_err *err);
