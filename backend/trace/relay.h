@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parcels inside relay frames: a gateway finds the parcel that another gateway below carries, however deep,
- * and wraps it again with a record more. Pure; what comes in is taken for hostile.
+ * and wraps it again with a record more (fields of a later release, outside of what is signed, are dropped).
+ * Pure; what comes in is taken for hostile.
  */
 #ifndef TRACE_RELAY_H
 #define TRACE_RELAY_H
