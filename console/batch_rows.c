@@ -152,7 +152,13 @@ void cell_word(struct cell *c, const char *word, bool have)
 	C(servers, name, true, cell_foreign(c, f->name))                             \
 	C(servers, group_key, true, cell_number(c, f->group_key, f->group_key != 0)) \
 	C(servers, version, true, cell_foreign(c, f->version))                       \
-	C(servers, node_key_id, true, cell_hex(c, f->node_key_id, 32, true))
+	C(servers, node_key_id, true, cell_hex(c, f->node_key_id, 32, true))         \
+	C(servers, role, true, cell_foreign(c, f->role))                             \
+	C(servers, via, true, cell_foreign(c, f->via))                               \
+	C(servers, contact, true, cell_word(c, clv_contact_word(f->contact), true))  \
+	C(servers, agents, true, cell_number(c, f->agents, true))                    \
+	C(servers, behind, true, cell_number(c, f->behind, true))                    \
+	C(servers, address, false, cell_foreign(c, f->address))
 
 #define THINGS(C)                                         \
 	C(things, ends, true, cell_time(c, f->ends))      \

@@ -123,6 +123,12 @@ static void take_server(struct clv_server_fact *s, const Clv__Server *m)
 	s->group_key = m->group_key;
 	s->version = decode_dup_or_empty(m->version);
 	s->pem = decode_dup_or_empty(m->pem);
+	s->role = clv_strdup(*m->role ? m->role : "management-server");
+	s->via = decode_dup_or_null(m->via);
+	s->address = decode_dup_or_empty(m->address);
+	s->contact = m->contact < CLV_CONTACT_MAX ? (enum clv_contact)m->contact : CLV_CONTACT_DOWN;
+	s->agents = m->agents;
+	s->behind = m->behind;
 }
 
 static LIST_TAKER(take_accounts, Clv__AccountList, CLV_LIST_ACCOUNTS, accounts, struct clv_account_fact,

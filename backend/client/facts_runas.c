@@ -87,6 +87,9 @@ void facts_servers_free(struct clv_server_fact *f, size_t n)
 		clv_free(f[i].name);
 		clv_free(f[i].version);
 		clv_free(f[i].pem);
+		clv_free(f[i].role);
+		clv_free(f[i].via);
+		clv_free(f[i].address);
 	}
 	clv_free(f);
 }

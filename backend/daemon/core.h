@@ -125,6 +125,8 @@ void core_frame(struct core *c, bool console, uint64_t conn, uint16_t type, cons
 void core_frame_bytes(struct core *c, bool console, uint64_t conn, uint16_t type, struct clv_slice body);
 void core_conn_close(struct core *c, bool console, uint64_t conn, const char *why);
 void core_conn_proven(struct core *c, bool console, uint64_t conn);
+/* Proven, and it carries the links of others. */
+void core_conn_carries(struct core *c, uint64_t conn);
 /* kh_done for IPC_KH_INFO: takes what it says and calls the role's ready. */
 void core_info_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
                     const struct clv_err *err);

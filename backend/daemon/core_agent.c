@@ -187,7 +187,8 @@ static void on_welcome(struct core *c, const Clv__Welcome *w)
 	}
 	if (w->heartbeat_ms >= 1000 && w->heartbeat_ms < c->start->heartbeat_ms)
 		c->start->heartbeat_ms = w->heartbeat_ms;
-	a->heartbeat_at = clock_mono_ms() + c->start->heartbeat_ms;
+	agent_take_nonce(a, w->nonce);
+	a->heartbeat_at = clock_mono_ms(); /* at once: that it is we, and now */
 	log_notice("the link to %s is up", a->open->peer_name);
 	agent_publish(c);
 	if (c->has_thumbprint)
@@ -239,8 +240,9 @@ static void handle_frame(struct core *c, uint32_t type, const ProtobufCMessage *
 		break;
 	case FRAME_HEARTBEAT_REPLY:
 		agent_on_beat_reply(c, (const Clv__HeartbeatReply *)m);
+		agent_take_nonce(c->agent, ((const Clv__HeartbeatReply *)m)->nonce);
 		break;
-	default:
+	default: /* what timely lets through has its case */
 		break;
 	}
 }

@@ -12,6 +12,7 @@
 #include "store/outbox.h"
 
 #define AGENT_KEYS_MAX    16u
+#define BEAT_NONCE_LEN    16u
 #define AGENT_SERVERS_MAX 16u
 
 enum agent_link { AGENT_IDLE, AGENT_DIALING, AGENT_OPEN, AGENT_PROVING, AGENT_UP };
@@ -74,6 +75,9 @@ struct agent {
 	/* What the server showed of the group on the link that is up; a gateway shows it on. next: of the
 	 * link that is being proven */
 	Clv__Greeting *greeting, *greeting_next;
+	uint8_t nonce[BEAT_NONCE_LEN]; /* the newest of the link that is up; to be signed with the outbox's
+	                                  state */
+	size_t nonce_len;
 	uint64_t list_epoch, list_number; /* of the newest list of servers that was seen */
 	bool told_alone;                  /* 21016, until a link was up */
 	bool published;                   /* on this link */
@@ -166,6 +170,7 @@ void agent_on_ack(struct core *c, const Clv__SignedStatement *s);
 /* core_agent_beat.c */
 void agent_heartbeat(struct core *c);
 void agent_on_beat_reply(struct core *c, const Clv__HeartbeatReply *m);
+void agent_take_nonce(struct agent *a, ProtobufCBinaryData nonce);
 /* This end of the link that is up. Borrowed strings. */
 void agent_fill_link(const struct agent *a, Clv__HopLink *l);
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/core_agent.h"
 #include "proto/types.h"
+#include <string.h>
 
 #define CLOCK_KEEP_MS   600000          /* ten heartbeats */
 #define CLOCK_MOST      4102444800000ll /* 2100: no clock is that wrong */
@@ -49,6 +50,13 @@ static void on_state_signed(struct core *c, void *ctx, enum ipc_type type, const
 	clv_free(b);
 }
 
+void agent_take_nonce(struct agent *a, ProtobufCBinaryData nonce)
+{
+	a->nonce_len = nonce.len == sizeof a->nonce ? sizeof a->nonce : 0;
+	if (a->nonce_len)
+		memcpy(a->nonce, nonce.data, sizeof a->nonce);
+}
+
 void agent_heartbeat(struct core *c)
 {
 	struct agent *a = c->agent;
@@ -66,6 +74,7 @@ void agent_heartbeat(struct core *c)
 	s.clock_known = a->clock_at_ms != 0;
 	s.clock_ahead_ms = a->clock_ahead_ms;
 	s.clock_error_ms = a->clock_error_ms;
+	s.nonce = PROTO_BYTES(slice_of(a->nonce, a->nonce_len));
 	kh_sign(c, STATEMENT_OUTBOX_STATE, &s.base, on_state_signed, b);
 }
 

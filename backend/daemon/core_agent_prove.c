@@ -228,7 +228,7 @@ static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const Proto
 {
 	const Clv__KhPinned *k = (const Clv__KhPinned *)m;
 	struct pinning *p = ctx;
-	bool here = c->agent->conn == p->conn && c->agent->link == AGENT_OPEN;
+	bool ours = agent_enter(c, p->conn), here = ours && c->agent->link == AGENT_OPEN;
 
 	(void)type;
 	if (!m && (c->mode == 'e' || c->mode == 'j')) {
@@ -246,6 +246,8 @@ static void on_pinned(struct core *c, void *ctx, enum ipc_type type, const Proto
 		if (here)
 			prove(c);
 	}
+	if (ours)
+		agent_leave(c);
 	free_pinning(p);
 }
 

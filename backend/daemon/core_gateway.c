@@ -7,6 +7,7 @@
 #include "daemon/core_gateway.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/core_gateway_rogue.h"
 #include "proto/refusal.h"
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,8 @@ static void look(struct core *c)
 		log_notice("the link to the server changed: %zu links behind it are closed, and come again",
 		           g->n_channels);
 	g->up = up;
+	if (up)
+		core_conn_carries(c, up);
 	close_all(c);
 }
 
@@ -123,7 +126,7 @@ static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, co
 		return;
 	}
 	/* What the server showed of the group, under our own proof. */
-	out = *c->agent->greeting;
+	out = *rogue_greeting(c, c->agent->greeting);
 	proof.body = k->body;
 	proof.signature = k->signature;
 	out.proof = &proof;
@@ -250,6 +253,16 @@ static bool is_relay(uint16_t type)
 	return type == FRAME_RELAY || type == FRAME_RELAY_OPEN || type == FRAME_RELAY_CLOSE;
 }
 
+static void carry(struct core *c, struct channel *ch, uint16_t type, struct clv_slice body)
+{
+	struct clv_buf altered;
+
+	buf_init(&altered, IPC_BODY_MAX);
+	if (!rogue_up(c, ch, type, &body, &altered) && !gateway_parcel(c, ch, type, body))
+		gateway_up(c, ch, type, body);
+	buf_release(&altered);
+}
+
 static void gateway_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 {
 	struct channel *ch;
@@ -268,8 +281,8 @@ static void gateway_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 		on_proof(c, ch, body);
 	else if (!ch->proven || type == FRAME_LINK_PROOF || (is_relay(type) && !ch->gateway))
 		gateway_close(c, ch, CLV_E_PROTO, "a message that may not come now");
-	else if (!gateway_parcel(c, ch, type, body))
-		gateway_up(c, ch, type, body);
+	else
+		carry(c, ch, type, body);
 }
 
 /* --- downwards --- */
@@ -284,6 +297,8 @@ static bool may_go_down(const struct channel *ch, uint32_t type, size_t len)
 void gateway_on_relay(struct core *c, const Clv__Relay *m)
 {
 	struct channel *ch = c->gateway ? gateway_find(c->gateway, m->channel) : NULL;
+	struct clv_slice body = PROTO_SLICE(m->body);
+	struct clv_buf altered;
 
 	if (!ch || !ch->opened)
 		return; /* it closed meanwhile */
@@ -295,8 +310,13 @@ void gateway_on_relay(struct core *c, const Clv__Relay *m)
 		ch->proven = true;
 		c->gateway->n_pending--;
 		core_conn_proven(c, false, ch->conn);
+		if (ch->gateway)
+			core_conn_carries(c, ch->conn);
 	}
-	core_frame_bytes(c, false, ch->conn, (uint16_t)m->type, PROTO_SLICE(m->body));
+	buf_init(&altered, IPC_BODY_MAX);
+	if (!rogue_down(c, ch, (uint16_t)m->type, &body, &altered))
+		core_frame_bytes(c, false, ch->conn, (uint16_t)m->type, body);
+	buf_release(&altered);
 }
 
 void gateway_on_close(struct core *c, const Clv__RelayClose *m)
@@ -348,7 +368,8 @@ static void on_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 	ch = gateway_find(c->gateway, m->conn);
 	if (!ch)
 		return;
-	tell_closed(c, ch, m->code < CLV_E_MAX ? (enum clv_code)m->code : CLV_E_CLOSED, m->text);
+	if (!rogue_ghost(c, ch))
+		tell_closed(c, ch, m->code < CLV_E_MAX ? (enum clv_code)m->code : CLV_E_CLOSED, m->text);
 	forget(c, ch);
 }
 
@@ -391,6 +412,7 @@ static void on_tick(struct core *c, int64_t now_ms)
 {
 	core_agent_role.tick(c, now_ms);
 	look(c);
+	rogue_tick(c);
 }
 
 static void on_event(struct core *c, const struct clv_event_fact *e)

@@ -115,6 +115,16 @@ void core_conn_close(struct core *c, bool console, uint64_t conn, const char *wh
 	core_send(c, console ? LINK_CONSOLE : LINK_NODE, IPC_CONN_CLOSE, &m.base);
 }
 
+void core_conn_carries(struct core *c, uint64_t conn)
+{
+	Clv__ConnProven m = CLV__CONN_PROVEN__INIT;
+
+	m.conn = conn;
+	m.carries = true;
+	if (!core_is_relayed(conn))
+		core_send(c, LINK_NODE, IPC_CONN_PROVEN, &m.base);
+}
+
 void core_conn_proven(struct core *c, bool console, uint64_t conn)
 {
 	Clv__ConnProven m = CLV__CONN_PROVEN__INIT;

@@ -22,6 +22,9 @@ void relay_forget(struct core *c, struct session *s);
 void relay_tick(struct core *c, int64_t now_ms);
 /* The link that net knows: of the outermost gateway. */
 const struct session *relay_outer(const struct session *s);
+/* A number, new once the one before was used, to be signed by the node with its next state. Borrowed. */
+ProtobufCBinaryData relay_nonce(struct session *s);
+bool relay_is_fresh(struct session *s, ProtobufCBinaryData nonce);
 /* "" or ", via NAME". */
 const char *relay_words(const struct session *s, char out[300]);
 

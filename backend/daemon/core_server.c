@@ -234,12 +234,15 @@ void server_welcome(struct core *c, struct session *s, struct node *n)
 	heard(c, n);
 	gateways_arrived(c, s, n);
 	core_conn_proven(c, false, s->conn);
+	if (n->role != NODE_AGENT)
+		core_conn_carries(c, s->conn);
 	m.time = clock_wall_ms();
 	m.heartbeat_ms = c->start->heartbeat_ms;
 	m.generation = n->generation;
 	if (n->has_key)
 		m.key_hash = PROTO_BYTES(slice_of(n->key.sha256, 32));
 	m.config_version = n->config_version;
+	m.nonce = relay_nonce(s);
 	core_frame(c, false, s->conn, FRAME_WELCOME, &m.base);
 	server_list_send(c, s); /* it may have become another since the greeting */
 	server_changed(c);
@@ -321,11 +324,17 @@ out:
 static void on_heartbeat(struct core *c, struct session *s, const Clv__Heartbeat *beat)
 {
 	Clv__HeartbeatReply m = CLV__HEARTBEAT_REPLY__INIT;
+	bool fresh = alerts_on_state(c, s, beat->state);
 
-	heard(c, s->node);
+	/* Of a link that is relayed: what the node itself signed, and now, is a sign of it; nothing else is.
+	 */
+	if (!s->via || fresh) {
+		heard(c, s->node);
+		s->heard = clock_wall_ms();
+	}
 	m.time = clock_wall_ms();
+	m.nonce = relay_nonce(s);
 	core_frame(c, false, s->conn, FRAME_HEARTBEAT_REPLY, &m.base);
-	alerts_on_state(c, s, beat->state);
 }
 
 static void handle_frame(struct core *c, struct session *s, uint32_t type, const ProtobufCMessage *m)
@@ -368,7 +377,8 @@ void server_take_frame(struct core *c, struct session *s, uint32_t type, struct 
 
 	if (s->refused || s->renewed)
 		return;
-	s->heard = clock_wall_ms();
+	if (!s->via)
+		s->heard = clock_wall_ms();
 	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != type)
 		i++;
 	if (i == sizeof bodies / sizeof bodies[0]) {

@@ -18,7 +18,7 @@
 struct session;
 
 enum node_role { NODE_AGENT, NODE_GATEWAY, NODE_SERVER, NODE_ROLES }; /* server: one that joined */
-extern const char *const node_roles[NODE_ROLES]; /* their words */
+extern const char *const node_roles[NODE_ROLES];                      /* their words */
 
 /* A node that is pinned. Compact: there may be a million. */
 struct node {
@@ -54,14 +54,18 @@ struct session {
 	int64_t since, heard;
 	bool closed; /* of one that is relayed: forgotten at the next tick */
 	bool refused, pinning, sealing, batch;
-	bool renewed;       /* a link that its node renewed took over: nothing more is taken from it */
+	bool renewed; /* a link that its node renewed took over: nothing more is taken from it */
+	uint8_t nonce[2]
+	             [16];  /* given last, and the one before it: a state of the outbox carries one of them */
 	uint8_t renews[16]; /* fingerprint of the link that this one renews; zeroes: none */
 	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
 	 */
 	uint64_t upto, beat_made, beat_upto;
-	bool beat_seen, beat_told, clock_known;
+	bool clock_known;
 	int64_t clock_ahead_ms; /* its clock beside ours, as it measured and signed it */
 	uint32_t clock_error_ms;
+	bool beat_seen, beat_told, stale_told, nonce_given, nonce_used;
+	uint32_t nonce_late;   /* how often the number before the newest came */
 	int64_t beat_stuck_ms; /* monotonic: since when what it made does not come; 0: it comes */
 };
 

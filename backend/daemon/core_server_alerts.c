@@ -425,22 +425,31 @@ static bool held_back(struct session *s, const Clv__OutboxState *o, int64_t now_
 	return now_ms - s->beat_stuck_ms >= HELD_BACK_MS;
 }
 
-void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st)
+bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st)
 {
 	ProtobufCMessage *m = NULL;
 	const Clv__OutboxState *o;
 	struct clv_err err = {0};
+	bool fresh;
 
 	if (!st)
-		return;
+		return false;
 	if (statement_open(STATEMENT_OUTBOX_STATE, c->start->group, buf_slice(&s->node->node_key),
 	                   PROTO_SLICE(st->body), PROTO_SLICE(st->signature), &m, &err)) {
 		core_event(c, 20028, "What %s says of its outbox is not signed by it: %s.", s->node->name,
 		           err.text);
-		return;
+		return false;
 	}
 	o = (const Clv__OutboxState *)m;
-	if (strcmp(o->agent, s->node->name) == 0 && o->outbox.len == TRACE_OUTBOX_LEN) {
+	fresh = strcmp(o->agent, s->node->name) == 0 && relay_is_fresh(s, o->nonce);
+	if (!fresh && s->via && !s->stale_told) {
+		s->stale_told = true;
+		core_event(
+		    c, 20028,
+		    "The gateway %s shows an old state of %s's outbox for one of now. It does not count.",
+		    s->via->open->peer_name, s->node->name);
+	}
+	if ((fresh || !s->via) && strcmp(o->agent, s->node->name) == 0 && o->outbox.len == TRACE_OUTBOX_LEN) {
 		if (held_back(s, o, clock_mono_ms()) && !s->beat_told) {
 			s->beat_told = true;
 			core_event(
@@ -461,6 +470,7 @@ void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStateme
 		s->beat_upto = s->upto;
 	}
 	proto_free(m);
+	return fresh;
 }
 
 /* --- probes --- */

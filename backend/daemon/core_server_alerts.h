@@ -39,7 +39,8 @@ CLV_MUST clv_rc alerts_put_own(struct core *c, struct clv_slice parcel, void (*d
                                struct clv_err *err);
 
 void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame *f);
-void alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st);
+/* true: the node signed it, and on this link, now. */
+bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st);
 /* done gets the judged path of the parcel that came back, or NULL with why. */
 typedef void probe_done(struct core *c, void *ctx, const struct trace_path *path, const char *why);
 CLV_MUST clv_rc alerts_probe(struct core *c, struct node *n, probe_done *done, void *ctx,

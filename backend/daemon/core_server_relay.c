@@ -8,11 +8,13 @@
 #include "daemon/core_relay.h"
 #include "model/names.h"
 #include <inttypes.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 64u /* of what a gateway says of a link */
-#define T_MAX    64u
+#define TEXT_MAX       64u /* of what a gateway says of a link */
+#define T_MAX          64u
+#define NONCE_LATE_MAX 3u
 
 static struct session *find(const struct server *s, const struct session *via, uint64_t channel)
 {
@@ -28,6 +30,31 @@ const struct session *relay_outer(const struct session *s)
 	while (s->via)
 		s = s->via;
 	return s;
+}
+
+ProtobufCBinaryData relay_nonce(struct session *s)
+{
+	/* Until it came back it stays: an answer may take longer than the time to the next heartbeat. */
+	if (!s->nonce_given || s->nonce_used) {
+		memcpy(s->nonce[1], s->nonce[0], sizeof s->nonce[1]);
+		if (RAND_bytes(s->nonce[0], sizeof s->nonce[0]) != 1)
+			clv_fatal("no random bytes");
+		s->nonce_given = true;
+		s->nonce_used = false;
+	}
+	return PROTO_BYTES(slice_of(s->nonce[0], sizeof s->nonce[0]));
+}
+
+/* The number before the newest may still be on its way, for a few heartbeats; then it is an old one. */
+bool relay_is_fresh(struct session *s, ProtobufCBinaryData nonce)
+{
+	if (slice_eq(PROTO_SLICE(nonce), slice_of(s->nonce[0], sizeof s->nonce[0]))) {
+		s->nonce_used = true;
+		s->nonce_late = 0;
+		return true;
+	}
+	return slice_eq(PROTO_SLICE(nonce), slice_of(s->nonce[1], sizeof s->nonce[1])) &&
+	       ++s->nonce_late <= NONCE_LATE_MAX;
 }
 
 const char *relay_words(const struct session *s, char out[300])
@@ -250,9 +277,12 @@ void relay_tick(struct core *c, int64_t now_ms)
 		if (!s->via || (!s->closed && !silent))
 			continue;
 		if (silent) {
-			core_event(c, 20022, "%s, via %s, is not heartbeating: silent for three heartbeats.",
+			core_event(c, 20022,
+			           "%s, via %s, is not heartbeating: nothing fresh that it signed for three "
+			           "heartbeats.",
 			           s->node->name, s->via->open->peer_name);
-			tell_closed(c, s->via, s->channel, CLV_E_TIMEOUT, "silent for three heartbeats");
+			tell_closed(c, s->via, s->channel, CLV_E_TIMEOUT,
+			            "nothing fresh that the node signed for three heartbeats");
 		}
 		server_session_free(c, s); /* and those behind it */
 		p = c->srv->sessions;

@@ -47,6 +47,9 @@ struct conn {
 	int64_t limit_ms, heard_ms;
 	int64_t step_ms; /* a step of its exchange was asked for then; 0: none is under way */
 	char *name;      /* expected (initiator) */
+	bool carries;    /* links of others: net_carry.c */
+	struct carried *first, **end;
+	size_t carried; /* bytes of frames that wait behind a full channel */
 };
 
 #define NET_SLOTS 4096u
@@ -75,6 +78,7 @@ struct net {
 	size_t n_conns, n_unauth;
 	uint64_t next_id;
 	bool paused; /* peers are not read: core is behind */
+	bool held;   /* those that dialled us are not read: the link that carries theirs is behind */
 	int status;
 };
 
@@ -84,7 +88,7 @@ void net_accept(struct net *n, int listener);
 void net_dialed(struct net *n, uint64_t id, const char *name, const char *address, uint32_t pinned, int fd);
 void net_adopt(struct net *n, uint64_t id, const char *principal, int fd);
 void net_send(struct net *n, uint64_t id, uint16_t type, struct clv_slice body);
-void net_proven(struct net *n, uint64_t id);
+void net_proven(struct net *n, uint64_t id, bool carries);
 void net_close(struct net *n, uint64_t id, const char *why);
 void net_close_all(struct net *n, const char *why);
 void net_sweep(struct net *n);
@@ -94,6 +98,13 @@ void net_resume(struct net *n);
 void net_stepped(struct net *n, uint64_t id, const struct chan_stepped *r, const struct clv_err *failed);
 /* The process that does the steps of these is gone. */
 void net_steps_lost(struct net *n, bool initiator);
+
+/* net_carry.c: a link that carries others'. What does not fit its channel waits, up to a limit (CLV_E_LIMIT).
+ */
+CLV_MUST clv_rc net_carry(struct conn *c, uint16_t type, struct clv_slice body, struct clv_err *err);
+/* What waits goes into the channel, as far as it fits. */
+CLV_MUST clv_rc net_carry_on(struct conn *c, struct clv_err *err);
+void net_carry_drop(struct conn *c);
 
 /* net_krb.c where Kerberos is linked, net_krb_none.c where it is not: one of the two in each executable. */
 extern const char *const net_krb_rows; /* behind the process's name in processes.md: "" or "_krb" */

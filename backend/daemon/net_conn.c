@@ -62,6 +62,7 @@ static void report_closed(struct conn *c, enum clv_code code, const char *text)
 static void flush(struct conn *c)
 {
 	struct clv_buf *out = chan_output(c->chan);
+	struct clv_err err = {0};
 
 	while (buf_slice(out).len) {
 		struct clv_slice s = buf_slice(out);
@@ -72,6 +73,8 @@ static void flush(struct conn *c)
 		if (n <= 0)
 			return;
 		buf_consume(out, (size_t)n);
+		if (c->first && net_carry_on(c, &err))
+			return; /* the channel is closed: it is seen when its end is read */
 	}
 }
 
@@ -102,6 +105,7 @@ static void drop(struct conn *c, enum clv_code code, const char *text)
 	c->net->n_conns--;
 	if (!c->proven)
 		c->net->n_unauth--;
+	net_carry_drop(c);
 	(void)uv_poll_stop(&c->poll);
 	uv_close((uv_handle_t *)&c->poll, on_closed);
 }
@@ -261,8 +265,8 @@ static void on_poll(uv_poll_t *h, int status, int events)
 
 static void ask_events(struct conn *c)
 {
-	int want =
-	    (c->net->paused ? 0 : UV_READABLE) | (buf_slice(chan_output(c->chan)).len ? UV_WRITABLE : 0);
+	bool deaf = c->net->paused || (c->net->held && !c->initiator);
+	int want = (deaf ? 0 : UV_READABLE) | (buf_slice(chan_output(c->chan)).len ? UV_WRITABLE : 0);
 
 	if (c->closing || want == c->polled)
 		return;
@@ -444,7 +448,7 @@ void net_adopt(struct net *n, uint64_t id, const char *principal, int fd)
 	c = add(n, id, fd, chan, "local");
 	c->local = true;
 	/* The kernel named the peer and core handed it over: it is known from its first byte on. */
-	net_proven(n, id);
+	net_proven(n, id, false);
 	report_open(c);
 	ask_events(c);
 }
@@ -456,7 +460,7 @@ void net_send(struct net *n, uint64_t id, uint16_t type, struct clv_slice body)
 
 	if (!c)
 		return; /* it closed while core was speaking; core will hear of it */
-	if (chan_send(c->chan, type, body, &err)) {
+	if (net_carry(c, type, body, &err)) {
 		drop(c, err.code, err.text);
 		return;
 	}
@@ -464,10 +468,12 @@ void net_send(struct net *n, uint64_t id, uint16_t type, struct clv_slice body)
 	ask_events(c);
 }
 
-void net_proven(struct net *n, uint64_t id)
+void net_proven(struct net *n, uint64_t id, bool carries)
 {
 	struct conn *c = find(n, id);
 
+	if (c)
+		c->carries |= carries;
 	if (!c || c->proven)
 		return;
 	c->proven = true;
@@ -497,7 +503,8 @@ static const char *overdue(const struct conn *c, int64_t now)
 {
 	if (c->limit_ms && now >= c->limit_ms)
 		return c->open ? "not proven within 10 s" : "not authenticated within 10 s";
-	if (net_role.nodes && c->proven && now - c->heard_ms >= 3 * (int64_t)c->net->start->heartbeat_ms)
+	if (net_role.nodes && c->proven && !c->net->held &&
+	    now - c->heard_ms >= 3 * (int64_t)c->net->start->heartbeat_ms)
 		return "silent for three heartbeats";
 	return NULL;
 }

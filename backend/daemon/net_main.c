@@ -84,9 +84,11 @@ static clv_rc on_send(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 
 static clv_rc on_proven(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
 {
+	const Clv__ConnProven *m = (const Clv__ConnProven *)msg;
+
 	(void)fds;
 	(void)err;
-	net_proven(ctx, ((const Clv__ConnProven *)msg)->conn);
+	net_proven(ctx, m->conn, m->carries);
 	return CLV_OK;
 }
 

@@ -163,6 +163,12 @@ static void server_message(Clv__Server *m, const struct clv_server_fact *s)
 	m->group_key = s->group_key;
 	m->version = str(s->version);
 	m->pem = str(s->pem);
+	m->role = str(s->role);
+	m->via = str(s->via);
+	m->address = str(s->address);
+	m->contact = s->contact;
+	m->agents = s->agents;
+	m->behind = s->behind;
 }
 
 #define LIST_OF(fn, Msg, init, Row, Fact, one)                                                     \

@@ -28,7 +28,7 @@ g_end() {
 	exit
 }
 g_begin() {
-	G=$(mktemp -d /tmp/clv.XXXXXX)
+	G=$(mktemp -d "${CLAVIGER_TMP:-/tmp}/clv.XXXXXX")
 	chmod go+x "$G"
 	trap 'bad "the script ended early"; g_end' EXIT
 	USERS=''

@@ -331,7 +331,10 @@ struct clv_server_fact {
 	uint8_t node_key_id[32];
 	uint64_t group_key; /* version of the group key it holds */
 	char *version;
-	char *pem; /* group signing key as a self-signed certificate */
+	char *pem;                  /* group signing key as a self-signed certificate */
+	char *role, *via, *address; /* "management-server" or "gateway"; via NULL: directly */
+	enum clv_contact contact;
+	uint32_t agents, behind; /* of a gateway: assigned to it; whose links it carries now */
 };
 /* What a password for one account is sealed to. The signature was verified under the session's pinned
  * group signing key before this is handed out. */
