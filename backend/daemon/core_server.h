@@ -89,6 +89,7 @@ struct server {
 	struct clv_buf list_body, list_sig; /* signed list of servers */
 	Clv__ServerList *joined;            /* those that joined, and the list's number; NULL: none */
 	struct joining *joins;              /* core_server_join.c: requests to join, of this run */
+	bool join_busy;                     /* one is being accepted */
 	struct rules *rules;
 	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
 	struct recovery *recovery; /* core_recovery.h */

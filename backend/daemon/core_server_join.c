@@ -148,8 +148,10 @@ struct accepting {
 	Clv__KhJoinSealed *answer;
 };
 
-static void free_accepting(struct accepting *a)
+/* The next one may be accepted: it stands on the list that this one made. */
+static void free_accepting(struct core *c, struct accepting *a)
 {
+	c->srv->join_busy = false;
 	buf_release(&a->list);
 	proto_free((ProtobufCMessage *)a->answer);
 	clv_free(a);
@@ -181,16 +183,15 @@ static void effect_join(struct core *c, struct act *a)
 		log_warn("%s has to ask again: its request is not here any more", a->pending.name);
 	core_event(c, 20020, "%s was accepted as a management server by %s; it has the group's keys.",
 	           a->pending.name, a->who);
-	free_accepting(j);
+	free_accepting(c, j);
 	a->ctx = NULL;
 }
 
 /* What was sealed goes nowhere: the audit row was not written. The code is used up all the same. */
 static void failed_join(struct core *c, struct act *a, const struct clv_err *err)
 {
-	(void)c;
 	(void)err;
-	free_accepting(a->ctx);
+	free_accepting(c, a->ctx);
 	a->ctx = NULL;
 }
 
@@ -212,7 +213,7 @@ static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const Proto
 	if (why.code) {
 		act_refuse(c, a, &why);
 		act_free(a);
-		free_accepting(j);
+		free_accepting(c, j);
 		return;
 	}
 	a->ctx = j;
@@ -246,7 +247,6 @@ static clv_rc find_pending(const struct core *c, const char *name, struct pendin
 {
 	size_t hits = 0;
 
-	*out = NULL;
 	for (size_t i = 0; i < c->srv->n_pendings; i++)
 		if (strcmp(c->srv->pendings[i]->row.name, name) == 0) {
 			*out = c->srv->pendings[i];
@@ -255,7 +255,7 @@ static clv_rc find_pending(const struct core *c, const char *name, struct pendin
 	if (hits > 1)
 		return err_set(
 		    err, CLV_E_CONFLICT,
-		    "%zu requests are named %s: decline those that are none of yours first, by their "
+		    "%zu requests are named %.200s: decline those that are none of yours first, by their "
 		    "numbers",
 		    hits, (*out)->row.name);
 	return hits ? CLV_OK : err_set(err, CLV_E_NOTFOUND, "nobody named %.200s waits to be accepted", name);
@@ -265,27 +265,31 @@ void join_accept(struct core *c, const struct console_request *q, const Clv__Joi
 {
 	struct pending *p = NULL;
 	Clv__KhJoinSeal k = CLV__KH_JOIN_SEAL__INIT;
-	struct accepting *a = NULL;
+	struct accepting *a;
 	struct joining *j = NULL;
 	struct clv_err err = {0};
 	uint8_t hash[KEY_HASH_LEN];
 
-	if (!find_pending(c, m->name, &p, &err) &&
-	    !sha256(slice_of(p->row.node_key, p->row.node_key_len), hash, &err)) {
+	if (c->srv->join_busy)
+		(void)err_set(&err, CLV_E_CONFLICT, "another server is being accepted: try again");
+	else if (!find_pending(c, m->name, &p, &err) &&
+	         !sha256(slice_of(p->row.node_key, p->row.node_key_len), hash, &err)) {
 		j = find_key(c->srv, hash);
 		(void)check(c, p, j, &err);
 	}
-	a = clv_calloc(1, sizeof *a);
-	buf_init(&a->list, 65536);
-	if (!err.code)
-		(void)list_with(c->srv, p->row.name, slice_of(p->row.node_key, p->row.node_key_len), &a->list,
-		                &err);
-	if (err.code) {
+	if (err.code || !p || !j) {
 		console_refuse(c, q->conn, q->req, &err, 0);
-		free_accepting(a);
 		return;
 	}
+	c->srv->join_busy = true;
+	a = clv_calloc(1, sizeof *a);
+	buf_init(&a->list, 65536);
 	memcpy(a->node_key, hash, sizeof hash);
+	if (list_with(c->srv, p->row.name, slice_of(p->row.node_key, p->row.node_key_len), &a->list, &err)) {
+		console_refuse(c, q->conn, q->req, &err, 0);
+		free_accepting(c, a);
+		return;
+	}
 	a->act = act_new(q, "join", p->row.name);
 	a->act->pending = p->row;
 	k.body = PROTO_BYTES(buf_slice(&j->body));
