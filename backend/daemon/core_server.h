@@ -175,6 +175,10 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 /* core_server_join.c: management servers that ask for the group's keys */
 #define META_SERVERS "servers" /* those that joined, as a ServerList */
 CLV_MUST clv_rc join_load(struct db *d, struct server *s, struct clv_err *err);
+/* The others' names, with commas between; "" none. */
+CLV_MUST clv_rc join_names(struct db *d, const char *own, char *out, size_t size, struct clv_err *err);
+/* None has this group's keys any more; the list's number goes on. */
+CLV_MUST clv_rc join_forget(struct db *d, struct clv_err *err);
 /* A sound request of one came. True: it is answered (it was accepted); else it waits as any other. */
 bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f);
 

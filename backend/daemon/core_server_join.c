@@ -97,7 +97,8 @@ bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *
 }
 
 /* --- the list --- */
-clv_rc join_load(struct db *d, struct server *s, struct clv_err *err)
+/* *out: NULL where none has joined. */
+static clv_rc read_list(struct db *d, Clv__ServerList **out, struct clv_err *err)
 {
 	struct clv_buf b;
 	clv_rc rc;
@@ -105,9 +106,55 @@ clv_rc join_load(struct db *d, struct server *s, struct clv_err *err)
 	buf_init(&b, 65536);
 	rc = store_meta_get(d, META_SERVERS, &b, err);
 	if (!rc && buf_slice(&b).len)
-		rc = proto_decode(&clv__server_list__descriptor, buf_slice(&b),
-		                  (ProtobufCMessage **)&s->joined, err);
+		rc =
+		    proto_decode(&clv__server_list__descriptor, buf_slice(&b), (ProtobufCMessage **)out, err);
 	buf_release(&b);
+	return rc;
+}
+
+clv_rc join_load(struct db *d, struct server *s, struct clv_err *err)
+{
+	return read_list(d, &s->joined, err);
+}
+
+clv_rc join_names(struct db *d, const char *own, char *out, size_t size, struct clv_err *err)
+{
+	Clv__ServerList *l = NULL;
+	size_t at = 0;
+
+	*out = 0;
+	if (read_list(d, &l, err))
+		return CLV_FAILED;
+	for (size_t i = 0; l && i < l->n_servers && at < size; i++)
+		if (strcmp(l->servers[i]->name, own) != 0)
+			at += (size_t)snprintf(out + at, size - at, "%s%.255s", at ? ", " : "",
+			                       l->servers[i]->name);
+	proto_free((ProtobufCMessage *)l);
+	return CLV_OK;
+}
+
+static clv_rc write_list(struct db *d, const Clv__ServerList *l, struct clv_err *err)
+{
+	struct clv_buf b;
+	clv_rc rc = CLV_FAILED;
+
+	buf_init(&b, 65536);
+	if (!proto_encode(&l->base, &b, err))
+		rc = store_meta_put(d, META_SERVERS, buf_slice(&b), err);
+	buf_release(&b);
+	return rc;
+}
+
+clv_rc join_forget(struct db *d, struct clv_err *err)
+{
+	Clv__ServerList *l = NULL, none = CLV__SERVER_LIST__INIT;
+	clv_rc rc = read_list(d, &l, err);
+
+	if (!rc && l) {
+		none.number = l->number + 1;
+		rc = write_list(d, &none, err);
+	}
+	proto_free((ProtobufCMessage *)l);
 	return rc;
 }
 
