@@ -36,6 +36,7 @@ int cli_store_restore(const char *conf_path, const char *file, bool replace);
  * over to the parent. */
 struct cli_come_back {
 	const char *command, *conf, *recovery_key, *backup, *passphrase_fd, *vault_fd;
+	bool replace; /* recover: new keys although servers that joined have the old ones */
 };
 int cli_come_back(const struct cli_come_back *a);
 

@@ -274,6 +274,7 @@ static int cmd_recover(const struct args *a)
 	return cli_come_back(&(struct cli_come_back){.command = "recover",
 	                                             .conf = a->conf,
 	                                             .recovery_key = a->recovery,
+	                                             .replace = a->replace,
 	                                             .passphrase_fd = a->passphrase_fd,
 	                                             .vault_fd = a->vault_fd});
 }

@@ -42,9 +42,9 @@ static const struct {
      "Brings a group's keys back on a server that lost them."},
     {"store backup [-c FILE] NAME", "A copy of the database, made through the running service."},
     {"store restore [-c FILE] [--replace] FILE", "Puts such a copy in place; the service is stopped."},
-    {"recover [-c FILE] [--group G] [--name FORMER] [--recovery-key FILE [--passphrase-fd N]]",
+    {"recover [-c FILE] [--group G] [--name FORMER] [--recovery-key FILE [--passphrase-fd N]] [--replace]",
      "New keys over a database that was kept, where no backup of the keys is left: every password is to be "
-     "entered again."},
+     "entered again. --replace: also where a server that joined has the keys, because that one is lost too."},
     {"trust [-c FILE] FINGERPRINT", "Accepts a group's new signing key on this node."},
     {"vault protect [-c FILE] --by file|credential|passphrase [--new-passphrase-fd N]",
      "Changes what opens this node's vault; the service is stopped."},

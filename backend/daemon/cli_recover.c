@@ -54,6 +54,7 @@ int cli_come_back(const struct cli_come_back *a)
 	const char *file = a->recovery_key ? a->recovery_key : a->backup;
 	char *extra[5] = {cli_caller(), NULL, NULL, NULL, NULL};
 	struct clv_err err = {0};
+	size_t n = 1;
 	int fd = -1;
 
 	if (file && (readable(file, &err) ||
@@ -63,9 +64,11 @@ int cli_come_back(const struct cli_come_back *a)
 		return err.cls == CLV_CLASS_USAGE ? 2 : 1;
 	}
 	if (file) {
-		extra[1] = clv_asprintf("%s=%s", a->recovery_key ? "recovery-key" : "backup", file);
-		extra[2] = clv_asprintf("passphrase=%d", fd);
+		extra[n++] = clv_asprintf("%s=%s", a->recovery_key ? "recovery-key" : "backup", file);
+		extra[n++] = clv_asprintf("passphrase=%d", fd);
 	}
+	if (a->replace)
+		extra[n++] = clv_strdup("replace");
 	return cli_exec_parent(strcmp(a->command, "recover") == 0 ? "recover" : "restore", a->conf,
 	                       a->vault_fd, extra);
 }

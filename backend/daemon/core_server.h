@@ -105,6 +105,7 @@ struct server {
 	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
 	struct joining *joins;              /* core_server_join.c: requests to join, of this run */
+	bool join_busy;                     /* one is being accepted */
 	struct rules *rules;
 	ProtobufCMessage *asides;  /* Clv__ThingList: lines of the overview that wait; NULL none */
 	struct recovery *recovery; /* core_recovery.h */
@@ -195,6 +196,8 @@ void enroll_unknown(struct core *c, struct session *s, const Clv__LinkProofFrame
 /* A publication or proof that speaks for a name that is not the channel's (T3). */
 void enroll_quarantine(struct core *c, struct session *s, const char *claimed, const char *what);
 /* core_server_join.c: management servers that ask for the group's keys */
+/* The others' names, with commas between; "" none. */
+CLV_MUST clv_rc join_names(struct db *d, const char *own, char *out, size_t size, struct clv_err *err);
 /* A sound request of one came. True: it is answered (it was accepted); else it waits as any other. */
 bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f);
 

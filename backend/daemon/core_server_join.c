@@ -95,6 +95,32 @@ bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *
 	return true;
 }
 
+/* --- for recover, which runs beside no server --- */
+struct naming {
+	const char *own;
+	char *out;
+	size_t size, at;
+};
+
+static clv_rc add_name(const struct store_agent *a, void *ctx, struct clv_err *err)
+{
+	struct naming *n = ctx;
+
+	(void)err;
+	if (strcmp(a->role, node_roles[NODE_SERVER]) == 0 && strcmp(a->name, n->own) != 0 && n->at < n->size)
+		n->at +=
+		    (size_t)snprintf(n->out + n->at, n->size - n->at, "%s%.255s", n->at ? ", " : "", a->name);
+	return CLV_OK;
+}
+
+clv_rc join_names(struct db *d, const char *own, char *out, size_t size, struct clv_err *err)
+{
+	struct naming n = {own, out, size, 0};
+
+	*out = 0;
+	return store_agents(d, add_name, &n, err);
+}
+
 /* --- the act --- */
 struct accepting {
 	struct act *act;
@@ -102,8 +128,10 @@ struct accepting {
 	Clv__KhJoinSealed *answer;
 };
 
-static void free_accepting(struct accepting *a)
+/* The next one may be accepted: it stands on the list that this one made. */
+static void free_accepting(struct core *c, struct accepting *a)
 {
+	c->srv->join_busy = false;
 	proto_free((ProtobufCMessage *)a->answer);
 	clv_free(a);
 }
@@ -137,16 +165,15 @@ static void effect_join(struct core *c, struct act *a)
 		log_warn("%s has to ask again: its request is not here any more", a->pending.name);
 	core_event(c, 20020, "%s was accepted as a management server by %s; it has the group's keys.",
 	           a->pending.name, a->who);
-	free_accepting(j);
+	free_accepting(c, j);
 	a->ctx = NULL;
 }
 
 /* What was sealed goes nowhere: the audit row was not written. The code is used up all the same. */
 static void failed_join(struct core *c, struct act *a, const struct clv_err *err)
 {
-	(void)c;
 	(void)err;
-	free_accepting(a->ctx);
+	free_accepting(c, a->ctx);
 	a->ctx = NULL;
 }
 
@@ -168,13 +195,13 @@ static void on_sealed(struct core *c, void *ctx, enum ipc_type type, const Proto
 	if (why.code) {
 		act_refuse(c, a, &why);
 		act_free(a);
-		free_accepting(j);
+		free_accepting(c, j);
 		return;
 	}
 	if (enroll_member(&a->pending, a->who, a->now, &a->agent, &why)) {
 		act_refuse(c, a, &why);
 		act_free(a);
-		free_accepting(j);
+		free_accepting(c, j);
 		return;
 	}
 	server_approval_row(c->srv, a, &a->agent);
@@ -209,7 +236,6 @@ static clv_rc find_pending(const struct core *c, const char *name, struct pendin
 {
 	size_t hits = 0;
 
-	*out = NULL;
 	for (size_t i = 0; i < c->srv->n_pendings; i++)
 		if (strcmp(c->srv->pendings[i]->row.name, name) == 0) {
 			*out = c->srv->pendings[i];
@@ -218,7 +244,7 @@ static clv_rc find_pending(const struct core *c, const char *name, struct pendin
 	if (hits > 1)
 		return err_set(
 		    err, CLV_E_CONFLICT,
-		    "%zu requests are named %s: decline those that are none of yours first, by their "
+		    "%zu requests are named %.200s: decline those that are none of yours first, by their "
 		    "numbers",
 		    hits, (*out)->row.name);
 	return hits ? CLV_OK : err_set(err, CLV_E_NOTFOUND, "nobody named %.200s waits to be accepted", name);
@@ -228,22 +254,24 @@ void join_accept(struct core *c, const struct console_request *q, const Clv__Joi
 {
 	struct pending *p = NULL;
 	Clv__KhJoinSeal k = CLV__KH_JOIN_SEAL__INIT;
-	struct accepting *a = NULL;
+	struct accepting *a;
 	struct joining *j = NULL;
 	struct clv_err err = {0};
 	uint8_t hash[KEY_HASH_LEN];
 
-	if (!find_pending(c, m->name, &p, &err) &&
-	    !sha256(slice_of(p->row.node_key, p->row.node_key_len), hash, &err)) {
+	if (c->srv->join_busy)
+		(void)err_set(&err, CLV_E_CONFLICT, "another server is being accepted: try again");
+	else if (!find_pending(c, m->name, &p, &err) &&
+	         !sha256(slice_of(p->row.node_key, p->row.node_key_len), hash, &err)) {
 		j = find_key(c->srv, hash);
 		(void)check(c, p, j, &err);
 	}
-	a = clv_calloc(1, sizeof *a);
-	if (err.code) {
+	if (err.code || !p || !j) {
 		console_refuse(c, q->conn, q->req, &err, 0);
-		free_accepting(a);
 		return;
 	}
+	c->srv->join_busy = true;
+	a = clv_calloc(1, sizeof *a);
 	memcpy(a->node_key, hash, sizeof hash);
 	a->act = act_new(q, "join", p->row.name);
 	a->act->pending = p->row;

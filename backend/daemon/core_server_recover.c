@@ -43,13 +43,14 @@ struct recovering {
 	size_t n_nodes, n_accounts, n_reentry, n_made, n_unread;
 	uint32_t versions[8];
 	size_t n_versions;
-	const char *caller; /* of the start message */
+	const char *caller, *own; /* of the start message */
 	char role_key[512], detail[200];
 	bool kept_keys;
 	int64_t now;
 	struct clv_buf server; /* whose node key the database was last taken over by, as server_key_hash */
 	struct clv_buf state, epoch_bytes, fencing_bytes;
 	struct clv_buf recovery_hash; /* of the recovery key that init made; empty: none */
+	char others[400];             /* servers that joined: they have the group's keys; "" none */
 };
 
 static void free_recovering(struct recovering *r)
@@ -99,11 +100,27 @@ static void name_version(struct recovering *r, uint32_t version)
 		r->top = version;
 }
 
+static bool is_of_server(const struct store_row *row)
+{
+	ProtobufCMessage *m = NULL;
+	bool yes;
+
+	if (proto_decode(&clv__approval_row__descriptor, row->body, &m, NULL))
+		return false;
+	yes = strcmp(((const Clv__ApprovalRow *)m)->role, node_roles[NODE_SERVER]) == 0;
+	proto_free(m);
+	return yes;
+}
+
 static clv_rc look_row(const struct store_row *row, void *ctx, struct clv_err *err)
 {
 	struct recovering *r = ctx;
-	struct taken *t = add_row(r, row->kind, row->key);
+	struct taken *t;
 
+	/* A server that joined holds keys that are gone: it joins anew. */
+	if (!r->kept_keys && strcmp(row->kind, "approval") == 0 && is_of_server(row))
+		return CLV_OK;
+	t = add_row(r, row->kind, row->key);
 	t->seq = row->seq;
 	t->key_version = row->mac.len == ROW_MAC_LEN ? version_of(row->mac) : 0;
 	name_version(r, t->key_version);
@@ -165,8 +182,8 @@ static clv_rc run_look(struct db *d, void *ctx, struct clv_err *err)
 	    !store_meta_get(d, "recovery key", &r->recovery_hash, err) &&
 	    !store_meta_get(d, META_SERVER_KEY, &r->server, err) &&
 	    !look_number(d, "epoch", &r->epoch, err) && !look_number(d, "fencing", &r->fencing, err) &&
-	    !store_rows(d, look_row, r, err) && !store_passwords(d, look_password, r, err) &&
-	    !store_agents(d, count_node, r, err)) {
+	    !join_names(d, r->own, r->others, sizeof r->others, err) && !store_rows(d, look_row, r, err) &&
+	    !store_passwords(d, look_password, r, err) && !store_agents(d, count_node, r, err)) {
 		memcpy(r->group, buf_slice(&b).ptr ? (const char *)buf_slice(&b).ptr : "", buf_slice(&b).len);
 		rc = CLV_OK;
 	}
@@ -195,7 +212,8 @@ static clv_rc run_commit(struct db *d, void *ctx, struct clv_err *err)
 	    store_meta_put(d, META_SERVER_KEY, buf_slice(&r->server), err) ||
 	    store_meta_put(d, "recovery", buf_slice(&r->state), err) || store_agents_unsealed(d, err))
 		return CLV_FAILED;
-	if (!r->kept_keys && store_heads_forget(d, err)) /* they are by the key that is gone */
+	/* They are by the key that is gone, and so are the servers that hold it. */
+	if (!r->kept_keys && (store_heads_forget(d, err) || store_servers_forget(d, err)))
 		return CLV_FAILED;
 	return store_audit_add(d, &a, &seq, err);
 }
@@ -479,6 +497,20 @@ static const char *nothing_lost(const struct core *c, const struct recovering *r
 	return text;
 }
 
+/* As long as one is left the group's keys are (S22): new ones would cost every password. */
+static const char *keys_elsewhere(const struct core *c, const struct recovering *r, char *text, size_t size)
+{
+	if (r->kept_keys || !*r->others || c->start->replace)
+		return NULL;
+	(void)snprintf(
+	    text, size,
+	    "the group's keys are at %s too, which joined: take this database there (clavigerd store "
+	    "restore, then run), and no password has to be entered. Only where those are lost as "
+	    "well: clavigerd recover --replace makes new keys",
+	    r->others);
+	return text;
+}
+
 static void ask_keys(struct core *c, struct recovering *r)
 {
 	Clv__KhInit q = CLV__KH_INIT__INIT;
@@ -493,12 +525,13 @@ static void ask_keys(struct core *c, struct recovering *r)
 static void done_look(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
 {
 	struct recovering *r = ctx;
-	char text[600];
+	char text[800];
 	const char *why;
 
 	if (rc)
 		core_outcome(c, 1, "the database cannot be read: %s", err->text);
 	else if ((why = no_database(c, r, text, sizeof text)) ||
+	         (!c->group_secret && (why = keys_elsewhere(c, r, text, sizeof text))) ||
 	         (c->group_secret && (why = nothing_lost(c, r, text, sizeof text))))
 		core_outcome(c, 1, "%s", why);
 	if (rc || why) {
@@ -533,6 +566,7 @@ void recover_ready(struct core *c, const Clv__KhInfo *info)
 		r->now = clock_wall_ms();
 		r->kept_keys = c->mode == 'k';
 		r->caller = c->start->caller;
+		r->own = c->start->name;
 		buf_init(&r->server, KEY_HASH_LEN);
 		core_db_put(c, run_look, done_look, r);
 		return;

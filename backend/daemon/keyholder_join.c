@@ -24,29 +24,38 @@
 #define USED_LEN   (KEY_HASH_LEN + 8u) /* code, u64 time of its request */
 
 /* --- a code counts once --- */
-/* Those that still could be tried, without `code`; *found: it was among them. */
+static clv_rc take_used(struct clv_slice one, const uint8_t *code, struct clv_buf *out, bool *found,
+                        struct clv_err *err)
+{
+	struct clv_slice hash = {0}, rest = one;
+	uint64_t at = 0;
+
+	if (slice_get(&rest, KEY_HASH_LEN, &hash, err) || slice_get_u64(&rest, &at, err))
+		return CLV_FAILED;
+	if (slice_eq(hash, slice_of(code, KEY_HASH_LEN)))
+		*found = true;
+	/* One that has expired is refused for that. */
+	return (int64_t)at < clock_wall_ms() - JOIN_LIVES_MS ? CLV_OK : buf_put(out, one, err);
+}
+
+/* Those that still could be tried; *found: `code` is among them. */
 static clv_rc read_used(struct kh *k, const uint8_t *code, struct clv_buf *out, bool *found,
                         struct clv_err *err)
 {
-	struct clv_slice rest, one = {0}, time = {0};
+	struct clv_slice rest, one = {0};
 	struct clv_buf b;
-	uint64_t at = 0;
-	clv_rc rc = CLV_OK;
+	clv_rc rc;
 
 	*found = false;
 	if (!vault_has(k->vault, KH_PURPOSE_PUBLIC, USED))
 		return CLV_OK;
 	buf_init(&b, VAULT_ITEM_MAX);
 	rc = vault_get_bytes(k->vault, KH_PURPOSE_PUBLIC, USED, &b, err);
-	for (rest = buf_slice(&b); !rc && rest.len;) {
+	rest = buf_slice(&b);
+	while (!rc && rest.len) {
 		rc = slice_get(&rest, USED_LEN, &one, err);
-		time = slice_of(one.ptr + KEY_HASH_LEN, rc ? 0 : 8);
-		if (rc || (rc = slice_get_u64(&time, &at, err)))
-			break;
-		if (slice_eq(slice_of(one.ptr, KEY_HASH_LEN), slice_of(code, KEY_HASH_LEN)))
-			*found = true;
-		else if ((int64_t)at + JOIN_LIVES_MS + JOIN_AHEAD_MS > clock_wall_ms())
-			rc = buf_put(out, one, err);
+		if (!rc)
+			rc = take_used(one, code, out, found, err);
 	}
 	buf_release(&b);
 	return rc;
@@ -74,43 +83,53 @@ out:
 }
 
 /* --- at the live server --- */
-static clv_rc open_request(const struct kh *k, const Clv__KhJoinSeal *q, Clv__EnrollRequest **out,
-                           struct clv_err *err)
+static clv_rc judge(const struct kh *k, const Clv__EnrollRequest *e, struct clv_err *err)
 {
-	ProtobufCMessage *m = NULL;
-	const Clv__EnrollRequest *e;
 	uint8_t hash[KEY_HASH_LEN];
 	int64_t now = clock_wall_ms();
 
-	/* Whose signature it must have stands in it; it is read once without and once with. */
-	if (proto_decode(&clv__enroll_request__descriptor, PROTO_SLICE(q->body), &m, err))
-		return CLV_FAILED;
-	e = (const Clv__EnrollRequest *)m;
-	*out = NULL;
-	if (statement_open(STATEMENT_ENROLL, k->start->group, PROTO_SLICE(e->node_key), PROTO_SLICE(q->body),
-	                   PROTO_SLICE(q->signature), (ProtobufCMessage **)out, err))
-		goto out;
-	e = *out;
 	if (sha256(buf_slice(&k->group_spki), hash, err))
-		goto out;
+		return CLV_FAILED;
 	if (strcmp(e->role, "management-server") != 0 || !e->intake.len ||
 	    strcmp(e->name, k->start->name) == 0)
-		(void)err_set(err, CLV_E_PROTO, "this is no request of a management server that joins");
-	else if (!slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
-		(void)err_set(
+		return err_set(err, CLV_E_PROTO, "this is no request of a management server that joins");
+	if (!slice_eq(PROTO_SLICE(e->group_key_hash), slice_of(hash, sizeof hash)))
+		return err_set(
 		    err, CLV_E_AUTH,
 		    "the request was made for another group signing key: somebody stands in between");
-	else if (e->time + JOIN_LIVES_MS < now || e->time > now + JOIN_AHEAD_MS)
-		(void)err_set(err, CLV_E_DENIED,
-		              "the code has expired (one hour): run clavigerd join there again, it prints "
-		              "another one");
-out:
+	if (e->time > now + JOIN_AHEAD_MS)
+		return err_set(
+		    err, CLV_E_DENIED,
+		    "the clock of that host is more than five minutes ahead of this one: mend it, and "
+		    "run clavigerd join there again");
+	if (e->time < now - JOIN_LIVES_MS)
+		return err_set(err, CLV_E_DENIED,
+		               "the code has expired (one hour): run clavigerd join there again, it prints "
+		               "another one");
+	return CLV_OK;
+}
+
+static clv_rc open_request(const struct kh *k, const Clv__KhJoinSeal *q, Clv__EnrollRequest **out,
+                           struct clv_err *err)
+{
+	ProtobufCMessage *unsure = NULL, *m = NULL;
+	clv_rc rc = CLV_FAILED;
+
+	/* Whose signature it must have stands in it: it is read once to learn that, and once more under it.
+	 */
+	if (proto_decode(&clv__enroll_request__descriptor, PROTO_SLICE(q->body), &unsure, err))
+		return CLV_FAILED;
+	if (!statement_open(STATEMENT_ENROLL, k->start->group,
+	                    PROTO_SLICE(((const Clv__EnrollRequest *)unsure)->node_key), PROTO_SLICE(q->body),
+	                    PROTO_SLICE(q->signature), &m, err))
+		rc = judge(k, (const Clv__EnrollRequest *)m, err);
+	if (!rc) {
+		*out = (Clv__EnrollRequest *)m;
+		m = NULL;
+	}
 	proto_free(m);
-	if (!*out || !err->code)
-		return *out ? CLV_OK : CLV_FAILED;
-	proto_free((ProtobufCMessage *)*out);
-	*out = NULL;
-	return CLV_FAILED;
+	proto_free(unsure);
+	return rc;
 }
 
 static clv_rc is_code(struct clv_slice typed, void *ctx, struct clv_err *err)
@@ -193,7 +212,7 @@ clv_rc kh_on_join_seal(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 	else if (!open_request(k, q, &e, &why) && !compare(k, q, code, &why) &&
 	         !use_once(k, code, e->time, &why))
 		(void)seal(k, q, e, &sealed, &why);
-	if (why.code) {
+	if (why.code || !e) {
 		rc = kh_answer_failed(k, q->id, &why, err);
 	} else {
 		log_notice("the group's keys are sealed for %s, which joins by its code", e->name);

@@ -160,6 +160,17 @@ clv_rc store_agent_remove(struct db *d, const char *name, uint64_t row_version, 
 	return db_run(d, err, "DELETE FROM outboxes WHERE agent=?", "t", name);
 }
 
+clv_rc store_servers_forget(struct db *d, struct clv_err *err)
+{
+#define SERVERS " IN (SELECT name FROM agents WHERE role='management-server')"
+	if (db_run(d, err, "DELETE FROM rows WHERE kind='approval' AND key" SERVERS, "") ||
+	    db_run(d, err, "DELETE FROM keys WHERE agent" SERVERS, "") ||
+	    db_run(d, err, "DELETE FROM outboxes WHERE agent" SERVERS, ""))
+		return CLV_FAILED;
+#undef SERVERS
+	return db_run(d, err, "DELETE FROM agents WHERE role='management-server'", "");
+}
+
 clv_rc store_agent_rotate(struct db *d, const char *name, uint64_t above, uint64_t row_version,
                           struct clv_err *err)
 {

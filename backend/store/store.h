@@ -93,6 +93,9 @@ CLV_MUST clv_rc store_keys_like(struct db *d, const uint8_t least[32], const uin
 CLV_MUST clv_rc store_publication(struct db *d, const char *agent, uint64_t generation, struct clv_buf *body,
                                   struct clv_buf *sig, struct clv_err *err);
 
+/* Servers that joined, their approvals and keys. */
+CLV_MUST clv_rc store_servers_forget(struct db *d, struct clv_err *err);
+
 /* --- outbox: exactly once, in order (design 3) --- */
 CLV_MUST clv_rc store_outbox_begin(struct db *d, const char *agent, struct clv_slice outbox, uint64_t *next,
                                    struct clv_err *err);

@@ -166,6 +166,10 @@ check 'a copy of the database' "$BIN/clavigerd" store backup -c "$G/rms1/clavige
 cp "$G/rms1/state/backup/kept.db" "$G/kept.db"
 g_stop rms1
 rm -rf "$G/rms1/state" "$G/rms1/machine.secret"
+# New keys are not made while others have them.
+check 'brought back where it was' "$BIN/clavigerd" store restore -c "$G/rms1/clavigerd.conf" "$G/kept.db"
+"$BIN/clavigerd" recover -c "$G/rms1/clavigerd.conf" >"$G/out" 2>&1
+equal 'recover names who has the keys' "$? $(grep -c "the group's keys are at rms2.ops.test, rms4.ops.test too" "$G/out")" '1 1'
 check 'brought to the joined server' "$BIN/clavigerd" store restore -c "$G/rms2/clavigerd.conf" --replace "$G/kept.db"
 g_start rms2
 export CLAVIGER_SERVER=unix:$G/rms2.sock
@@ -177,6 +181,23 @@ printf 'the next word 42' | clv reenter svc --password-fd 0 --all-at-once >"$G/o
 next() { [ "$(cred)" = 'the next word 42' ]; }
 check 'and passwords go on from there' wait_for 60 next
 g_agent_again() { clv account distribute svc --to web01 --yes; }
+# As long as one is left, others join it (S22).
+server rms5
+sed -i "s,^listen = .*,listen = 127.0.0.1:$(g_port)," "$G/rms5/clavigerd.conf"
+TO=rms2.ops.test@127.0.0.1:$SECOND_PORT joins rms5
+check 'one more asks the one that is left' wait_for 60 asks rms5
+check 'its code is accepted there' wait_for 20 approve rms5 "$(code_of rms5)"
+check 'and it joins' wait_for 30 said rms5 'has joined the management group'
+wait "${PID[rms5]}"; unset 'PID[rms5]'
+equal 'the servers of the group' "$(clv get servers -o json 2>/dev/null | jq -r '[.[].name] | join(" ")')" 'rms2.ops.test rms4.ops.test rms5.ops.test'
 clv audit verify >"$G/out" 2>&1
 equal 'the audit trail goes on' "$?" 0
+# All of them lost: new keys, when a person says so; the list names nobody who has the old ones.
+g_stop rms2; g_stop web01
+check 'recover, said aloud' bash -c "'$BIN/clavigerd' recover -c '$G/rms1/clavigerd.conf' --replace >'$G/out' 2>&1"
+g_start rms1
+export CLAVIGER_SERVER=unix:$G/rms1.sock
+check 'the first server is back with new keys' wait_for 30 g_server_up
+equal 'and alone' "$(clv get servers -o json 2>/dev/null | jq -r '[.[].name] | join(" ")')" 'rms1.ops.test'
+equal 'its password is to be entered' "$(clv get accounts -o json 2>/dev/null | jq -r '.[0].state')" 'needs re-entry'
 g_end
