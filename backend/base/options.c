@@ -18,6 +18,10 @@ const struct conf_option node_options[] = {
     {"node", "log", CONF_PATH, 1, 1024, "-", NULL, false, "log file; - is standard error"},
     {"node", "log_level", CONF_CHOICE, 0, 0, "info", "debug|info|notice|warn|error", true,
      "least level logged"},
+    {"node", "store", CONF_STRING, 1, 300, "own", NULL, false,
+     "own: this management server has the database; via NAME: it joined, has none, and carries what nodes "
+     "send on "
+     "to NAME, the first of [channel] server"},
     {"node", "machine_id_file", CONF_PATH, 1, 1024, "/etc/machine-id", NULL, false,
      "what tells this machine from a copy (P5)"},
     {"node", "machine_secret", CONF_PATH, 1, 1024, "/etc/claviger/machine.secret", NULL, false,

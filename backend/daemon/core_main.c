@@ -476,12 +476,13 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 		if (ipc_wait_one(parent, start_rows, c, -1, err))
 			return CLV_FAILED;
 	/* One that joins asks as an agent does: it has no database, and none is made. */
-	c->server = strcmp(c->start->role, "management-server") == 0 && strcmp(c->start->mode, "join") != 0;
+	c->server = strcmp(c->start->role, "management-server") == 0 && strcmp(c->start->mode, "join") != 0 &&
+	            !c->start->relay;
 	c->mode = strcmp(c->start->mode, "recover") == 0   ? 'v'
 	          : strcmp(c->start->mode, "restore") == 0 ? 'k'
 	                                                   : c->start->mode[0];
 	c->role = c->server                                ? &core_server_role
-	          : strcmp(c->start->role, "gateway") == 0 ? &core_gateway_role
+	          : c->start->relay ? &core_gateway_role
 	                                                   : &core_agent_role;
 	log_init("core", c->start->role, 2, (enum log_level)c->start->log_level);
 	path =

@@ -303,7 +303,7 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		    "the node key of %s belongs to another machine; make a fresh one here: clavigerd enroll "
 		    "--role agent --server %s --replace",
 		    p->from, c->start->name);
-	} else if (n->role == NODE_SERVER && f->enroll) {
+	} else if (n->role == NODE_SERVER && join_asks(f)) {
 		enroll_unknown(c, s, f, p); /* it has not got the group's keys yet */
 	} else if (!relay_may(c, s, n)) {
 		relay_refuse(c, s, n);

@@ -198,6 +198,8 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 /* core_server_join.c: management servers that ask for the group's keys */
 /* The others' names, with commas between; "" none. */
 CLV_MUST clv_rc join_names(struct db *d, const char *own, char *out, size_t size, struct clv_err *err);
+/* It asks for the group's keys: its request names an intake certificate. Nothing is verified. */
+bool join_asks(const Clv__LinkProofFrame *f);
 /* A sound request of one came. True: it is answered (it was accepted); else it waits as any other. */
 bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f);
 

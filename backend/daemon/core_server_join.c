@@ -76,6 +76,19 @@ static void keep(struct joining *j, const uint8_t hash[KEY_HASH_LEN], const char
 		j->at = 0;
 }
 
+bool join_asks(const Clv__LinkProofFrame *f)
+{
+	ProtobufCMessage *m = NULL;
+	bool asks;
+
+	if (!f->enroll ||
+	    proto_decode(&clv__enroll_request__descriptor, PROTO_SLICE(f->enroll->body), &m, NULL))
+		return false;
+	asks = ((const Clv__EnrollRequest *)m)->intake.len > 0;
+	proto_free(m);
+	return asks;
+}
+
 bool join_arrived(struct core *c, struct session *s, const Clv__LinkProofFrame *f)
 {
 	Clv__JoinKeys m = CLV__JOIN_KEYS__INIT;

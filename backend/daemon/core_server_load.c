@@ -69,11 +69,13 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 		return;
 	}
 	if (!s->fencing) {
-		core_outcome(c, 1,
-		             "%s/OperationsManager.db is of no management group yet: run clavigerd init; a "
-		             "server that joined has no database of its own and does not serve in this "
-		             "release (after the loss of the others: clavigerd store restore FILE)",
-		             c->start->state);
+		core_outcome(
+		    c, 1,
+		    "%s/OperationsManager.db is of no management group yet: run clavigerd init; a "
+		    "server that joined has no database of its own and does not serve: [node] store = via "
+		    "NAME has it carry links to one that has (after the loss of the others: clavigerd store "
+		    "restore FILE)",
+		    c->start->state);
 		return;
 	}
 	if (s->epoch != c->epoch) {

@@ -302,7 +302,7 @@ static struct conn *add(struct net *n, uint64_t id, int fd, struct chan *chan, c
 static struct chan_opts options(struct net *n, bool initiator, const char *peer)
 {
 	/* A gateway's is towards its servers: from nodes it takes what it has the means for. */
-	bool theirs = !initiator && strcmp(n->start->role, "gateway") == 0;
+	bool theirs = !initiator && n->start->relay;
 
 	return (struct chan_opts){
 	    .initiator = initiator,

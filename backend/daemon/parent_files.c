@@ -273,6 +273,7 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->role = (char *)(uintptr_t)conf_str(p->conf, "node", "role");
 	m->state = (char *)(uintptr_t)conf_str(p->conf, "node", "state");
 	m->mode = (char *)(uintptr_t)parent_modes[p->mode];
+	m->relay = p->gateway;
 	m->machine = PROTO_BYTES(machine);
 	if (p->server_override)
 		m->server = (char *)(uintptr_t)p->server_override;

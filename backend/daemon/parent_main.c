@@ -133,12 +133,44 @@ static clv_rc start_all(struct parent *p, struct clv_err *err)
 	           : CLV_OK;
 }
 
+/* A management server whose store is another's carries links on as a gateway does, and has the group's keys.
+ */
+static clv_rc choose_store(struct parent *p, struct clv_err *err)
+{
+	const char *store = conf_str(p->conf, "node", "store"),
+	           *name = strncmp(store, "via ", 4) == 0 ? store + 4 : NULL;
+	const char *const *servers = NULL;
+	size_t len;
+
+	if (strcmp(store, "own") == 0)
+		return CLV_OK;
+	if (!name || !*name || !p->server)
+		return err_set(err, CLV_E_CONFIG, "%s:%d: [node] store: %s", conf_name(p->conf),
+		               conf_line(p->conf, "node", "store"),
+		               p->server ? "expected own or via NAME" : "it is for a management server");
+	len = strlen(name);
+	if (conf_list(p->conf, "channel", "server", &servers) == 0 || strncmp(servers[0], name, len) != 0 ||
+	    !strchr("@:", servers[0][len]))
+		return err_set(
+		    err, CLV_E_CONFIG,
+		    "%s:%d: [node] store = via %s: expected it as the first of [channel] server, with "
+		    "its address",
+		    conf_name(p->conf), conf_line(p->conf, "node", "store"), name);
+	if (p->mode == MODE_RUN) {
+		p->server = false;
+		p->gateway = true;
+	}
+	return CLV_OK;
+}
+
 static clv_rc prepare(struct parent *p, struct clv_err *err)
 {
 	if (options_load(p->conf_path, &p->conf, err))
 		return CLV_FAILED;
 	p->server = strcmp(conf_str(p->conf, "node", "role"), "management-server") == 0;
 	p->gateway = strcmp(conf_str(p->conf, "node", "role"), "gateway") == 0;
+	if (choose_store(p, err))
+		return CLV_FAILED;
 	if (p->server && p->mode == MODE_ENROLL)
 		return err_set(err, CLV_E_USAGE, "a management server is not enrolled: use clavigerd init");
 	if (p->server && p->mode == MODE_JOIN)
