@@ -70,10 +70,11 @@ static const char *span(char *out, size_t size, int64_t ms)
 /* Times of two nodes are compared with their measured offset, or not at all. */
 static void draw_under_way(const struct clv_trace_fact *t, struct pager *p, const struct view_ctx *ctx)
 {
-	char line[400], name[VIEW_ID_MAX], a[40], b[40];
+	char line[400], buf[VIEW_ID_MAX], a[40], b[40];
+	const char *name;
 	if (t->n_nodes < 2)
 		return;
-	view_name(ctx, t->nodes[0].name, name, sizeof(name));
+	name = view_name(ctx, t->nodes[0].name, buf, sizeof(buf));
 	if (!t->clock_known)
 		snprintf(line, sizeof(line),
 		         "How long it was under way is not known: the clock of %.100s is not measured now.",

@@ -481,9 +481,7 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 	c->mode = strcmp(c->start->mode, "recover") == 0   ? 'v'
 	          : strcmp(c->start->mode, "restore") == 0 ? 'k'
 	                                                   : c->start->mode[0];
-	c->role = c->server                                ? &core_server_role
-	          : c->start->relay ? &core_gateway_role
-	                                                   : &core_agent_role;
+	c->role = c->server ? &core_server_role : c->start->relay ? &core_gateway_role : &core_agent_role;
 	log_init("core", c->start->role, 2, (enum log_level)c->start->log_level);
 	path =
 	    clv_asprintf("%s/%s", c->start->state, c->server ? "OperationsManager.db" : "HealthService.db");

@@ -291,7 +291,8 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 	}
 	n = server_find(c->srv, p->from);
 	if (!n || n->approval != CLV_APPROVAL_APPROVED ||
-	    !slice_eq(buf_slice(&n->node_key), PROTO_SLICE(f->node_key))) {
+	    !slice_eq(buf_slice(&n->node_key), PROTO_SLICE(f->node_key)) ||
+	    (n->role == NODE_SERVER && join_asks(f))) {
 		enroll_unknown(c, s, f, p);
 	} else if (!slice_eq_ct(slice_of(n->machine, 32), PROTO_SLICE(p->machine))) {
 		core_event(c, 7022,
@@ -303,8 +304,6 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 		    "the node key of %s belongs to another machine; make a fresh one here: clavigerd enroll "
 		    "--role agent --server %s --replace",
 		    p->from, c->start->name);
-	} else if (n->role == NODE_SERVER && join_asks(f)) {
-		enroll_unknown(c, s, f, p); /* it has not got the group's keys yet */
 	} else if (!relay_may(c, s, n)) {
 		relay_refuse(c, s, n);
 	} else {
