@@ -97,6 +97,8 @@ static struct view *open_by(struct app *a, enum action action, const char *arg)
 		return view_profiles_open(arg);
 	case ACTION_GO_GROUPS:
 		return view_groups_open(arg);
+	case ACTION_GO_SERVERS:
+		return view_servers_open();
 	case ACTION_GO_RECOVER:
 		return view_recover_open(arg);
 	case ACTION_GO_ALERTS:

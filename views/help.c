@@ -43,7 +43,7 @@ static const char *screen_name(unsigned where)
 	             {W_ACCOUNT, "account"},   {W_PROFILES, "profiles"}, {W_GROUPS, "groups"},
 	             {W_RECOVER, "recovery"},  {W_AUDIT, "audit"},       {W_EXPIRY, "expiry"},
 	             {W_ALERTS, "alerts"},     {W_TRACE, "trace"},       {W_PROOF, "proof"},
-	             {W_FOUND, "find"},        {W_CONTEXTS, "contexts"}};
+	             {W_FOUND, "find"},        {W_CONTEXTS, "contexts"}, {W_SERVERS, "servers"}};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (names[i].where == where)
 			return names[i].name;

@@ -105,6 +105,7 @@ struct view *view_accounts_open(const char *filter);
 struct view *view_account_open(const char *name);
 struct view *view_profiles_open(const char *filter);
 struct view *view_groups_open(const char *filter);
+struct view *view_servers_open(void);
 struct view *view_recover_open(const char *filter);
 struct view *view_audit_open(const char *filter);
 struct view *view_expiry_open(const char *filter);

@@ -69,8 +69,8 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	p.fingerprint = o->fingerprint;
 	p.machine = PROTO_BYTES(buf_slice(&c->machine));
 	p.initiator = true;
-	if (c->gateway && c->start->advertise)
-		p.address = c->start->advertise;
+	if (c->gateway)
+		p.address = c->start->reached;
 	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, pr);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "daemon/core_recovery.h"
+#include "daemon/core_relay.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -136,6 +137,23 @@ static void list_attached(const struct core *c, const struct console *own, Clv__
 	m->attached = list;
 }
 
+/* Named once, with who is behind it: they are among the silent ones below (P8). */
+static void list_gateways(const struct core *c, struct need_row *rows, size_t *n)
+{
+	for (size_t i = 0; i < c->srv->n_nodes; i++) {
+		const struct node *g = c->srv->nodes[i], *first = NULL;
+		size_t behind;
+
+		if (g->role != NODE_GATEWAY || g->session)
+			continue;
+		behind = gateways_depend(c, g, &first);
+		need(rows, n, CLV_LEVEL_WARNING, ":servers",
+		     behind == 1 ? "the gateway %.60s is not in touch: %zu node comes by it"
+		                 : "the gateway %.60s is not in touch: %zu nodes come by it",
+		     g->name, behind);
+	}
+}
+
 static void list_needs(const struct core *c, const Clv__Overview *m, struct need_row *rows, size_t *n,
                        int64_t now)
 {
@@ -163,6 +181,7 @@ static void list_needs(const struct core *c, const Clv__Overview *m, struct need
 		                              : "%u accounts are not everywhere yet",
 		     m->accounts_missing);
 	list_passwords(s, rows, n, now);
+	list_gateways(c, rows, n);
 	if (m->silent)
 		need(rows, n, CLV_LEVEL_WARNING, ":agents contact:silent,down",
 		     m->silent == 1 ? "%u agent is silent" : "%u agents are silent", m->silent);

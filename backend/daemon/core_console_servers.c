@@ -19,7 +19,7 @@ static void fill_self(const struct core *c, Clv__Server *row, const struct clv_b
 	row->group_key = c->group_key_version;
 	row->version = (char *)(uintptr_t)CLV_VERSION;
 	row->pem = buf_slice(pem).len ? (char *)(uintptr_t)buf_slice(pem).ptr : (char *)(uintptr_t) "";
-	row->address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t) "";
+	row->address = c->start->reached;
 	row->contact = CLV_CONTACT_UP;
 }
 

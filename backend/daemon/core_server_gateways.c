@@ -88,7 +88,7 @@ size_t gateways_way(const struct core *c, const struct node *n, struct way out[W
 	if (k == 0 && strcmp(n->via, c->start->name) != 0)
 		out[k++] =
 		    (struct way){n->via, ""}; /* it is no member any more: its row says so all the same */
-	out[k++] = (struct way){c->start->name, c->start->advertise ? c->start->advertise : ""};
+	out[k++] = (struct way){c->start->name, c->start->reached};
 	return k;
 }
 

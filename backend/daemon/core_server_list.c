@@ -197,7 +197,7 @@ void server_list_sign(struct core *c)
 	clv__server_entry__init(e);
 	e->name = c->start->name;
 	e->node_key = PROTO_BYTES(buf_slice(&c->node_key));
-	e->address = c->start->advertise ? c->start->advertise : (char *)(uintptr_t) "";
+	e->address = c->start->reached;
 	l.list[0] = e;
 	l.n = 1;
 	add_gateways(c, &l);

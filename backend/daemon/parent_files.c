@@ -250,7 +250,7 @@ static void free_names(Clv__UserName **list, size_t n)
 	clv_free(list);
 }
 
-/* Where others are told that this node is reached; a wildcard is no place. NULL: by its name. */
+/* Where others are told that this node is reached; a wildcard is no place. "": by its name. */
 static char *advertised(const struct parent *p)
 {
 	const char *text = conf_str(p->conf, "channel", "advertise");
@@ -258,7 +258,9 @@ static char *advertised(const struct parent *p)
 
 	if (text)
 		return (char *)(uintptr_t)text;
-	return bound && strncmp(bound, "0.0.0.0:", 8) != 0 && strncmp(bound, "[::]:", 5) != 0 ? bound : NULL;
+	if (bound && strncmp(bound, "0.0.0.0:", 8) != 0 && strncmp(bound, "[::]:", 5) != 0)
+		return bound;
+	return (char *)(uintptr_t) "";
 }
 
 #define MS(section, name) ((uint32_t)conf_int(p->conf, (section), (name)))
@@ -300,7 +302,9 @@ static void fill_start(struct parent *p, Clv__Start *m, struct clv_slice machine
 	m->caller = (char *)(uintptr_t)(p->caller ? p->caller : "");
 	if (p->has_recovery)
 		m->recovery_key_hash = PROTO_BYTES(slice_of(p->recovery_hash, sizeof p->recovery_hash));
-	m->advertise = advertised(p);
+	if (p->node_listen_text)
+		m->advertise = p->node_listen_text;
+	m->reached = advertised(p);
 	m->bare = conf_bool(p->conf, "node", "bare");
 	m->replace = p->replace;
 	m->reaccept = strcmp(conf_str(p->conf, "trust", "reaccept"), "direct") == 0;

@@ -18,6 +18,7 @@ struct clv_account_detail *drawn_account_well(void);
 struct clv_account_detail *drawn_account_trial(enum clv_trial trial);
 struct clv_profile_fact *drawn_profiles(size_t *n);
 struct clv_group_fact *drawn_groups(size_t *n);
+struct clv_server_fact *drawn_servers(size_t *n);
 struct clv_plan_fact *drawn_plan(void);
 /* The recovery as drawn, and its accounts. */
 struct clv_recovery_fact *drawn_recovery(void);

@@ -226,6 +226,10 @@ static void test_profiles_groups(void **state)
 	struct clv_group_fact *g = drawn_groups(&n);
 	give_rows(a, CLV_LIST_GROUPS, g, n, n);
 	all_sizes(a, "groups");
+	app_push(a, view_servers_open());
+	struct clv_server_fact *s = drawn_servers(&n);
+	give_rows(a, CLV_LIST_SERVERS, s, n, n);
+	all_sizes(a, "servers");
 	app_done(a);
 }
 

@@ -284,6 +284,16 @@ static void accounts(struct app *a, const char *s)
 	app_push(a, view_groups_open(""));
 	look_list(a, CLV_LIST_GROUPS, g, n);
 	app_pop(a);
+	struct clv_server_fact *sv = drawn_servers(&n);
+	for (size_t i = 0; i < n; i++) {
+		set(&sv[i].name, s);
+		set(&sv[i].via, s);
+		set(&sv[i].address, s);
+		set(&sv[i].version, s);
+	}
+	app_push(a, view_servers_open());
+	look_list(a, CLV_LIST_SERVERS, sv, n);
+	app_pop(a);
 	struct clv_reply r = {.kind = CLV_REPLY_ACCOUNT, .account = drawn_account()};
 	struct clv_account_detail *d = r.account;
 	set(&d->account.name, s);
