@@ -9,10 +9,8 @@
 #include "daemon/core_relay.h"
 #include "daemon/core_server_alerts.h"
 #include "keys/succession.h"
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MASTER_ASK_MS  60000
