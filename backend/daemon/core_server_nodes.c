@@ -81,9 +81,9 @@ static void fill_node(struct node *n, const struct store_agent *a)
 {
 	fill_texts(n, a);
 	n->role = NODE_AGENT;
-	for (uint8_t r = 0; r < NODE_ROLES; r++)
+	for (int r = 0; r < NODE_ROLES; r++)
 		if (strcmp(a->role, node_roles[r]) == 0)
-			n->role = r;
+			n->role = (uint8_t)r;
 	buf_release(&n->node_key);
 	buf_init(&n->node_key, STORE_SPKI_MAX);
 	if (buf_put(&n->node_key, slice_of(a->node_key, a->node_key_len), NULL))

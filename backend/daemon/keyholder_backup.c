@@ -422,7 +422,7 @@ static clv_rc is_pinned(const struct kh *k, const struct content *c, struct clv_
 clv_rc kh_keys_take(struct kh *k, const struct clv_secret *bundle, const uint8_t request[32],
                     struct clv_err *err)
 {
-	struct bundle_head head;
+	struct bundle_head head = {0};
 	struct content c = {.n_keys = 0};
 	clv_rc rc = CLV_FAILED;
 

@@ -172,7 +172,7 @@ static clv_rc seal(struct kh *k, const Clv__KhJoinSeal *q, const Clv__EnrollRequ
                    struct clv_err *err)
 {
 	struct clv_secret *bundle = secret_new(BUNDLE_MAX, err);
-	struct bundle_head head;
+	struct bundle_head head = {0};
 	X509 *recipient = NULL;
 	clv_rc rc = CLV_FAILED;
 
