@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define TEXT_MAX       64u /* of what a gateway says of a link */
+#define IDLE_MS        60000
 #define T_MAX          64u
 #define NONCE_LATE_MAX 3u
 
@@ -272,10 +273,14 @@ void relay_tick(struct core *c, int64_t now_ms)
 	while (p) {
 		struct session *s = p;
 		bool silent = s->via && s->node && !s->closed && now_ms - s->heard > most;
+		/* Never proven, or taken over: its gateway should have ended it long ago. */
+		bool idle = s->via && !s->node && !s->closed && !s->pinning && now_ms - s->since > IDLE_MS;
 
 		p = s->next;
-		if (!s->via || (!s->closed && !silent))
+		if (!s->via || (!s->closed && !silent && !idle))
 			continue;
+		if (idle)
+			tell_closed(c, s->via, s->channel, CLV_E_TIMEOUT, "not proven");
 		if (silent) {
 			core_event(c, 20022,
 			           "%s, via %s, is not heartbeating: nothing fresh that it signed for three "
