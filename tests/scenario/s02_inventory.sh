@@ -9,9 +9,10 @@ check "the demo comes up" env CLAVIGER_DEMO_BIN="$BIN" "$top/share/demo/run" --d
 # shellcheck disable=SC1091
 . "$D/env"
 clv get agents -o json >"$G/agents.json"
-equal "six agents, a gateway and one behind it" "$(jq length "$G/agents.json")" 8
-equal "all confirmed" "$(jq '[.[]|select(.key_state=="confirmed" and .approval=="approved" and .contact=="up")]|length' "$G/agents.json")" 8
-equal "which comes by it" "$(jq -r '.[]|select(.gateway!=null)|.name+" "+.gateway' "$G/agents.json")" "edge01.ops.test gw1.ops.test"
+equal "six agents, a second server, a gateway behind it and one behind that" "$(jq length "$G/agents.json")" 9
+equal "all confirmed" "$(jq '[.[]|select(.key_state=="confirmed" and .approval=="approved" and .contact=="up")]|length' "$G/agents.json")" 9
+equal "who comes by whom" "$(jq -r '.[]|select(.gateway!=null)|.name+" "+.gateway+" "+.mechanism' "$G/agents.json" | sort | tr '\n' ' ')" "edge01.ops.test gw1.ops.test kerberos gw1.ops.test ms1.ops.test certificate "
+equal "the second server by Kerberos" "$(jq -r '.[]|select(.name=="ms1.ops.test")|.mechanism' "$G/agents.json")" kerberos
 equal "the fields of design 2, in order" "$(jq -r '.[0]|keys_unsorted|join(" ")' "$G/agents.json")" \
 	"name approval contact key_id sha1 sha256 not_before not_after generation key_state gateway server mechanism protocol cipher last_seen config_version"
 equal "new01 is pending" "$(clv get pending -o json | jq -r '.[].name')" new01.ops.test

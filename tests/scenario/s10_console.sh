@@ -70,7 +70,7 @@ check "typed-ahead keys answer nothing" drive agents <"$G/ahead"
 cat >"$G/lost" <<'END'
 wait app01
 key /app\r
-wait 2 of 9
+wait 2 of 10
 key \s
 wait 1 marked
 key R
@@ -83,7 +83,7 @@ key R
 wait You can look, not act
 say stale
 wait Back, by rms1
-wait 2 of 9   1 marked
+wait 2 of 10   1 marked
 settle
 not was asked
 END

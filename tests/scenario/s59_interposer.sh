@@ -23,7 +23,8 @@ interpose() {
 	between[1]=$!
 }
 between=()
-: >"$G/from_agent" >"$G/from_server"
+: >"$G/from_agent"
+: >"$G/from_server"
 g_stop web01
 sed -i "s/^server = .*/server = rms1.ops.test@127.0.0.1:$port/; s/^\[channel\]/&\nmechanism = certificate/" "$G/web01/clavigerd.conf"
 since=$(event_count 'id:20002 text:"web01.ops.test" text:"not proven"')
