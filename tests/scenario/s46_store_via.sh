@@ -11,12 +11,23 @@ g_begin
 r_begin || g_end
 r_server 'heartbeat = 1s' || g_end
 
+# Each link passes a relay that keeps what it sees: what the wire shows.
+wire() { # NODE PORT: WIRE[NODE] is where that node dials instead of PORT
+	mkdir "$G/wire.$1"
+	WIRE[$1]=$(g_port)
+	"$BIN/tests/tools/wire" relay "${WIRE[$1]}" "$2" "$G/wire.$1" >"$G/wire.$1.out" 2>&1 &
+	PID[wire.$1]=$!
+	wait_for 10 grep -q listening "$G/wire.$1.out" || bad "the relay does not listen: $(cat "$G/wire.$1.out")"
+}
+declare -A WIRE=()
+
 # --- ms1 joins, and carries ---
 ROOT_PORT=$NODE_PORT MS_PORT=$(g_port)
+wire ms1 "$ROOT_PORT"
 mkdir -p "$G/ms1" "$G/gw1" "$G/web01"
 r_keytab "$G/ms1/keytab" MSOMHSvc/ms1.ops.test || g_end
 r_section "$G/ms1/keytab" >"$G/ms1/profiles"
-NODE_PORT=$MS_PORT CONSOLE_PORT=$(g_port) g_node ms1 management-server "server = rms1.ops.test@127.0.0.1:$ROOT_PORT" 'retry = 500ms' 'heartbeat = 1s' "alert_socket = $G/ms1.alert"
+NODE_PORT=$MS_PORT CONSOLE_PORT=$(g_port) g_node ms1 management-server "server = rms1.ops.test@127.0.0.1:${WIRE[ms1]}" 'retry = 500ms' 'heartbeat = 1s' "alert_socket = $G/ms1.alert"
 "$BIN/clavigerd" join -c "$G/ms1/clavigerd.conf" >"$G/ms1/join.out" 2>&1 </dev/null &
 PID[ms1]=$!
 code() { sed -n 's/^Code *//p' "$G/ms1/join.out"; }
@@ -41,16 +52,20 @@ equal 'by Kerberos' "$(field_of ms1 mechanism)" kerberos
 equal 'it is listed as a server' "$(clv get servers -o json 2>/dev/null | jq -r '.[] | select(.name=="ms1.ops.test") | .role')" management-server
 
 # --- a gateway behind it, an agent behind that ---
-PORT[ms1]=$MS_PORT
+wire gw1 "$MS_PORT"
+PORT[ms1]=${WIRE[gw1]}
 r_keytab "$G/gw1/keytab" MSOMHSvc/gw1.ops.test || g_end
 r_section "$G/gw1/keytab" >"$G/gw1/profiles"
 VIA=ms1 g_agent gw1 gateway 'heartbeat = 1s' 'mechanism = certificate' || g_end
 r_keytab "$G/web01/keytab" MSOMHSvc/web01.ops.test || g_end
 { r_section "$G/web01/keytab"; printf '[profile Backup]\nusers = %s\n' "$(id -un)"; } >"$G/web01/profiles"
+GW_PORT=${PORT[gw1]}
+wire web01 "$GW_PORT"
+PORT[gw1]=${WIRE[web01]}
 VIA=gw1 g_agent web01 agent 'heartbeat = 1s' 'mechanism = kerberos' || g_end
 equal 'the gateway comes by the server' "$(field_of gw1 gateway) $(field_of gw1 mechanism)" 'ms1.ops.test certificate'
 equal 'the agent by the gateway' "$(field_of web01 gateway) $(field_of web01 mechanism)" 'gw1.ops.test kerberos'
-"$BIN/clavigerd" alert -c "$G/web01/clavigerd.conf" --severity critical --name far >/dev/null
+"$BIN/clavigerd" alert -c "$G/web01/clavigerd.conf" --severity critical --name far --text "the Word on no wire" >/dev/null
 far() { [ "$(clv get alerts --filter name:far -o json 2>/dev/null | jq length)" = 1 ]; }
 check 'an alert comes' wait_for 30 far
 id=$(clv get alerts --filter name:far -o json 2>/dev/null | jq '.[0].id')
@@ -71,6 +86,38 @@ printf 'through three hops' | clv reenter backup --password-fd 0 --all-at-once >
 gives() { [ "$("$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" Backup 2>/dev/null)" = 'through three hops' ]; }
 check 'a password arrives' wait_for 40 gives
 equal 'and is nowhere under the gateway or the server' "$(grep -rlaF 'through three hops' "$G/gw1/state" "$G/ms1/state" "$G/gw1/log" "$G/ms1/log" 2>/dev/null | wc -l)" 0
+
+for n in web01 gw1 ms1; do
+	bytes=$(cat "$G/wire.$n"/* | wc -c)
+	check "the link up from $n carried something ($bytes bytes)" test "$bytes" -gt 10000
+	equal 'no word of the alert or the password' "$(cat "$G/wire.$n"/* | grep -caE 'the Word on no wire|through three hops')" 0
+done
+
+# --- the KDC falls silent, for all of them ---
+kill -STOP "${PID[kdc]}"
+worst=0
+limit=$((SECONDS + ${LONG:+100} + 15))
+said=0
+while [ $SECONDS -lt "$limit" ]; do
+	said=$((said + 1))
+	"$BIN/clavigerd" alert -c "$G/web01/clavigerd.conf" --severity information --name "silent $said" >/dev/null
+	age=$(clv get agents -o json 2>/dev/null | jq '[.[] | (now - (.last_seen | sub("\\.[0-9]+"; "") | fromdate))] | max * 1000 | floor')
+	[ "${age:-9999}" -le "$worst" ] || worst=$age
+	sleep 0.5 # between two looks
+done
+check "no heartbeat of agent, gateway or server was late (the oldest $worst ms ago; twice the interval, and what a look takes)" test "$worst" -lt 3500
+all_came() { [ "$(clv get alerts --filter 'name:silent' --limit 1000 -o json 2>/dev/null | jq length)" = "$said" ]; }
+check "all $said alerts came meanwhile" wait_for 20 all_came
+equal 'nobody was told as missed' "$(event_count id:20022)" 0
+# A node that starts anew with the tickets it has comes; without them it waits for the KDC.
+g_stop web01
+rm -f "$G/web01/state/kerberos/ccache"
+g_start web01
+fails() { grep -q 'event 20057' "$G/web01/log"; }
+check 'without a ticket a new link fails, and says so' wait_for 30 fails
+kill -CONT "${PID[kdc]}"
+back() { [ "$(field_of web01 contact)" = up ]; }
+check 'all are back within 60 s' wait_for 60 back
 
 # --- from stored records alone ---
 g_stop rms1
