@@ -61,6 +61,9 @@ struct session {
 	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
 	 */
 	uint64_t upto, beat_made, beat_upto;
+	/* core_server_told.c: what it said it made beyond what came; its outbox is given up */
+	uint64_t told;
+	bool told_looked, conflicted;
 	bool clock_known;
 	int64_t clock_ahead_ms; /* its clock beside ours, as it measured and signed it */
 	uint32_t clock_error_ms;

@@ -126,6 +126,8 @@ static clv_rc run_intake(struct db *d, void *ctx, struct clv_err *err)
 	}
 	if (check_known(d, i, next, err))
 		return CLV_FAILED;
+	if (i->conflict && store_outbox_settle(d, i->name, PROTO_SLICE(p->outbox), err))
+		return CLV_FAILED;
 	if (i->conflict || p->first > next || p->last < next)
 		return CLV_OK; /* "expected N": the answer says what is here */
 	while (p->alerts[first]->sequence < next)
@@ -192,6 +194,8 @@ static void done_intake(struct core *c, void *ctx, clv_rc rc, const struct clv_e
 		tell_intake(c, i);
 		if (s && s->upto < i->upto)
 			s->upto = i->upto;
+		if (s && i->conflict)
+			s->conflicted = true;
 		ack.agent = i->name;
 		ack.outbox = i->parcel->outbox;
 		ack.upto = i->upto;
@@ -465,6 +469,7 @@ bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStateme
 		                 o->clock_ahead_ms < CLOCK_OFF_MOST;
 		s->clock_ahead_ms = o->clock_ahead_ms;
 		s->clock_error_ms = o->clock_error_ms;
+		told_on_state(c, s, o);
 		s->beat_seen = true;
 		s->beat_made = o->made;
 		s->beat_upto = s->upto;

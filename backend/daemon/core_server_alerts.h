@@ -39,6 +39,9 @@ CLV_MUST clv_rc alerts_put_own(struct core *c, struct clv_slice parcel, void (*d
                                struct clv_err *err);
 
 void alerts_on_parcel(struct core *c, struct session *s, const Clv__ParcelFrame *f);
+/* core_server_told.c: a state that counts; what it says was made and has not come is kept, and what an outbox
+ * before it never sent is named. */
+void told_on_state(struct core *c, struct session *s, const Clv__OutboxState *o);
 /* true: the node signed it, and on this link, now. */
 bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st);
 /* done gets the judged path of the parcel that came back, or NULL with why. */

@@ -40,6 +40,7 @@
 	X(20027, "OpsMgr Connector", CLV_LEVEL_WARNING, "Connection")      \
 	X(20028, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20029, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
+	X(20030, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20053, "OpsMgr Connector", CLV_LEVEL_INFORMATION, "Certificate") \
 	X(20057, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
 	X(20070, "OpsMgr Connector", CLV_LEVEL_ERROR, "Connection")        \
@@ -71,6 +72,7 @@
 	X(20027, CLV_SEVERITY_WARNING, "The database is an older copy")                  \
 	X(20028, CLV_SEVERITY_CRITICAL, "Alerts are held back or altered on their way")  \
 	X(20029, CLV_SEVERITY_WARNING, "A node sent two contents under one number")      \
+	X(20030, CLV_SEVERITY_CRITICAL, "A node lost what it had not sent")              \
 	X(21036, CLV_SEVERITY_CRITICAL, "No channel certificate can be used")
 
 struct event_row {

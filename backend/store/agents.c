@@ -394,6 +394,54 @@ clv_rc store_outbox_advance(struct db *d, const char *agent, struct clv_slice ou
 	return must_change(rc, n, agent, err);
 }
 
+clv_rc store_outbox_told(struct db *d, const char *agent, struct clv_slice outbox, uint64_t made,
+                         struct clv_err *err)
+{
+	/* A node has one outbox at a time; more than a few rows are a node that makes them up. */
+	if (db_run(
+	        d, err,
+	        "INSERT OR IGNORE INTO outboxes(agent, outbox, next) SELECT ?1, ?2, 1 WHERE (SELECT count(*) "
+	        "FROM outboxes WHERE agent=?1) < 64",
+	        "tb", agent, outbox))
+		return CLV_FAILED;
+	return db_run(d, err, "UPDATE outboxes SET told=?3 WHERE agent=?1 AND outbox=?2 AND told<?3", "tbi",
+	              agent, outbox, (int64_t)made);
+}
+
+clv_rc store_outbox_settle(struct db *d, const char *agent, struct clv_slice outbox, struct clv_err *err)
+{
+	return db_run(d, err, "UPDATE outboxes SET told=0 WHERE agent=?1 AND outbox=?2", "tb", agent, outbox);
+}
+
+struct lost_ctx {
+	store_lost_fn *fn;
+	void *ctx;
+	bool any;
+};
+
+static clv_rc one_lost(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
+{
+	struct lost_ctx *c = ctx;
+
+	(void)stop;
+	c->any = true;
+	return c->fn((uint64_t)db_i(r, 0), (uint64_t)db_i(r, 1), c->ctx, err);
+}
+
+clv_rc store_outboxes_lost(struct db *d, const char *agent, struct clv_slice outbox, store_lost_fn *fn,
+                           void *ctx, struct clv_err *err)
+{
+	struct lost_ctx c = {fn, ctx, false};
+
+	if (db_each(d, one_lost, &c, err,
+	            "SELECT next, told FROM outboxes WHERE agent=?1 AND outbox<>?2 AND told>=next", "tb",
+	            agent, outbox))
+		return CLV_FAILED;
+	return c.any ? db_run(d, err, "UPDATE outboxes SET told=0 WHERE agent=?1 AND outbox<>?2", "tb", agent,
+	                      outbox)
+	             : CLV_OK;
+}
+
 struct pending_ctx {
 	store_pending_fn *fn;
 	void *ctx;

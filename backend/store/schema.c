@@ -101,6 +101,8 @@ static const char *const steps[] = {
     "ALTER TABLE agents ADD COLUMN via_before TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE agents ADD COLUMN address TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE pending ADD COLUMN via TEXT NOT NULL DEFAULT '';",
+    /* The newest number that its node said it made, where that had not come. */
+    "ALTER TABLE outboxes ADD COLUMN told INTEGER NOT NULL DEFAULT 0;",
 };
 
 clv_rc store_open(const char *path, struct db **out, struct clv_err *err)

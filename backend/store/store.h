@@ -96,6 +96,17 @@ CLV_MUST clv_rc store_publication(struct db *d, const char *agent, uint64_t gene
 /* Servers that joined, their approvals and keys. */
 CLV_MUST clv_rc store_servers_forget(struct db *d, struct clv_err *err);
 
+/* --- what an outbox was said to have made, beyond what came --- */
+CLV_MUST clv_rc store_outbox_told(struct db *d, const char *agent, struct clv_slice outbox, uint64_t made,
+                                  struct clv_err *err);
+/* What is missing of it comes under other numbers: nothing is lost. */
+CLV_MUST clv_rc store_outbox_settle(struct db *d, const char *agent, struct clv_slice outbox,
+                                    struct clv_err *err);
+/* The other outboxes of the node, of which next to told never came; each is told once. */
+typedef clv_rc store_lost_fn(uint64_t next, uint64_t told, void *ctx, struct clv_err *err);
+CLV_MUST clv_rc store_outboxes_lost(struct db *d, const char *agent, struct clv_slice outbox,
+                                    store_lost_fn *fn, void *ctx, struct clv_err *err);
+
 /* --- outbox: exactly once, in order (design 3) --- */
 CLV_MUST clv_rc store_outbox_begin(struct db *d, const char *agent, struct clv_slice outbox, uint64_t *next,
                                    struct clv_err *err);
