@@ -283,7 +283,9 @@ static void turn(struct parent *p)
 
 	fds[n++] = (struct pollfd){.fd = p->signal_fd, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = p->console_fd, .events = POLLIN};
-	fds[n++] = (struct pollfd){.fd = p->credential_fd, .events = POLLIN};
+	/* Whoever asks while the key holder is started anew waits in the socket's own queue. */
+	fds[n++] =
+	    (struct pollfd){.fd = p->children[PROC_KEYHOLDER].ipc ? p->credential_fd : -1, .events = POLLIN};
 	fds[n++] = (struct pollfd){.fd = p->alert_fd, .events = POLLIN};
 	for (size_t i = 0; i < PROC_MAX; i++) {
 		const struct child *c = &p->children[i];
@@ -305,7 +307,7 @@ static void turn(struct parent *p)
 		on_signal(p);
 	if (fds[1].revents)
 		parent_accept_console(p);
-	if (fds[2].revents)
+	if (fds[2].revents && p->children[PROC_KEYHOLDER].ipc)
 		parent_accept_credential(p);
 	if (fds[3].revents)
 		parent_accept_alert(p);
