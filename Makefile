@@ -102,7 +102,13 @@ $(B)/tests/unit/test_keyholder_%: $(B)/obj/tests/unit/test_keyholder_%.o $(TESTL
 # One of core's decisions by itself.
 $(B)/tests/unit/test_core_%: $(B)/obj/tests/unit/test_core_%.o $(B)/obj/backend/daemon/core_%.o $(TESTLIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
-	$(LINK) -o $@ $^ $(LIBS) -lcmocka -lvterm -lutil
+	$(LINK) -o $@ $(filter-out $(LIB),$^) $(LIB) $(LIBS) -lcmocka -lvterm -lutil
+$(B)/tests/unit/test_core_server_session: $(B)/obj/backend/daemon/core_server_relay.o
+# One of a network process's.
+$(B)/tests/unit/test_net_%: $(B)/obj/tests/unit/test_net_%.o $(B)/obj/backend/daemon/net_%.o $(TESTLIB_OBJ) $(LIB)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $(filter-out $(LIB),$^) $(LIB) $(LIBS) -lcmocka -lvterm -lutil
+$(B)/tests/unit/test_net_conn: $(NET)/net_carry.o $(NET)/net_patience.o
 $(B)/tests/views/%: $(B)/obj/tests/views/%.o $(CONSOLE_OBJ) $(VIEW_OBJ) $(TESTLIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) $(CONSOLE_LIBS) -lcmocka -lvterm -lutil

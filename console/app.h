@@ -53,7 +53,7 @@ struct question {
 	struct object *objects;
 	size_t n, at;                                   /* ASK_DIGITS goes one by one */
 	size_t hidden;                                  /* marked rows that the filter hides */
-	size_t conflicts;                               /* left out */
+	size_t conflicts, servers;                      /* left out */
 	char expect[VIEW_ID_MAX], expect2[VIEW_ID_MAX]; /* NAME: full or as shown; NUMBER: digits */
 	char reason[APP_LINE_MAX];
 	struct band band;

@@ -67,21 +67,30 @@ static bool make_act(struct batch *b, int argc, char **argv, struct clv_act *act
 	return true;
 }
 
-/* A management server is accepted by its code, sealed. NULL: it is none, or nobody of that name waits. */
+static bool pending_fits(const struct clv_pending_fact *p, const char *name)
+{
+	size_t len = strlen(name);
+	return strcmp(p->name, name) == 0 || (strncmp(p->name, name, len) == 0 && p->name[len] == '.');
+}
+
+/* A management server is accepted by its code, sealed. NULL: it is none, nobody of that name waits, or more
+ * than one, of whom the server says which the digits are of. */
 static char *joining_name(struct batch *b, const char *name)
 {
 	struct clv_err err = {0};
 	struct clv_window w = {.limit = CLV_LIST_LIMIT_MAX};
 	struct clv_reply *r = batch_wait(b, clv_session_list(b->s, CLV_LIST_PENDING, &w, &err), &err);
+	const struct clv_pending_fact *one = NULL;
 	char *found = NULL;
-	size_t len = strlen(name);
-	for (size_t i = 0; r != NULL && r->kind == CLV_REPLY_LIST && i < r->rows.n && found == NULL; i++) {
-		const struct clv_pending_fact *p = &r->rows.u.pending[i];
-		bool is =
-		    strcmp(p->name, name) == 0 || (strncmp(p->name, name, len) == 0 && p->name[len] == '.');
-		if (is && strcmp(p->role, "management-server") == 0)
-			found = clv_strdup(p->name);
+	size_t fit = 0;
+	for (size_t i = 0; r != NULL && r->kind == CLV_REPLY_LIST && i < r->rows.n; i++) {
+		if (!pending_fits(&r->rows.u.pending[i], name))
+			continue;
+		one = &r->rows.u.pending[i];
+		fit++;
 	}
+	if (fit == 1 && strcmp(one->role, "management-server") == 0)
+		found = clv_strdup(one->name);
 	clv_reply_free(r);
 	return found;
 }

@@ -104,7 +104,14 @@ void entry_begin_for(struct app *a, const char *name, enum clv_account_type type
 		app_say(a, INK_LOOK, "Not in restricted mode: this account's password is a file.");
 		return;
 	}
-	if (make_secrets(a, &err) != CLV_OK || (e->req = clv_session_intake(a->s, name, &err)) == 0) {
+	if (make_secrets(a, &err) != CLV_OK) {
+		entry_release(e);
+		app_say(a, INK_LOOK, "Not done: %.300s", err.text);
+		return;
+	}
+	claim_begin(a); /* first: who else is at it stands in the form from its first frame on */
+	if ((e->req = clv_session_intake(a->s, name, &err)) == 0) {
+		claim_leave(a);
 		entry_release(e);
 		app_say(a, INK_LOOK, "Not done: %.300s", err.text);
 		return;
@@ -114,7 +121,6 @@ void entry_begin_for(struct app *a, const char *name, enum clv_account_type type
 	e->last_byte_ms = app_mono_ms();
 	a->mode = MODE_ENTRY;
 	a->message[0] = '\0';
-	claim_begin(a);
 }
 
 static bool needs_entry(const struct clv_account_fact *f)

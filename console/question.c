@@ -90,6 +90,10 @@ static void expect_name(struct app *a, struct question *q)
 
 static void not_taken(struct question *q)
 {
+	if (q->servers > 0)
+		question_line(q, INK_LOOK,
+		              "Not taken: %zu management server%s, accepted by claviger approve.", q->servers,
+		              q->servers == 1 ? "" : "s");
 	if (q->hidden > 0 && q->conflicts > 0)
 		question_line(
 		    q, INK_LOOK, "Not taken: %zu conflict%s, %zu marked row%s that the filter hides.",
@@ -268,6 +272,20 @@ static void ask(struct app *a, enum question_for what)
 
 /* --- what a question is about --- */
 
+/* It has no digits: its code is sealed, which the batch command does. */
+static bool has_code(const struct clv_pending_fact *p)
+{
+	return strcmp(p->role, "management-server") == 0;
+}
+
+static void nothing_to_do(struct app *a, const struct question *q, size_t marked)
+{
+	app_say(a, INK_LOOK, "Nothing to do: none of the %zu marked rows is %s.", marked,
+	        q->servers > 0     ? "accepted by digits"
+	        : q->conflicts > 0 ? "free of conflict"
+	                           : "visible");
+}
+
 /* The visible marked rows among these; then the question. */
 void question_with_rows(struct app *a, enum question_for what, const struct clv_rows *rows)
 {
@@ -285,6 +303,8 @@ void question_with_rows(struct app *a, enum question_for what, const struct clv_
 		visible++;
 		if (rows->list == CLV_LIST_AGENTS)
 			add_object(q, rows->u.agents[i].name, 0, rows->u.agents[i].row_version, false);
+		else if (what == FOR_ACCEPT && has_code(&rows->u.pending[i]))
+			q->servers++;
 		else if (rows->u.pending[i].conflict && what == FOR_ACCEPT)
 			q->conflicts++;
 		else
@@ -292,25 +312,27 @@ void question_with_rows(struct app *a, enum question_for what, const struct clv_
 	}
 	q->hidden = l->marks.n - visible;
 	if (q->n == 0) {
-		app_say(a, INK_LOOK, "Nothing to do: none of the %zu marked rows is %s.", l->marks.n,
-		        q->conflicts > 0 ? "free of conflict" : "visible");
+		nothing_to_do(a, q, l->marks.n);
 		question_end(a);
 		return;
 	}
 	ask(a, what);
 }
 
-static bool selected_conflict(const struct list *l)
+/* NULL: this is no list of requests. */
+static const struct clv_pending_fact *selected_pending(const struct list *l)
 {
 	size_t i;
-	return l != NULL && l->lo->kind == CLV_LIST_PENDING && list_selected(l, &i) &&
-	       l->rows.u.pending[i].conflict;
+	return l != NULL && l->lo->kind == CLV_LIST_PENDING && list_selected(l, &i) ? &l->rows.u.pending[i]
+	                                                                            : NULL;
 }
 
 void question_begin(struct app *a, enum question_for what)
 {
 	struct view *v = app_top(a);
 	struct list *l = list_of(v);
+	const struct clv_pending_fact *p = selected_pending(l);
+	char name[VIEW_ID_MAX];
 	struct target t;
 	question_end(a);
 	if (what == FOR_QUIT) {
@@ -330,7 +352,12 @@ void question_begin(struct app *a, enum question_for what)
 	}
 	if (v->ops->target == NULL || !v->ops->target(v, &t))
 		return;
-	add_object(&a->q, t.name, t.pending_id, t.row_version, selected_conflict(l));
+	if (what == FOR_ACCEPT && p != NULL && has_code(p)) {
+		app_say(a, INK_LOOK, "Accepted by its code: claviger approve %.200s --fingerprint CODE",
+		        view_name(&a->ctx, p->name, name, sizeof(name)));
+		return;
+	}
+	add_object(&a->q, t.name, t.pending_id, t.row_version, p != NULL && p->conflict);
 	ask(a, what);
 }
 

@@ -20,7 +20,7 @@ enum col {
 };
 
 static const struct column columns[] = {
-    [COL_NAME] = {"SERVER", "name", 0, 12, 8, 40, 0, false, true},
+    [COL_NAME] = {"SERVER", NULL, 0, 12, 8, 40, 0, false, true},
     [COL_ROLE] = {"ROLE", NULL, 1, 8, 0, 0, 6, false, false},
     [COL_STATE] = {"CONTACT", NULL, 1, 7, 0, 0, 0, false, false},
     [COL_VIA] = {"VIA", NULL, 1, 9, 6, 30, 0, false, true},
@@ -41,6 +41,12 @@ static bool is_gateway(const struct clv_server_fact *s)
 	return strcmp(s->role, "gateway") == 0;
 }
 
+/* Of the servers only the one that answers tells of the group's key; it comes by no way. */
+static bool is_this(const struct clv_server_fact *s)
+{
+	return s->group_key != 0;
+}
+
 static enum sign servers_sign(const struct clv_rows *rows, size_t i)
 {
 	return rows->u.servers[i].contact == CLV_CONTACT_UP ? SIGN_GOOD : SIGN_SILENT;
@@ -49,7 +55,7 @@ static enum sign servers_sign(const struct clv_rows *rows, size_t i)
 static void count_cell(const struct clv_server_fact *s, uint32_t n, char *out, size_t size, unsigned *ink)
 {
 	char text[FMT_MAX];
-	if (!is_gateway(s))
+	if (is_this(s))
 		return;
 	*ink = n > 0 ? INK_PLAIN : INK_ASIDE;
 	snprintf(out, size, "%s", fmt_count(text, n));
@@ -72,7 +78,7 @@ static void servers_cell(const struct list *l, size_t i, int col, const struct v
 		snprintf(out, size, "%s", clv_contact_word(s->contact));
 		break;
 	case COL_VIA:
-		if (is_gateway(s))
+		if (!is_this(s))
 			snprintf(out, size, "%s",
 			         s->via != NULL ? view_name(ctx, s->via, name, sizeof(name)) : "direct");
 		break;
@@ -109,23 +115,17 @@ static const struct list_ops list = {
     .title = "Servers",
     .cols = columns,
     .n_cols = (int)(sizeof(columns) / sizeof(columns[0])),
-    .sort = "name",
     .id = servers_id,
     .sign = servers_sign,
     .cell = servers_cell,
     .empty = servers_empty,
 };
 
-static enum action servers_request(struct view *v, enum action a, const struct view_ctx *ctx)
-{
-	return list_request(v, a, ctx);
-}
-
 static const struct view_ops ops = {
     .name = "servers",
     .where = W_SERVERS,
     .want = list_want,
-    .request = servers_request,
+    .request = list_request,
     .take = list_take,
     .draw = list_draw,
     .status = list_status,

@@ -19,8 +19,8 @@ struct lockmem {
 /* At least len bytes, all zero. Fails when they cannot be locked. Maps: not after a sandbox that
  * forbids mmap. */
 CLV_MUST clv_rc lockmem_map(struct lockmem *m, size_t len, struct clv_err *err);
-/* Wipes the first touched bytes (the others were never written) and unmaps, or keeps the page for the next.
- */
+/* Wipes the first touched bytes (the others were never written) and unmaps, or keeps the pages for the next
+ * of the same length: at most 384 KiB of a process wait so, all zero, and less when the limit is reached. */
 void lockmem_unmap(struct lockmem *m, size_t touched);
 
 #endif

@@ -410,6 +410,14 @@ clv_rc chan_next(struct chan *c, bool *have, uint16_t *type, struct clv_slice *b
 	return CLV_OK;
 }
 
+bool chan_within_frame(const struct chan *c)
+{
+	assert(c->magic == CHAN_MAGIC);
+	/* The part may be one of a record or token that cannot be deciphered before it is whole. */
+	return c->state == CHAN_OPEN && (buf_slice(&c->in).len > c->taken || buf_slice(&c->raw).len > 0 ||
+	                                 (c->ssl != NULL && SSL_has_pending(c->ssl) == 1));
+}
+
 static clv_rc put_frame(struct chan *c, uint16_t type, struct clv_slice body, struct clv_err *err)
 {
 	struct clv_buf b;

@@ -118,6 +118,8 @@ struct clv_buf *chan_output(struct chan *c);
  * CLV_E_CLOSED when the peer has closed and every whole message before that was taken. */
 CLV_MUST clv_rc chan_next(struct chan *c, bool *have, uint16_t *type, struct clv_slice *body,
                           struct clv_err *err);
+/* Part of a message came and not its end, once chan_next has nothing more. */
+bool chan_within_frame(const struct chan *c);
 /* OPEN only. CLV_E_LIMIT when the frame or the output queue (4 MiB) would pass its limit. */
 CLV_MUST clv_rc chan_send(struct chan *c, uint16_t type, struct clv_slice body, struct clv_err *err);
 /* Until called, received frames are capped at CHAN_FRAME_PREAUTH_MAX: the link proof was verified. */

@@ -51,29 +51,37 @@ static clv_rc check_may(const struct clv_session *s, const struct clv_secret *pa
 	return CLV_OK;
 }
 
+/* Whether it may be sent, and what is sent: `out` is initialised and released by the caller. */
+static clv_rc seal(const struct clv_session *s, const struct clv_intake_fact *intake,
+                   const struct clv_secret *secret, struct clv_sealed *out, struct clv_err *err)
+{
+	struct intake_head head = {.expected = 0};
+	X509 *recipient = NULL;
+	clv_rc rc = CLV_FAILED;
+	if (check_may(s, secret, err) == CLV_OK && fill_head(intake, &head, err) == CLV_OK &&
+	    x509_from_der(buf_slice(&intake->certificate), &recipient, err) == CLV_OK)
+		rc = intake_seal(&head, secret, recipient, out, err);
+	X509_free(recipient);
+	return rc;
+}
+
 uint64_t clv_session_join(struct clv_session *s, const struct clv_intake_fact *intake, const char *name,
                           const struct clv_secret *code, struct clv_err *err)
 {
 	Clv__JoinRequest m = CLV__JOIN_REQUEST__INIT;
-	struct intake_head head = {.expected = 0};
 	struct clv_sealed sealed;
-	X509 *recipient = NULL;
 	uint64_t sent = 0;
-	buf_init(&sealed.bytes, INTAKE_SEALED_MAX);
 	if (strcmp(intake->account_id, JOIN_ACCOUNT) != 0 || intake->version != 0) {
 		err_set(err, CLV_E_PROTO, "the server does not take the code of a joining server");
-		goto out;
+		return 0;
 	}
-	if (check_may(s, code, err) != CLV_OK || fill_head(intake, &head, err) != CLV_OK ||
-	    x509_from_der(buf_slice(&intake->certificate), &recipient, err) != CLV_OK ||
-	    intake_seal(&head, code, recipient, &sealed, err) != CLV_OK)
-		goto out;
-	m.req = ++s->next_req;
-	m.name = session_str(name);
-	m.sealed = PROTO_BYTES(buf_slice(&sealed.bytes));
-	sent = session_send(s, REQ_JOIN, &m.base, m.req, false, err);
-out:
-	X509_free(recipient);
+	buf_init(&sealed.bytes, INTAKE_SEALED_MAX);
+	if (seal(s, intake, code, &sealed, err) == CLV_OK) {
+		m.req = ++s->next_req;
+		m.name = session_str(name);
+		m.sealed = PROTO_BYTES(buf_slice(&sealed.bytes));
+		sent = session_send(s, REQ_JOIN, &m.base, m.req, false, err);
+	}
 	buf_release(&sealed.bytes);
 	return sent;
 }
@@ -83,24 +91,18 @@ uint64_t clv_session_enter(struct clv_session *s, const struct clv_intake_fact *
                            struct clv_err *err)
 {
 	Clv__EnterPasswordRequest m = CLV__ENTER_PASSWORD_REQUEST__INIT;
-	struct intake_head head = {.expected = 0};
 	struct clv_sealed sealed;
-	X509 *recipient = NULL;
 	uint64_t sent = 0;
 	buf_init(&sealed.bytes, INTAKE_SEALED_MAX);
-	if (check_may(s, password, err) != CLV_OK || fill_head(intake, &head, err) != CLV_OK ||
-	    x509_from_der(buf_slice(&intake->certificate), &recipient, err) != CLV_OK ||
-	    intake_seal(&head, password, recipient, &sealed, err) != CLV_OK)
-		goto out;
-	m.req = ++s->next_req;
-	m.name = session_str(intake->account);
-	m.version = intake->version;
-	m.sealed = PROTO_BYTES(buf_slice(&sealed.bytes));
-	m.first = session_str(first);
-	m.all_at_once = all_at_once;
-	sent = session_send(s, REQ_ENTER_PASSWORD, &m.base, m.req, false, err);
-out:
-	X509_free(recipient);
+	if (seal(s, intake, password, &sealed, err) == CLV_OK) {
+		m.req = ++s->next_req;
+		m.name = session_str(intake->account);
+		m.version = intake->version;
+		m.sealed = PROTO_BYTES(buf_slice(&sealed.bytes));
+		m.first = session_str(first);
+		m.all_at_once = all_at_once;
+		sent = session_send(s, REQ_ENTER_PASSWORD, &m.base, m.req, false, err);
+	}
 	buf_release(&sealed.bytes);
 	return sent;
 }

@@ -39,12 +39,17 @@ struct core_link {
 typedef void kh_done(struct core *c, void *ctx, enum ipc_type type, const ProtobufCMessage *m,
                      const struct clv_err *err);
 struct kh_call;
-/* Sends a request; the field id is filled in. done is called once, always from the loop. */
+/* Sends a request; the field id is filled in. done is called once, always from the loop and never before this
+ * returns: where the request cannot be sent, by the next kh_tick. */
 void kh_ask(struct core *c, enum ipc_type type, ProtobufCMessage *m, kh_done *done, void *ctx);
 /* A statement to be signed: done gets IPC_KH_SIGNED. */
 void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done,
              void *ctx);
+/* Our own proof on the link `over` (D6): from us to its peer, bound to its T and fingerprint; what a
+ * gateway's own link up says holds the address that it reached. done as with kh_sign. */
+void kh_sign_link(struct core *c, const Clv__ConnOpen *over, bool initiator, kh_done *done, void *ctx);
 void kh_lost(struct core *c); /* the key holder is gone: every call fails */
+void kh_tick(struct core *c); /* once a second: tells of what could not be sent */
 extern const struct ipc_row core_keyholder_rows[];
 /* core_keyact.c: the one thing that the key holder asks of core. */
 clv_rc core_on_key_act(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);
@@ -94,7 +99,8 @@ struct core {
 	Clv__Start *start;
 	const struct core_role *role;
 	bool server, ready;
-	char mode; /* r run, i init, e enroll, v recover, k key restore */
+	bool behind; /* much waits for the key holder: net_node is not read */
+	char mode;   /* r run, i init, e enroll, v recover, k key restore */
 	int init_stage;
 	struct core_db *db;
 	struct kh_call *kh_calls;
@@ -116,7 +122,10 @@ struct core {
 	int status;
 };
 
-/* core_main.c */
+/* core_main.c. What a sibling's queue does not take is lost, and logged; core_try_send says so (CLV_E_LIMIT)
+ * instead. Of a broken socket its poll tells, which also fails what was waiting. */
+CLV_MUST clv_rc core_try_send(struct core *c, enum core_link_id link, enum ipc_type type,
+                              const ProtobufCMessage *m, struct clv_err *err); /* the link is there */
 void core_send(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m);
 void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m,
                   int fd);

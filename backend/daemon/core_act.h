@@ -54,6 +54,10 @@ void act_row(struct act *a, const char *kind, const char *key, uint64_t old, con
 void act_put(struct core *c, struct act *a);
 /* Takes a: an audit row says that it was not allowed and why; its operator is refused. */
 void act_deny(struct core *c, struct act *a, const char *why);
+/* The first yes of two (core_eyes.h) to a->pending: noted under an audit row, kept with the request. Takes
+ * both. */
+struct eyes;
+void act_first_yes(struct core *c, struct act *a, struct eyes *first);
 void act_free(struct act *a);
 /* With message 15 where the disk is the reason. */
 void act_refuse(struct core *c, const struct act *a, const struct clv_err *err);

@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "claviger/text.h"
 #include "daemon/core_agent.h"
 #include "daemon/core_gateway.h"
 #include "proto/refusal.h"
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define EARLY_MOST        10    /* times that our own processes were not ready */
 #define RETRY_MOST_MS     45000 /* and a quarter of it at random: back within a minute */
 #define COMPLAIN_AGAIN_MS (3600ll * 1000)
 
@@ -123,42 +125,80 @@ static void enrolled(struct core *c, const char *how)
 	             c->start->name, how, c->start->group, text, text);
 }
 
-static void on_refusal(struct core *c, const Clv__Refusal *r)
+static const char *code_words(uint32_t code)
+{
+	switch (code) {
+	case REFUSAL_NOT_APPROVED:
+		return "it says that this host is not accepted";
+	case REFUSAL_MECHANISM:
+		return "it says that this host is pinned to another mechanism";
+	case REFUSAL_UNLINKED:
+		return "it has no link to its own server now, or no room";
+	default:
+		return "it gave a reason that counts only once the greeting is checked";
+	}
+}
+
+/* One line that is safe to print. Whoever did not show the group's signature yet has no words of its own:
+ * what it writes could pass for ours, a code to be typed for instance. */
+static char *reason_of(const struct agent *a, const Clv__Refusal *r)
+{
+	struct clv_text *t = text_new_str(r->text);
+	char *words = clv_strdup(a->link == AGENT_OPEN ? code_words(r->code) : text_str(t));
+
+	text_free(t);
+	return words;
+}
+
+static void refused(struct core *c, uint32_t code, const char *why)
 {
 	struct agent *a = c->agent;
 	const char *server = a->open->peer_name;
 
 	a->refused = true;
-	if (c->mode == 'j') {
-		join_refused(c, r);
+	if ((c->mode == 'j' || c->mode == 'e') && a->link == AGENT_OPEN) {
+		core_outcome(c, 1, "%s refused the link before it had shown the group's signature: %s",
+		             server, why);
 		return;
 	}
-	if (c->mode == 'e' && r->code == REFUSAL_NOT_APPROVED) {
+	if (c->mode == 'j') {
+		join_refused(c, code, why);
+		return;
+	}
+	if (c->mode == 'e' && code == REFUSAL_NOT_APPROVED) {
 		enrolled(c, "waits to be accepted");
 		return;
 	}
-	if (c->mode == 'e' && r->code == REFUSAL_CONFLICT) {
+	if (c->mode == 'e' && code == REFUSAL_CONFLICT) {
 		enrolled(c, "waits to be accepted; another node is known by this name, so an operator must "
 		            "say --replace");
 		return;
 	}
 	if (c->mode == 'e') {
-		core_outcome(c, 1, "%s: %s", server, r->text);
+		core_outcome(c, 1, "%s: %s", server, why);
 		return;
 	}
-	if (r->code == REFUSAL_MECHANISM)
-		agent_complain(c, 21011, "%s refused the link: %s.", server, r->text);
-	else if (r->code == REFUSAL_CLONE)
-		agent_complain(c, 7022, "%s refused the link: %s.", server, r->text);
-	else if (r->code == REFUSAL_PROOF || r->code == REFUSAL_UNLINKED)
-		agent_complain(c, 20071, "%s closed the link: %s.", server, r->text);
+	if (code == REFUSAL_MECHANISM)
+		agent_complain(c, 21011, "%s refused the link: %s.", server, why);
+	else if (code == REFUSAL_CLONE)
+		agent_complain(c, 7022, "%s refused the link: %s.", server, why);
+	else if (code == REFUSAL_PROOF || code == REFUSAL_UNLINKED)
+		agent_complain(c, 20071, "%s closed the link: %s.", server, why);
 	else
 		agent_complain(c, 20070, "The link to %s was closed right after authentication: %s.", server,
-		               r->text);
-	if (r->code == REFUSAL_REMOVED && a->box.accepted) {
+		               why);
+	if (code == REFUSAL_REMOVED && a->box.accepted) {
 		a->box.accepted = false;
 		agent_remember(c, "accepted", 0);
 	}
+}
+
+static void on_refusal(struct core *c, const Clv__Refusal *r)
+{
+	char *why = reason_of(c->agent, r);
+
+	refused(c, r->code, why);
+	clv_free(why);
 }
 
 static void on_welcome(struct core *c, const Clv__Welcome *w)
@@ -314,6 +354,17 @@ static void agent_open(struct core *c, bool console, const Clv__ConnOpen *m)
 	agent_leave(c);
 }
 
+/* Our own processes are still starting: dialled again soon, for a while, and nobody is told. */
+static bool is_too_early(struct agent *a, const Clv__ConnClosed *m)
+{
+	if (m->code != CLV_E_AGAIN || a->early >= EARLY_MOST)
+		return false;
+	a->early++;
+	a->delay_ms = 0;
+	log_info("%s", m->text);
+	return true;
+}
+
 static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 {
 	struct agent *a = c->agent;
@@ -321,9 +372,11 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 	(void)console;
 	if (!agent_enter(c, m->conn))
 		return;
+	if (is_too_early(a, m))
+		goto down;
 	if ((c->mode == 'e' || join_not_asked(c)) && !a->refused && a->link != AGENT_UP)
 		core_outcome(c, 1, "%s: %s", a->servers[a->at].name, m->text);
-	else if (m->code == CLV_E_CONFIG)
+	else if (m->code == CLV_E_CONFIG || m->code == CLV_E_AGAIN)
 		agent_complain(c, 21036, "No channel certificate can be used: %s.", m->text);
 	else if (a->link == AGENT_UP)
 		log_notice("the link to %s ended: %s", m->name, m->text);
@@ -331,6 +384,7 @@ static void agent_closed(struct core *c, bool console, const Clv__ConnClosed *m)
 		agent_complain(c, agent_failure_event(m),
 		               "The link to %s was closed without authentication: %s.",
 		               a->servers[a->at].name, m->text);
+down:
 	agent_link_down(c);
 	agent_leave(c);
 }

@@ -64,6 +64,7 @@ struct agent {
 	bool aside;            /* what is handled now is the other's: they are changed over */
 	int64_t renew_link_at; /* monotonic; 0: no need */
 	int64_t return_at;     /* when to try the first server again, while linked with a later one */
+	uint32_t early;        /* how often our own processes were not ready to dial */
 	int64_t dial_at, delay_ms, heartbeat_at, renew_at, config_at,
 	    config_ms; /* config_at: when to ask again; 0: no need; config_ms: after which wait */
 	/* its clock beside the server's; core_agent_beat.c */
@@ -78,10 +79,10 @@ struct agent {
 	uint8_t nonce[BEAT_NONCE_LEN]; /* the newest of the link that is up; to be signed with the outbox's
 	                                  state */
 	size_t nonce_len;
-	uint64_t list_epoch, list_number; /* of the newest list of servers that was seen */
-	bool told_alone;                  /* 21016, until a link was up */
-	bool published;                   /* on this link */
-	uint32_t repinned;                /* enum pin_how, until a link was up under the new key */
+	uint64_t list_epoch, list_fencing, list_number; /* of the newest list of servers that was seen */
+	bool told_alone;                                /* 21016, until a link was up */
+	bool published;                                 /* on this link */
+	uint32_t repinned; /* enum pin_how, until a link was up under the new key */
 	/* the outbox */
 	struct add *unkept; /* what the disk did not take; tried again at unkept_at */
 	int64_t unkept_at;
@@ -133,7 +134,9 @@ bool join_not_asked(const struct core *c);                /* a failure now is th
 struct clv_slice join_intake(const struct core *c);
 void join_keep(struct core *c, struct clv_slice body, struct clv_slice signature); /* the signed request */
 bool join_again(struct core *c);                                                   /* proves with it */
-void join_refused(struct core *c, const Clv__Refusal *r);
+/* true: it was signed by a server that another took over from (design 3, Fencing); the link is dropped. */
+bool agent_is_fenced(struct core *c, uint64_t fencing, const char *what);
+void join_refused(struct core *c, uint32_t code, const char *why);
 void join_on_keys(struct core *c, const Clv__JoinKeys *k);
 void join_tick(struct core *c);
 

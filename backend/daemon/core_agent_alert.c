@@ -343,7 +343,7 @@ void agent_on_probe(struct core *c, const Clv__SignedStatement *s)
 	if (strcmp(o->agent, c->start->name) != 0 || o->nonce.len != TRACE_PROBE_LEN || age > PROBE_AGE_MS ||
 	    age < -PROBE_AGE_MS)
 		log_warn("an order to probe that is old or for somebody else is ignored");
-	else if (!c->agent->probing)
+	else if (!agent_is_fenced(c, o->fencing, "an order to probe") && !c->agent->probing)
 		answer_probe(c, PROTO_SLICE(o->nonce));
 	proto_free(m);
 }

@@ -71,14 +71,14 @@ static void tell_code(struct core *c, const char *server)
 	clv_free(m.text);
 }
 
-void join_refused(struct core *c, const Clv__Refusal *r)
+void join_refused(struct core *c, uint32_t code, const char *why)
 {
 	struct agent *a = c->agent;
 	struct join *j = a->join;
 	const char *server = a->open->peer_name;
 
-	if (r->code != REFUSAL_NOT_APPROVED) {
-		core_outcome(c, 1, "%s: %s", server, r->text);
+	if (code != REFUSAL_NOT_APPROVED && code != REFUSAL_CONFLICT) {
+		core_outcome(c, 1, "%s: %s", server, why);
 		return;
 	}
 	if (!j->until) {

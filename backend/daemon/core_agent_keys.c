@@ -469,7 +469,8 @@ void agent_on_receipt(struct core *c, const Clv__SignedStatement *s)
 	if (open_order(c, STATEMENT_RECEIPT, s, &m))
 		return;
 	r = (const Clv__Receipt *)m;
-	if (strcmp(r->agent, c->start->name) == 0 && k && r->generation == k->generation) {
+	if (!agent_is_fenced(c, r->fencing, "a receipt") && strcmp(r->agent, c->start->name) == 0 && k &&
+	    r->generation == k->generation) {
 		a->published = true;
 		if (r->result != 1)
 			core_event(c, 7005, "The management server refused the public key: %s.", r->reason);
@@ -487,7 +488,8 @@ void agent_on_rotate(struct core *c, const Clv__SignedStatement *s)
 	if (open_order(c, STATEMENT_ROTATE, s, &m))
 		return;
 	r = (const Clv__RotateOrder *)m;
-	if (strcmp(r->agent, c->start->name) == 0 && k && k->generation <= r->above) {
+	if (!agent_is_fenced(c, r->fencing, "an order to rotate") && strcmp(r->agent, c->start->name) == 0 &&
+	    k && k->generation <= r->above) {
 		log_notice("the management group asks for a new key");
 		c->agent->want_above = r->above;
 		make_key(c);

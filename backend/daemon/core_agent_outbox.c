@@ -476,6 +476,10 @@ void agent_on_ack(struct core *c, const Clv__SignedStatement *s)
 		return;
 	}
 	ack = (const Clv__OutboxAck *)m;
+	if (agent_is_fenced(c, ack->fencing, "an acknowledgement")) {
+		proto_free(m);
+		return;
+	}
 	if (strcmp(ack->agent, c->start->name) != 0 ||
 	    !slice_eq(PROTO_SLICE(ack->outbox), slice_of(a->box.id, OUTBOX_ID_LEN)) ||
 	    ack->upto > a->box.made) {

@@ -80,7 +80,7 @@ struct pins {
 	size_t n;
 	char keys[AGENT_SERVERS_MAX][32];
 	uint64_t mechanism[AGENT_SERVERS_MAX];
-	uint64_t list_epoch, list_number;
+	uint64_t list_epoch, list_fencing, list_number;
 };
 
 static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
@@ -91,6 +91,7 @@ static clv_rc run_load(struct db *d, void *ctx, struct clv_err *err)
 		if (outbox_get(d, p->keys[i], &p->mechanism[i], err))
 			return CLV_FAILED;
 	return outbox_get(d, "list epoch", &p->list_epoch, err) ||
+	               outbox_get(d, "list fencing", &p->list_fencing, err) ||
 	               outbox_get(d, "list number", &p->list_number, err)
 	           ? CLV_FAILED
 	           : CLV_OK;
@@ -107,6 +108,7 @@ static void done_load(struct core *c, void *ctx, clv_rc rc, const struct clv_err
 		for (size_t i = 0; i < p->n && i < a->n_servers; i++)
 			a->servers[i].pinned = (uint32_t)p->mechanism[i];
 		a->list_epoch = p->list_epoch;
+		a->list_fencing = p->list_fencing;
 		a->list_number = p->list_number;
 		a->dial_at = clock_mono_ms();
 		c->role->tick(c, clock_wall_ms());
@@ -177,13 +179,22 @@ static clv_rc run_learn(struct db *d, void *ctx, struct clv_err *err)
 	return run_load(d, &((struct learning *)ctx)->pins, err);
 }
 
-static size_t place_of(const struct learning *l, const char *name)
+/* Whose link it is stands in the list as long as the link does: what it proves is of no other server. */
+static void keep_server(struct learning *l, const struct agent_server *s, size_t *at)
 {
 	size_t i = 0;
 
-	while (i < l->pins.n && strcmp(l->servers[i].name, name) != 0)
+	while (i < l->pins.n && strcmp(l->servers[i].name, s->name) != 0)
 		i++;
-	return i < l->pins.n ? i : 0;
+	if (i == l->pins.n && i == AGENT_SERVERS_MAX)
+		i--;
+	if (i == l->pins.n)
+		l->pins.n++;
+	if (strcmp(l->servers[i].name, s->name) != 0) {
+		l->servers[i] = *s;
+		l->pins.mechanism[i] = s->pinned;
+	}
+	*at = i;
 }
 
 static void done_learn(struct core *c, void *ctx, clv_rc rc, const struct clv_err *err)
@@ -199,10 +210,13 @@ static void done_learn(struct core *c, void *ctx, clv_rc rc, const struct clv_er
 	if (rc) {
 		log_err(LOG_ERROR, err, "reading how servers were proven before; the list stays as it is");
 	} else if (!same) {
+		keep_server(l, &a->servers[a->at], &a->at);
+		if (a->other.link != AGENT_IDLE)
+			keep_server(l, &a->servers[a->other.at], &a->other.at);
+		else
+			a->other.at = 0;
 		for (size_t i = 0; i < l->pins.n; i++)
 			l->servers[i].pinned = (uint32_t)l->pins.mechanism[i];
-		a->at = place_of(l, a->servers[a->at].name);
-		a->other.at = place_of(l, a->servers[a->other.at].name);
 		memcpy(a->servers, l->servers, sizeof a->servers);
 		a->n_servers = l->pins.n;
 		log_notice("the group says by which servers to come: %s first, %zu in all",

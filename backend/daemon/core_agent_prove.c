@@ -47,10 +47,8 @@ static void on_proof_signed(struct core *c, void *ctx, enum ipc_type type, const
 
 static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 {
-	const Clv__ConnOpen *o = c->agent->open;
 	struct proving *pr = clv_calloc(1, sizeof *pr);
 	Clv__LinkProofFrame *f = &pr->frame;
-	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 
 	clv__link_proof_frame__init(f);
 	f->node_key = PROTO_BYTES(buf_slice(&c->node_key));
@@ -62,16 +60,7 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 		memcpy(pr->renews, c->agent->other.open->fingerprint.data, 16);
 		f->renews = PROTO_BYTES(slice_of(pr->renews, 16));
 	}
-	p.role = c->start->role;
-	p.from = c->start->name;
-	p.to = o->peer_name;
-	p.t = o->t;
-	p.fingerprint = o->fingerprint;
-	p.machine = PROTO_BYTES(buf_slice(&c->machine));
-	p.initiator = true;
-	if (c->gateway)
-		p.address = c->start->reached;
-	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, pr);
+	kh_sign_link(c, c->agent->open, true, on_proof_signed, pr);
 }
 
 void agent_prove_with(struct core *c, struct clv_slice body, struct clv_slice signature)
@@ -91,18 +80,21 @@ static void on_enroll_signed(struct core *c, void *ctx, enum ipc_type type, cons
 {
 	const Clv__KhSigned *s = (const Clv__KhSigned *)m;
 
-	(void)ctx;
+	uint64_t conn = *(uint64_t *)ctx;
+
 	(void)type;
+	clv_free(ctx);
+	if (!agent_enter(c, conn))
+		return; /* that link is gone */
 	if (!m) {
 		log_err(LOG_ERROR, err, "asking to be accepted");
 		agent_drop_link(c, err->text);
-		return;
+	} else if (c->agent->link == AGENT_PROVING) {
+		if (c->agent->join)
+			join_keep(c, PROTO_SLICE(s->body), PROTO_SLICE(s->signature));
+		agent_prove_with(c, PROTO_SLICE(s->body), PROTO_SLICE(s->signature));
 	}
-	if (c->agent->link != AGENT_PROVING)
-		return;
-	if (c->agent->join)
-		join_keep(c, PROTO_SLICE(s->body), PROTO_SLICE(s->signature));
-	agent_prove_with(c, PROTO_SLICE(s->body), PROTO_SLICE(s->signature));
+	agent_leave(c);
 }
 
 static void prove(struct core *c)
@@ -128,7 +120,8 @@ static void prove(struct core *c)
 	e.time = clock_wall_ms();
 	if (c->agent->join)
 		e.intake = PROTO_BYTES(join_intake(c));
-	kh_sign(c, STATEMENT_ENROLL, &e.base, on_enroll_signed, NULL);
+	kh_sign(c, STATEMENT_ENROLL, &e.base, on_enroll_signed,
+	        clv_memdup(&c->agent->conn, sizeof c->agent->conn));
 }
 
 static const Clv__ServerEntry *find_server(const Clv__ServerList *list, const char *name)
@@ -139,10 +132,30 @@ static const Clv__ServerEntry *find_server(const Clv__ServerList *list, const ch
 	return NULL;
 }
 
-/* Older than what was seen: of before a recovery, or one that was kept back. */
+/* Of before a recovery, of a server that another took the group over from, or one that was kept back. */
+static bool is_older(const struct agent *a, const Clv__ServerList *l)
+{
+	if (l->epoch != a->list_epoch)
+		return l->epoch < a->list_epoch;
+	if (l->fencing != a->list_fencing)
+		return l->fencing < a->list_fencing;
+	return l->number < a->list_number;
+}
+
+bool agent_is_fenced(struct core *c, uint64_t fencing, const char *what)
+{
+	char why[120];
+
+	if (fencing >= c->agent->list_fencing)
+		return false;
+	(void)snprintf(why, sizeof why, "%.40s of a server that another took the group over from", what);
+	agent_drop_link(c, why);
+	return true;
+}
+
 static clv_rc check_age(const struct agent *a, const Clv__ServerList *l, struct clv_err *err)
 {
-	if (l->epoch < a->list_epoch || (l->epoch == a->list_epoch && l->number < a->list_number))
+	if (is_older(a, l))
 		return err_set(err, CLV_E_CONFLICT,
 		               "the list of servers %" PRIu64 " is older than %" PRIu64 ", which was seen",
 		               l->number, a->list_number);
@@ -315,35 +328,47 @@ void agent_on_greeting(struct core *c, const Clv__Greeting *g)
 }
 
 /* --- the list of servers --- */
-static void saw_list(struct core *c, const Clv__SignedStatement *s)
+/* false: a newer one was seen meanwhile. */
+static bool saw_list(struct core *c, const Clv__SignedStatement *s)
 {
 	struct agent *a = c->agent;
 	ProtobufCMessage *m = NULL;
 	const Clv__ServerList *l;
+	bool newest;
 
 	if (statement_open(STATEMENT_SERVER_LIST, c->start->group, buf_slice(&c->group_key),
 	                   PROTO_SLICE(s->body), PROTO_SLICE(s->signature), &m, NULL))
-		return;
+		return true;
 	l = (const Clv__ServerList *)m;
-	if (l->epoch != a->list_epoch)
-		agent_remember(c, "list epoch", l->epoch);
-	if (l->epoch != a->list_epoch || l->number != a->list_number)
-		agent_remember(c, "list number", l->number);
-	a->list_epoch = l->epoch;
-	a->list_number = l->number;
+	newest = !is_older(a, l);
+	if (newest && l->epoch != a->list_epoch)
+		agent_remember(c, "list epoch", a->list_epoch = l->epoch);
+	if (newest && l->fencing != a->list_fencing)
+		agent_remember(c, "list fencing", a->list_fencing = l->fencing);
+	if (newest && l->number != a->list_number)
+		agent_remember(c, "list number", a->list_number = l->number);
 	proto_free(m);
+	return newest;
 }
 
 void agent_proven(struct core *c)
 {
 	struct agent *a = c->agent;
+	Clv__Greeting *was = a->greeting;
 
 	if (!a->greeting_next)
 		return;
-	proto_free((ProtobufCMessage *)a->greeting);
 	a->greeting = a->greeting_next;
 	a->greeting_next = NULL;
-	saw_list(c, a->greeting->server_list);
+	/* Between a greeting and its welcome another link may have brought a newer list: that one is shown
+	 * on. */
+	if (!saw_list(c, a->greeting->server_list) && was && was->server_list) {
+		Clv__SignedStatement *older = a->greeting->server_list;
+
+		a->greeting->server_list = was->server_list;
+		was->server_list = older;
+	}
+	proto_free((ProtobufCMessage *)was);
 }
 
 void agent_on_list(struct core *c, const Clv__SignedStatement *s)
@@ -360,7 +385,7 @@ void agent_on_list(struct core *c, const Clv__SignedStatement *s)
 	} else if (a->greeting) {
 		proto_free((ProtobufCMessage *)a->greeting->server_list);
 		a->greeting->server_list = (Clv__SignedStatement *)copy;
-		saw_list(c, s);
+		(void)saw_list(c, s);
 	} else {
 		proto_free(copy);
 	}

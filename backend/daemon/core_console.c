@@ -434,7 +434,6 @@ static void name_console(struct console *k, const Clv__ConnOpen *m)
 void console_open(struct core *c, const Clv__ConnOpen *m)
 {
 	struct console *k = console_find(c->srv, m->conn);
-	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 
 	if (k)
 		return;
@@ -444,11 +443,5 @@ void console_open(struct core *c, const Clv__ConnOpen *m)
 	}
 	k = new_console(c, m->conn, m->address);
 	name_console(k, m);
-	p.role = c->start->role;
-	p.from = c->start->name;
-	p.to = m->peer_name;
-	p.t = m->t;
-	p.fingerprint = m->fingerprint;
-	p.machine = PROTO_BYTES(buf_slice(&c->machine));
-	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_proof_signed, clv_memdup(&m->conn, sizeof m->conn));
+	kh_sign_link(c, m, false, on_proof_signed, clv_memdup(&m->conn, sizeof m->conn));
 }

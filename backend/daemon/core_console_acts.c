@@ -102,19 +102,15 @@ static clv_rc change_approve(struct db *d, struct act *a, struct clv_err *err)
 static void effect_approve(struct core *c, struct act *a)
 {
 	struct node *known = server_find(c->srv, a->agent.name);
+	bool listed = strcmp(a->agent.role, "gateway") == 0 || (known && known->role != NODE_AGENT);
 
 	enroll_forget(c->srv, a->pending.id);
-	if (known && known->session) {
-		struct session *s = known->session;
-
-		known->session = NULL;
-		s->node = NULL;
-		server_refuse(c, s, REFUSAL_CONFLICT, "another node was accepted as %s", a->agent.name);
-	}
+	if (known)
+		server_let_go(c, known, REFUSAL_CONFLICT, "another node was accepted by this name");
 	server_joined(c, server_add(c->srv, &a->agent), &a->rows[0]);
 	a->row_version = a->agent.row_version;
 	core_event(c, 20020, "%s was accepted by %s.", a->agent.name, a->who);
-	if (strcmp(a->agent.role, "gateway") == 0)
+	if (listed)
 		server_list_sign(c);
 }
 
@@ -157,6 +153,17 @@ static void failed_first(struct core *c, struct act *a, const struct clv_err *er
 	eyes_free(a->ctx);
 }
 
+void act_first_yes(struct core *c, struct act *a, struct eyes *first)
+{
+	a->result = "waits for a second person";
+	act_detail(a, "%s %s, one of two", a->pending.role, a->pending.name);
+	act_done_text(a, "%s waits: another person has to say the same within an hour", a->pending.name);
+	a->ctx = first;
+	a->effect = effect_first;
+	a->failed = failed_first;
+	act_put(c, a);
+}
+
 /* true: it may be done now. Otherwise a is taken: noted as the first of two, or refused. */
 static bool is_second(struct core *c, const struct console *k, const struct pending *p, bool replace,
                       struct act *a)
@@ -176,52 +183,63 @@ static bool is_second(struct core *c, const struct console *k, const struct pend
 		           eyes_who(p->eyes));
 		return true;
 	}
-	a->result = "waits for a second person";
-	act_detail(a, "%s %s, one of two", p->row.role, p->row.name);
-	act_done_text(a, "%s waits: another person has to say the same within an hour", p->row.name);
-	a->ctx = eyes_new(k, hash, a->now);
-	a->effect = effect_first;
-	a->failed = failed_first;
-	act_put(c, a);
+	act_first_yes(c, a, eyes_new(k, hash, a->now));
 	return false;
+}
+
+/* known: who is pinned by that name, or NULL. */
+static clv_rc check_approve(const struct core *c, const struct pending *p, const struct node *known,
+                            const Clv__ApproveRequest *m, struct clv_err *err)
+{
+	const char *name = p->row.name;
+	const struct node *first = NULL;
+
+	if (strcmp(p->row.role, node_roles[NODE_SERVER]) == 0)
+		return err_set(
+		    err, CLV_E_USAGE,
+		    "Not done: %s is a management server, which is accepted by the code that clavigerd join "
+		    "printed there: claviger approve %s --fingerprint CODE seals it.",
+		    name, name);
+	if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
+		return err_set(err, CLV_E_NOTFOUND,
+		               "Not done: these are not the digits of %s. Type the first 12 that clavigerd "
+		               "enroll printed on that host.",
+		               name);
+	if (p->row.node_key_len && !enroll_is_whole(c, &p->row))
+		return err_set(
+		    err, CLV_E_CONFLICT,
+		    "Not done: the request of %s in the database is not the one that came: its key is "
+		    "another than its fingerprint says. Decline it, and find out who writes there.",
+		    name);
+	if (known && !m->replace)
+		return err_set(err, CLV_E_CONFLICT,
+		               "Not done: %s is known with another key. If that host was re-installed, say "
+		               "so: --replace; the old key gets nothing any more.",
+		               name);
+	if (known && known->role != NODE_AGENT && strcmp(p->row.role, node_roles[NODE_GATEWAY]) != 0 &&
+	    gateways_depend(c, known, &first))
+		return err_set(
+		    err, CLV_E_CONFLICT,
+		    "Not done: %s carries links, and %s comes by it. Move such nodes first: claviger "
+		    "move NAME --to SERVER.",
+		    name, first->name);
+	return CLV_OK;
 }
 
 static void act_approve(struct core *c, const struct console_request *q, const Clv__ApproveRequest *m)
 {
 	struct pending *p = NULL;
+	const struct node *known;
 	struct clv_err err = {0};
 	struct act *a;
 
-	if (find_pending(c, m->pending_id, m->name, m->fingerprint, &p, &err)) {
+	if (find_pending(c, m->pending_id, m->name, m->fingerprint, &p, &err) ||
+	    check_approve(c, p, known = server_find(c->srv, p->row.name), m, &err)) {
 		console_refuse(c, q->conn, q->req, &err, 0);
 		return;
 	}
-	if (strcmp(p->row.role, "management-server") == 0)
-		(void)err_set(
-		    &err, CLV_E_USAGE,
-		    "Not done: %s is a management server, which is accepted by the code that clavigerd join "
-		    "printed there: claviger approve %s --fingerprint CODE seals it.",
-		    p->row.name, p->row.name);
-	else if (!fingerprint_matches(p->row.fingerprint, m->fingerprint))
-		(void)err_set(&err, CLV_E_NOTFOUND,
-		              "Not done: these are not the digits of %s. Type the first 12 that clavigerd "
-		              "enroll printed on that host.",
-		              p->row.name);
-	else if (strcmp(p->row.role, "management-server") == 0)
-		(void)err_set(
-		    &err, CLV_E_USAGE,
-		    "a management server is accepted by the code that clavigerd join printed there");
-	else if (server_find(c->srv, p->row.name) && !m->replace)
-		(void)err_set(&err, CLV_E_CONFLICT,
-		              "Not done: %s is known with another key. If that host was re-installed, say "
-		              "so: --replace; the old key gets nothing any more.",
-		              p->row.name);
-	if (err.code) {
-		console_refuse(c, q->conn, q->req, &err, 0);
-		return;
-	}
-	/* It greets nodes in the group's name, and carries what they say (design 3, Roles). */
-	if (strcmp(p->row.role, "gateway") == 0 &&
+	/* It greets nodes in the group's name, and carries what they say (design 3, Roles), or did so. */
+	if ((strcmp(p->row.role, node_roles[NODE_GATEWAY]) == 0 || (known && known->role != NODE_AGENT)) &&
 	    console_role(c->srv, q->console) < CLV_ROLE_ADMINISTRATOR) {
 		console_deny(c, q, "approve gateway", p->row.name, CLV_ROLE_ADMINISTRATOR,
 		             console_role(c->srv, q->console));

@@ -32,7 +32,7 @@ static void short_hex(const uint8_t *p, char out[20])
 
 struct pending_row {
 	Clv__Pending p;
-	char fingerprint[FINGERPRINT_TEXT_MAX], known_key[24], machine[20], known_machine[20], eyes[192];
+	char fingerprint[FINGERPRINT_TEXT_MAX], known_key[24], machine[20], known_machine[20], eyes[512];
 };
 
 static void pack_pending(const struct core *c, const struct pending *of, struct pending_row *r)
@@ -52,7 +52,9 @@ static void pack_pending(const struct core *c, const struct pending *of, struct 
 	r->p.came_by = (char *)(uintptr_t)p->came_by;
 	r->p.looks_like = (char *)(uintptr_t)p->looks_like;
 	if (of->eyes && clock_wall_ms() < eyes_until(of->eyes)) {
-		(void)snprintf(r->eyes, sizeof r->eyes, "1 of 2 said yes: %.160s", eyes_who(of->eyes));
+		/* What the first person was warned of the second one is, too. */
+		(void)snprintf(r->eyes, sizeof r->eyes, "%.320s%s1 of 2 said yes: %.160s",
+		               p->conflict ? p->looks_like : "", p->conflict ? "; " : "", eyes_who(of->eyes));
 		r->p.looks_like = r->eyes;
 	}
 	r->p.conflict = p->conflict;

@@ -75,7 +75,7 @@ enum eyes_say eyes_judge(const struct core *c, const struct eyes *first, const s
 	if (!counts)
 		return EYES_FIRST;
 	before = person_of(c, &first->who, &first_shared);
-	if (!person) {
+	if (k->root || !person) { /* root, whoever's name it may stand under */
 		(void)err_set(why, CLV_E_DENIED,
 		              "two persons have to say this, and root cannot be the second");
 		return EYES_NO;

@@ -136,11 +136,14 @@ static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, co
 static void gateway_open(struct core *c, const Clv__ConnOpen *m)
 {
 	struct gateway *g = c->gateway;
-	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 	struct channel *ch;
 
 	if (!g || !g->up) {
 		refuse(c, m->conn, REFUSAL_UNLINKED, "this gateway has no link to its server now");
+		return;
+	}
+	if (rogue_is("words")) {
+		refuse(c, m->conn, REFUSAL_CONFLICT, ROGUE_WORDS);
 		return;
 	}
 	if (g->n_channels >= RELAY_CHANNELS_MAX || g->n_pending >= RELAY_PENDING_MAX) {
@@ -158,13 +161,7 @@ static void gateway_open(struct core *c, const Clv__ConnOpen *m)
 	*slot_of(g, m->conn) = ch;
 	g->n_channels++;
 	g->n_pending++;
-	p.role = c->start->role;
-	p.from = c->start->name;
-	p.to = m->peer_name;
-	p.t = m->t;
-	p.fingerprint = m->fingerprint;
-	p.machine = PROTO_BYTES(buf_slice(&c->machine));
-	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_greeting_signed, clv_memdup(&m->conn, sizeof m->conn));
+	kh_sign_link(c, m, false, on_greeting_signed, clv_memdup(&m->conn, sizeof m->conn));
 }
 
 /* --- upwards --- */
@@ -214,6 +211,7 @@ static void send_open(struct core *c, struct channel *ch, struct clv_slice proof
 	m.principal = o->principal;
 	m.weak = o->weak;
 	m.proof = PROTO_BYTES(proof);
+	rogue_opened(ch, &m);
 	core_frame(c, false, c->gateway->up, FRAME_RELAY_OPEN, &m.base);
 }
 
@@ -234,12 +232,24 @@ static void on_proof(struct core *c, struct channel *ch, struct clv_slice body)
 	proto_free(m);
 }
 
+/* A gateway below is not ended for what a node behind it sent. */
+static void too_large(struct core *c, struct channel *ch, uint16_t type, struct clv_slice body)
+{
+	struct relay_way way = {.depth = 0};
+	ProtobufCMessage *m = NULL;
+
+	if (type == FRAME_RELAY && !proto_decode(&clv__relay__descriptor, body, &m, NULL))
+		way.inner[way.depth++] = ((const Clv__Relay *)m)->channel;
+	proto_free(m);
+	gateway_close_inner(c, ch, &way, CLV_E_LIMIT, "a message that is too large to be carried on");
+}
+
 void gateway_up(struct core *c, struct channel *ch, uint16_t type, struct clv_slice body)
 {
 	Clv__Relay m = CLV__RELAY__INIT;
 
 	if (body.len + RELAY_HEAD_MAX > RELAY_FRAME_MAX) {
-		gateway_close(c, ch, CLV_E_LIMIT, "a message that is too large to be carried on");
+		too_large(c, ch, type, body);
 		return;
 	}
 	m.channel = ch->conn;
@@ -274,6 +284,7 @@ static void gateway_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 		look(c);
 		return;
 	}
+	look(c); /* the link up may have ended while the key holder was asked */
 	ch = c->gateway ? gateway_find(c->gateway, f->conn) : NULL;
 	if (!ch)
 		return;

@@ -9,11 +9,11 @@
 #define DAEMON_CORE_GATEWAY_H
 
 #include "daemon/core_agent.h"
+#include "trace/relay.h"
 #include "proto/types.h"
 
 #define GATEWAY_SLOTS 1024u
-#define GATEWAY_HOPS  4u   /* parcels of one node whose record is being signed */
-#define GATEWAY_MANY  256u /* of a gateway, behind which many nodes are */
+#define GATEWAY_HOPS  4u /* parcels of one node whose record is being signed */
 
 struct channel {
 	struct channel *next; /* of its slot */
@@ -36,6 +36,10 @@ struct channel *gateway_find(const struct gateway *g, uint64_t conn);
 /* Upwards, over the link of now. What does not fit closes the channel. */
 void gateway_up(struct core *c, struct channel *ch, uint16_t type, struct clv_slice body);
 void gateway_close(struct core *c, struct channel *ch, enum clv_code code, const char *why);
+/* The link of the node at the end of `way` behind ch, at both ends; the gateways in between stay. Depth 0: ch
+ * itself. */
+void gateway_close_inner(struct core *c, struct channel *ch, const struct relay_way *way, enum clv_code code,
+                         const char *why);
 /* From the server. */
 void gateway_on_relay(struct core *c, const Clv__Relay *m);
 void gateway_on_close(struct core *c, const Clv__RelayClose *m);

@@ -22,6 +22,27 @@ static void free_job(struct hop_job *j)
 	clv_free(j);
 }
 
+void gateway_close_inner(struct core *c, struct channel *ch, const struct relay_way *way, enum clv_code code,
+                         const char *why)
+{
+	struct clv_buf body;
+	uint16_t type = 0;
+	struct clv_err err = {0};
+
+	if (!way->depth) {
+		gateway_close(c, ch, code, why);
+		return;
+	}
+	buf_init(&body, IPC_BODY_MAX);
+	if (relay_wrap_close(way, code, why, &type, &body, &err)) {
+		gateway_close(c, ch, err.code, err.text);
+	} else {
+		core_frame_bytes(c, false, ch->conn, type, buf_slice(&body));
+		gateway_up(c, ch, type, buf_slice(&body));
+	}
+	buf_release(&body);
+}
+
 static void send_on(struct core *c, struct channel *ch, const struct hop_job *j, const Clv__ParcelFrame *f)
 {
 	struct clv_buf body;
@@ -30,7 +51,7 @@ static void send_on(struct core *c, struct channel *ch, const struct hop_job *j,
 
 	buf_init(&body, IPC_BODY_MAX);
 	if (relay_wrap(&j->way, f, &type, &body, &err))
-		gateway_close(c, ch, err.code, err.text);
+		gateway_close_inner(c, ch, &j->way, err.code, err.text);
 	else
 		gateway_up(c, ch, type, buf_slice(&body));
 	buf_release(&body);
@@ -50,10 +71,11 @@ static void on_hop_signed(struct core *c, void *ctx, enum ipc_type type, const P
 		free_job(j); /* it closed meanwhile: the node sends it again */
 		return;
 	}
-	ch->hops--;
+	if (ch->hops) /* 0: another link under its number */
+		ch->hops--;
 	if (!m) {
 		log_err(LOG_WARN, err, "signing the record of a parcel that passes");
-		gateway_close(c, ch, CLV_E_CLOSED, "this gateway cannot sign now");
+		gateway_close_inner(c, ch, &j->way, CLV_E_CLOSED, "this gateway cannot sign now");
 	} else {
 		f = *j->frame;
 		own.body = k->body;
@@ -99,7 +121,9 @@ bool gateway_parcel(struct core *c, struct channel *ch, uint16_t type, struct cl
 		free_job(j);
 		return false; /* no parcel, or none that the server takes */
 	}
-	if (ch->hops >= (ch->gateway ? GATEWAY_MANY : GATEWAY_HOPS)) {
+	/* Behind a gateway there may be ten thousand nodes with a parcel each; how much of it waits is
+	 * limited by core's reading no further while the key holder is behind. */
+	if (!ch->gateway && ch->hops >= GATEWAY_HOPS) {
 		free_job(j);
 		gateway_close(c, ch, CLV_E_LIMIT, "more parcels at once than may be");
 		return true;

@@ -21,6 +21,7 @@ struct kept {
 };
 static struct kept old_list, old_sig, first_pub, first_config, beat;
 static uint64_t ghost;
+static Clv__RelayOpen *shown; /* how it was opened */
 
 bool rogue_is(const char *what)
 {
@@ -196,6 +197,26 @@ const Clv__Greeting *rogue_greeting(struct core *c, const Clv__Greeting *g)
 	return &out;
 }
 
+void rogue_opened(const struct channel *ch, const Clv__RelayOpen *m)
+{
+	if (!is_ghost(ch) || !rogue_is("replay") || shown)
+		return;
+	if (proto_dup(&m->base, (ProtobufCMessage **)&shown, NULL))
+		clv_fatal("a proof to be shown again");
+}
+
+/* Before anybody misses a heartbeat the link ends, and comes again by the same proof. */
+static void replay(struct core *c)
+{
+	Clv__RelayClose m = CLV__RELAY_CLOSE__INIT;
+
+	m.channel = shown->channel;
+	m.text = (char *)(uintptr_t) "";
+	core_frame(c, false, c->gateway->up, FRAME_RELAY_CLOSE, &m.base);
+	shown->channel++;
+	core_frame(c, false, c->gateway->up, FRAME_RELAY_OPEN, &shown->base);
+}
+
 bool rogue_ghost(struct core *c, struct channel *ch)
 {
 	(void)c;
@@ -212,6 +233,10 @@ void rogue_tick(struct core *c)
 
 	if (!ghost || !beat.full || !c->gateway || !c->gateway->up)
 		return;
+	if (shown) {
+		replay(c);
+		return;
+	}
 	m.channel = ghost;
 	m.type = FRAME_HEARTBEAT;
 	m.body = PROTO_BYTES(buf_slice(&beat.body));

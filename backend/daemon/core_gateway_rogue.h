@@ -8,6 +8,9 @@
 
 #include "daemon/core_gateway.h"
 
+/* What a refusal may hold that would look like ours on the terminal of whoever joins or enrols. */
+#define ROGUE_WORDS "\033[2Jms1 asks rms1 for the keys.\nCode   AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"
+
 #ifdef CLV_TEST_BUILD
 bool rogue_is(const char *what);
 /* What goes down or up may be altered (into tmp) or, true, swallowed. */
@@ -16,6 +19,7 @@ bool rogue_down(struct core *c, struct channel *ch, uint16_t type, struct clv_sl
 bool rogue_up(struct core *c, struct channel *ch, uint16_t type, struct clv_slice *body, struct clv_buf *tmp);
 /* What it shows of the group instead; NULL: what it should. */
 const Clv__Greeting *rogue_greeting(struct core *c, const Clv__Greeting *g);
+void rogue_opened(const struct channel *ch, const Clv__RelayOpen *m);
 /* The link is gone, and nobody is told. */
 bool rogue_ghost(struct core *c, struct channel *ch);
 void rogue_tick(struct core *c);
@@ -24,6 +28,7 @@ void rogue_tick(struct core *c);
 #define rogue_down(c, ch, type, body, tmp) false
 #define rogue_up(c, ch, type, body, tmp)   false
 #define rogue_greeting(c, g)               (g)
+#define rogue_opened(ch, m)                ((void)(m))
 #define rogue_ghost(c, ch)                 false
 #define rogue_tick(c)                      ((void)(c))
 #endif

@@ -11,6 +11,7 @@ struct kh_call {
 	uint64_t id;
 	kh_done *done;
 	void *ctx;
+	struct clv_err *refused; /* why it was not sent; NULL: it was */
 };
 
 /* Every verb's first field is its id. */
@@ -18,6 +19,14 @@ struct kh_head {
 	ProtobufCMessage base;
 	uint64_t id;
 };
+
+static void end(struct core *c, struct kh_call *call, enum ipc_type type, const ProtobufCMessage *m,
+                const struct clv_err *err)
+{
+	call->done(c, call->ctx, type, m, err);
+	clv_free(call->refused);
+	clv_free(call);
+}
 
 static void finish(struct core *c, uint64_t id, enum ipc_type type, const ProtobufCMessage *m,
                    const struct clv_err *err)
@@ -30,37 +39,73 @@ static void finish(struct core *c, uint64_t id, enum ipc_type type, const Protob
 	if (!call)
 		return;
 	*at = call->next;
-	call->done(c, call->ctx, type, m, err);
-	clv_free(call);
+	end(c, call, type, m, err);
+}
+
+/* They are no longer among the calls: who is told may ask again. */
+static void fail_all(struct core *c, struct kh_call *calls, const struct clv_err *why)
+{
+	while (calls) {
+		struct kh_call *call = calls;
+
+		calls = call->next;
+		end(c, call, IPC_KH_FAILED, NULL, call->refused ? call->refused : why);
+	}
 }
 
 void kh_lost(struct core *c)
 {
+	struct kh_call *calls = c->kh_calls;
 	struct clv_err err = {0};
 
 	(void)err_set(&err, CLV_E_CLOSED, "the key holder is being restarted");
-	while (c->kh_calls)
-		finish(c, c->kh_calls->id, IPC_KH_FAILED, NULL, &err);
+	c->kh_calls = NULL;
+	fail_all(c, calls, &err);
 }
 
-void kh_ask(struct core *c, enum ipc_type type, ProtobufCMessage *m, kh_done *done, void *ctx)
+void kh_tick(struct core *c)
 {
-	struct kh_call *call;
-	struct clv_err err = {0};
+	struct kh_call **at = &c->kh_calls, *refused = NULL;
 
-	if (!c->links[LINK_KEYHOLDER].ipc) {
-		(void)err_set(&err, CLV_E_CLOSED, "the key holder is being restarted");
-		done(c, ctx, IPC_KH_FAILED, NULL, &err);
-		return;
+	while (*at) {
+		struct kh_call *call = *at;
+
+		if (!call->refused) {
+			at = &call->next;
+			continue;
+		}
+		*at = call->next;
+		call->next = refused;
+		refused = call;
 	}
-	call = clv_calloc(1, sizeof *call);
+	fail_all(c, refused, NULL);
+}
+
+static struct kh_call *add(struct core *c, kh_done *done, void *ctx)
+{
+	struct kh_call *call = clv_calloc(1, sizeof *call);
+
 	call->id = c->next_id++;
 	call->done = done;
 	call->ctx = ctx;
 	call->next = c->kh_calls;
 	c->kh_calls = call;
+	return call;
+}
+
+void kh_ask(struct core *c, enum ipc_type type, ProtobufCMessage *m, kh_done *done, void *ctx)
+{
+	struct kh_call *call = add(c, done, ctx);
+	struct clv_err err = {0};
+	clv_rc rc = CLV_FAILED;
+
 	((struct kh_head *)m)->id = call->id;
-	core_send(c, LINK_KEYHOLDER, type, m);
+	if (!c->links[LINK_KEYHOLDER].ipc)
+		(void)err_set(&err, CLV_E_CLOSED, "the key holder is being restarted");
+	else
+		rc = core_try_send(c, LINK_KEYHOLDER, type, m, &err);
+	if (rc)
+		call->refused = clv_memdup(&err, sizeof err);
 }
 
 void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *statement, kh_done *done,
@@ -72,13 +117,29 @@ void kh_sign(struct core *c, enum statement_kind kind, const ProtobufCMessage *s
 
 	buf_init(&body, statement_row(kind)->max);
 	if (proto_encode(statement, &body, &err)) {
-		done(c, ctx, IPC_KH_FAILED, NULL, &err);
+		add(c, done, ctx)->refused = clv_memdup(&err, sizeof err);
 	} else {
 		m.kind = kind;
 		m.body = PROTO_BYTES(buf_slice(&body));
 		kh_ask(c, IPC_KH_SIGN, &m.base, done, ctx);
 	}
 	buf_release(&body);
+}
+
+void kh_sign_link(struct core *c, const Clv__ConnOpen *over, bool initiator, kh_done *done, void *ctx)
+{
+	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
+
+	p.role = c->start->role;
+	p.from = c->start->name;
+	p.to = over->peer_name;
+	p.t = over->t;
+	p.fingerprint = over->fingerprint;
+	p.machine = PROTO_BYTES(buf_slice(&c->machine));
+	p.initiator = initiator;
+	if (initiator && c->gateway)
+		p.address = c->start->reached;
+	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, done, ctx);
 }
 
 static clv_rc on_failed(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)

@@ -19,13 +19,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#define KEYHOLDER_BACKLOG (4u * 1024u * 1024u) /* beyond it nothing is taken from net_node */
+
 static const char *const link_names[CORE_LINKS] = {"parent", "net_node", "net_console", "keyholder"};
 static void on_poll(uv_poll_t *h, int status, int events);
 
 static void ask_poll(struct core_link *l)
 {
+	bool deaf = l->id == LINK_NODE && l->core->behind;
+
 	if (l->ipc)
-		(void)uv_poll_start(l->poll, UV_READABLE | (ipc_unsent(l->ipc) ? UV_WRITABLE : 0), on_poll);
+		(void)uv_poll_start(
+		    l->poll, (deaf ? 0 : UV_READABLE) | (ipc_unsent(l->ipc) ? UV_WRITABLE : 0), on_poll);
+}
+
+/* What nodes say makes work for the key holder: while that is behind, it stays with them. */
+static void look_behind(struct core *c)
+{
+	const struct ipc *k = c->links[LINK_KEYHOLDER].ipc;
+	bool behind = k && ipc_unsent_bytes(k) > KEYHOLDER_BACKLOG;
+
+	if (behind == c->behind)
+		return;
+	c->behind = behind;
+	ask_poll(&c->links[LINK_NODE]);
 }
 
 static void on_handle_closed(uv_handle_t *h)
@@ -41,6 +58,7 @@ static void drop_link(struct core_link *l)
 	l->poll = NULL;
 	ipc_free(l->ipc);
 	l->ipc = NULL;
+	look_behind(l->core);
 }
 
 static void set_link(struct core_link *l, struct ipc *ipc)
@@ -51,6 +69,17 @@ static void set_link(struct core_link *l, struct ipc *ipc)
 	(void)uv_poll_init(&l->core->loop, l->poll, ipc_fd(ipc));
 	l->poll->data = l;
 	ask_poll(l);
+}
+
+/* A broken socket is noticed by its poll, which also fails what was waiting. */
+static clv_rc send_to(struct core_link *l, enum ipc_type type, const ProtobufCMessage *m, int fd,
+                      struct clv_err *err)
+{
+	clv_rc rc = ipc_send(l->ipc, type, m, &fd, fd >= 0 ? 1 : 0, err);
+
+	ask_poll(l);
+	look_behind(l->core);
+	return rc && err->cls != CLV_CLASS_CLOSED ? CLV_FAILED : CLV_OK;
 }
 
 void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m,
@@ -64,10 +93,14 @@ void core_send_fd(struct core *c, enum core_link_id link, enum ipc_type type, co
 			(void)close(fd);
 		return;
 	}
-	/* A broken socket is noticed by its poll, which also fails what was waiting. */
-	if (ipc_send(l->ipc, type, m, &fd, fd >= 0 ? 1 : 0, &err) && err.cls != CLV_CLASS_CLOSED)
+	if (send_to(l, type, m, fd, &err))
 		log_err(LOG_ERROR, &err, "telling a sibling");
-	ask_poll(l);
+}
+
+clv_rc core_try_send(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m,
+                     struct clv_err *err)
+{
+	return send_to(&c->links[link], type, m, -1, err);
 }
 
 void core_send(struct core *c, enum core_link_id link, enum ipc_type type, const ProtobufCMessage *m)
@@ -387,6 +420,14 @@ static const struct ipc_row console_rows[] = {{IPC_CONN_OPEN, console_open},
 static const struct ipc_row *const rows_of[CORE_LINKS] = {parent_rows, node_rows, console_rows,
                                                           core_keyholder_rows};
 
+/* Of one that is deaf only what waits for it is written. */
+static clv_rc move(struct core_link *l, struct clv_err *err)
+{
+	if (l->id == LINK_NODE && l->core->behind)
+		return ipc_flush(l->ipc, err);
+	return ipc_wait(l->ipc, rows_of[l->id], l->core, 0, err);
+}
+
 static void on_poll(uv_poll_t *h, int status, int events)
 {
 	struct core_link *l = h->data;
@@ -397,8 +438,9 @@ static void on_poll(uv_poll_t *h, int status, int events)
 	(void)events;
 	if (!l->ipc)
 		return;
-	if (!ipc_wait(l->ipc, rows_of[l->id], c, 0, &err)) {
+	if (!move(l, &err)) {
 		ask_poll(l);
+		look_behind(c);
 		return;
 	}
 	if (err.cls != CLV_CLASS_CLOSED || l->id == LINK_PARENT) {
@@ -418,6 +460,7 @@ static void on_timer(uv_timer_t *t)
 {
 	struct core *c = t->data;
 
+	kh_tick(c);
 	if (c->ready)
 		c->role->tick(c, clock_wall_ms());
 }

@@ -16,10 +16,12 @@ void relay_on_frame(struct core *c, struct session *s, uint32_t type, const Prot
 /* The role's: to a link that is relayed. A closed one is forgotten at the next tick. */
 void relay_frame(struct core *c, uint64_t conn, uint16_t type, struct clv_slice body);
 void relay_close(struct core *c, uint64_t conn, const char *why);
+/* Does its way lead over this gateway's link? */
+bool relay_is_behind(const struct session *s, const struct session *gateway);
 /* The session ends: so do those behind it, without a word of each. */
 void relay_forget(struct core *c, struct session *s);
 /* Ends those that were closed, or that are silent for three heartbeats. */
-void relay_tick(struct core *c, int64_t now_ms);
+void relay_tick(struct core *c);
 /* The link that net knows: of the outermost gateway. */
 const struct session *relay_outer(const struct session *s);
 /* A number, new once the one before was used, to be signed by the node with its next state. Borrowed. */
@@ -43,9 +45,11 @@ struct way {
 size_t gateways_way(const struct core *c, const struct node *n, struct way out[WAY_MAX]);
 /* Its link is gone: one event, which counts who is behind it. */
 void gateways_lost(struct core *c, const struct session *s, const char *why);
-/* Nodes that may come through it, or that are being moved away from it; *first: one of them. */
 struct console_request;
+/* An operator says by which gateway a node shall come, or by this server itself. Answers the console. Until
+ * the node came so it may also come as before. */
 void gateways_move(struct core *c, const struct console_request *q, const Clv__MoveRequest *m);
+/* How many may come through it, or are being moved away from it; *first: one of them. */
 size_t gateways_depend(const struct core *c, const struct node *gateway, const struct node **first);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The management server's core: loading, the nodes in memory, links with nodes up to the moment they
- * are proven. Runs in core.
+ * The management server's core: links with nodes up to the moment they are proven, where each frame goes
+ * after that, what happens each second. Runs in core.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,34 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MASTER_ASK_MS  60000
-#define SEEN_STORE_MS  (10ll * 60 * 1000) /* last_seen goes to the disk this often */
-#define REFUSAL_EVENTS 60u                /* events of refused connections from one address an hour */
-
-struct session *server_session(const struct server *s, uint64_t conn)
-{
-	struct session *p = s->sessions;
-
-	while (p && p->conn != conn)
-		p = p->next;
-	return p;
-}
-
-void server_session_free(struct core *c, struct session *s)
-{
-	struct session **at = &c->srv->sessions;
-
-	relay_forget(c, s);
-	while (*at && *at != s)
-		at = &(*at)->next;
-	if (*at)
-		*at = s->next;
-	if (s->node && s->node->session == s)
-		s->node->session = NULL;
-	proto_free((ProtobufCMessage *)s->open);
-	clv_free(s);
-	server_changed(c);
-}
+#define MASTER_ASK_MS 60000
+#define SEEN_STORE_MS (10ll * 60 * 1000) /* last_seen goes to the disk this often */
 
 void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...)
 {
@@ -138,26 +112,10 @@ static void on_greeting_signed(struct core *c, void *ctx, enum ipc_type type, co
 	clv_free(g);
 }
 
-struct session *server_session_new(struct core *c, const Clv__ConnOpen *m)
-{
-	struct session *s = clv_calloc(1, sizeof *s);
-
-	if (proto_dup(&m->base, (ProtobufCMessage **)&s->open, NULL)) {
-		clv_free(s);
-		return NULL;
-	}
-	s->conn = m->conn;
-	s->since = s->heard = clock_wall_ms();
-	s->next = c->srv->sessions;
-	c->srv->sessions = s;
-	return s;
-}
-
 static void server_open(struct core *c, bool console, const Clv__ConnOpen *m)
 {
 	struct session *s;
 	struct greeting *g;
-	Clv__LinkProof p = CLV__LINK_PROOF__INIT;
 
 	if (!c->srv || !c->srv->listed) {
 		core_conn_close(c, console, m->conn, "this server is starting");
@@ -172,13 +130,7 @@ static void server_open(struct core *c, bool console, const Clv__ConnOpen *m)
 		return;
 	g = clv_calloc(1, sizeof *g);
 	g->conn = m->conn;
-	p.role = c->start->role;
-	p.from = c->start->name;
-	p.to = s->open->peer_name;
-	p.t = s->open->t;
-	p.fingerprint = s->open->fingerprint;
-	p.machine = PROTO_BYTES(buf_slice(&c->machine));
-	kh_sign(c, STATEMENT_LINK_PROOF, &p.base, on_greeting_signed, g);
+	kh_sign_link(c, s->open, false, on_greeting_signed, g);
 }
 
 static clv_rc run_seen(struct db *d, void *ctx, struct clv_err *err)
@@ -211,13 +163,13 @@ static void heard(struct core *c, struct node *n)
 	core_db_put(c, run_seen, done_free, a);
 }
 
-void server_welcome(struct core *c, struct session *s, struct node *n)
+/* The node is here, by this link. */
+static void take_over(struct core *c, struct session *s, struct node *n)
 {
-	Clv__Welcome m = CLV__WELCOME__INIT;
-
 	if (n->session && n->session != s &&
 	    slice_eq_ct(slice_of(s->renews, 16), PROTO_SLICE(n->session->open->fingerprint))) {
-		n->session->node = NULL; /* its node closes it, now that this one is up */
+		relay_forget(c, n->session); /* what it carried comes again by this one */
+		n->session->node = NULL;     /* its node closes it, now that this one is up */
 		n->session->renewed = true;
 	} else if (n->session && n->session != s) {
 		/* T34: the newest with a valid proof wins; both are named. */
@@ -227,10 +179,29 @@ void server_welcome(struct core *c, struct session *s, struct node *n)
 		server_refuse(c, n->session, REFUSAL_NEWER_LINK, "a newer link of %s from %s took over",
 		              n->name, s->open->address);
 	}
-	s->node = n;
 	n->session = s;
 	heard(c, n);
 	gateways_arrived(c, s, n);
+	server_changed(c);
+}
+
+/* What it is told once it is here. */
+static void tell_what_waits(struct core *c, struct session *s)
+{
+	server_list_send(c, s); /* it may have become another since the greeting */
+	keys_send_rotate(c, s);
+	deliver_node(c, s->node);
+}
+
+void server_welcome(struct core *c, struct session *s, struct node *n)
+{
+	Clv__Welcome m = CLV__WELCOME__INIT;
+
+	s->node = n;
+	/* A gateway may show again a proof that it once carried: of a link that is relayed the node's word
+	 * over this welcome's number says that it is here (on_heartbeat). */
+	if (!s->via)
+		take_over(c, s, n);
 	core_conn_proven(c, false, s->conn);
 	if (n->role != NODE_AGENT)
 		core_conn_carries(c, s->conn);
@@ -242,10 +213,22 @@ void server_welcome(struct core *c, struct session *s, struct node *n)
 	m.config_version = n->config_version;
 	m.nonce = relay_nonce(s);
 	core_frame(c, false, s->conn, FRAME_WELCOME, &m.base);
-	server_list_send(c, s); /* it may have become another since the greeting */
-	server_changed(c);
-	keys_send_rotate(c, s);
-	deliver_node(c, n);
+	if (!s->via)
+		tell_what_waits(c, s);
+}
+
+void server_let_go(struct core *c, struct node *n, enum refusal_code code, const char *text)
+{
+	struct session *s = c->srv->sessions;
+
+	while (s) {
+		if (s->node != n) {
+			s = s->next;
+			continue;
+		}
+		server_refuse(c, s, code, "%s", text); /* and those behind it: from the beginning again */
+		s = c->srv->sessions;
+	}
 }
 
 /* The proof is about this channel, these two names, and signed by the key shown with it. */
@@ -277,8 +260,9 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 	struct node *n;
 
 	if (check_proof(c, s, f, &m, &err)) {
-		core_event(c, 20002, "A link of %s from %s was refused: %s.", s->open->peer_name,
-		           s->open->address, err.text);
+		if (server_may_tell(c, s))
+			core_event(c, 20002, "A link of %s from %s was refused: %s.", s->open->peer_name,
+			           s->open->address, err.text);
 		server_refuse(c, s, REFUSAL_PROOF, "%s", err.text);
 		goto out;
 	}
@@ -292,6 +276,12 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 	    !slice_eq(buf_slice(&n->node_key), PROTO_SLICE(f->node_key)) ||
 	    (n->role == NODE_SERVER && join_asks(f))) {
 		enroll_unknown(c, s, f, p);
+	} else if (strcmp(p->role, node_roles[n->role]) != 0) {
+		core_event(c, 20002,
+		           "A link of %s from %s was refused: it comes as %.20s, and was accepted as %s.",
+		           n->name, s->open->address, p->role, node_roles[n->role]);
+		server_refuse(c, s, REFUSAL_PROOF, "%s was accepted here as %s", n->name,
+		              node_roles[n->role]);
 	} else if (!slice_eq_ct(slice_of(n->machine, 32), PROTO_SLICE(p->machine))) {
 		core_event(c, 7022,
 		           "%s came from %s with its node key on another machine: a copy. It was refused; "
@@ -327,7 +317,11 @@ static void on_heartbeat(struct core *c, struct session *s, const Clv__Heartbeat
 	 */
 	if (!s->via || fresh) {
 		heard(c, s->node);
-		s->heard = clock_wall_ms();
+		s->heard_ms = clock_mono_ms();
+	}
+	if (fresh && s->node->session != s) {
+		take_over(c, s, s->node);
+		tell_what_waits(c, s);
 	}
 	m.time = clock_wall_ms();
 	m.nonce = relay_nonce(s);
@@ -375,14 +369,15 @@ void server_take_frame(struct core *c, struct session *s, uint32_t type, struct 
 	if (s->refused || s->renewed)
 		return;
 	if (!s->via)
-		s->heard = clock_wall_ms();
+		s->heard_ms = clock_mono_ms();
 	while (i < sizeof bodies / sizeof bodies[0] && bodies[i].type != type)
 		i++;
 	if (i == sizeof bodies / sizeof bodies[0]) {
 		server_refuse(c, s, REFUSAL_PROOF, "a message of type %u is not for a server", type);
 	} else if (proto_decode(bodies[i].body, body, &m, &err)) {
-		core_event(c, 20002, "A message of %s from %s was refused: %s.", s->open->peer_name,
-		           s->open->address, err.text);
+		if (server_may_tell(c, s))
+			core_event(c, 20002, "A message of %s from %s was refused: %s.", s->open->peer_name,
+			           s->open->address, err.text);
 		server_refuse(c, s, REFUSAL_PROOF, "%s", err.text);
 	} else {
 		handle_frame(c, s, type, m);
@@ -405,33 +400,15 @@ static void server_frame(struct core *c, bool console, const Clv__ConnFrame *f)
 		server_take_frame(c, s, f->type, PROTO_SLICE(f->body));
 }
 
-/* One clear event for each refused connection, but no flood from one address. */
-static bool may_tell(struct server *s, const char *address)
-{
-	int64_t now = clock_mono_ms();
-	size_t pick = 0;
-
-	for (size_t i = 0; i < sizeof s->refusals / sizeof s->refusals[0]; i++) {
-		if (strcmp(s->refusals[i].address, address) == 0) {
-			pick = i;
-			break;
-		}
-		if (s->refusals[i].since < s->refusals[pick].since)
-			pick = i;
-	}
-	if (strcmp(s->refusals[pick].address, address) != 0 || now - s->refusals[pick].since > 3600000) {
-		(void)snprintf(s->refusals[pick].address, sizeof s->refusals[pick].address, "%s", address);
-		s->refusals[pick].since = now;
-		s->refusals[pick].n = 0;
-	}
-	return ++s->refusals[pick].n <= REFUSAL_EVENTS * 20;
-}
-
 /* A link that was open is gone. */
 void server_session_closed(struct core *c, struct session *s, const Clv__ConnClosed *m)
 {
-	if (s->node) {
-		heard(c, s->node);
+	if (s->node && s->node->session != s) {
+		log_info("a link of %s, which never said that it is here, is closed: %s", s->node->name,
+		         m->text);
+	} else if (s->node) {
+		if (!s->via) /* else it is its gateway's word */
+			heard(c, s->node);
 		if (s->node->role != NODE_AGENT)
 			gateways_lost(c, s, m->text);
 		else if (m->code == CLV_E_TIMEOUT)
@@ -457,7 +434,7 @@ static void server_closed(struct core *c, bool console, const Clv__ConnClosed *m
 	if (!m->was_open) {
 		/* P6: not authenticated. */
 		c->srv->turned_away++;
-		if (!may_tell(c->srv, m->address))
+		if (!server_may_tell_of(c->srv, m->address))
 			return;
 		if (m->code == CLV_E_CONFIG) /* ours, not the peer's */
 			core_event(c, 21036,
@@ -542,7 +519,7 @@ static void server_tick(struct core *c, int64_t now_ms)
 	recovery_tick(c);
 	look_at_master(c, now_ms);
 	alerts_tick(c);
-	relay_tick(c, now_ms);
+	relay_tick(c);
 }
 
 struct event_job {

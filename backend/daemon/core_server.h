@@ -2,7 +2,7 @@
 /*
  * The management server's core: what it knows of nodes (in memory, loaded from the database), links
  * with them, requests to be accepted, consoles and their requests. Every change is committed before it
- * takes effect here.
+ * takes effect here, but for the address of a gateway (gateways_address): it comes again with each link.
  */
 #ifndef DAEMON_CORE_SERVER_H
 #define DAEMON_CORE_SERVER_H
@@ -12,8 +12,10 @@
 #include "proto/types.h"
 #include "store/store.h"
 
-#define PENDING_MAX     1000u /* design 3, Enrolment */
-#define PENDING_VIA_MAX 200u  /* of them by one gateway */
+#define PENDING_MAX          1000u /* design 3, Enrolment */
+#define PENDING_VIA_MAX      200u  /* of them by one gateway */
+#define PENDING_IDENTITY_MAX 4u    /* of them that came by one channel identity */
+#define PENDING_UNPROVEN_MAX 40u   /* for names that an identity did not prove; of all: half of the places */
 
 struct session;
 
@@ -40,19 +42,23 @@ struct node {
 	uint8_t row_mac[36], content[32];
 	struct held *held;
 	uint32_t n_held;
-	bool queued, moving; /* moving: its approval is being changed */
+	uint32_t addressed_s; /* of a gateway: monotonic, when its address was last taken */
+	bool queued, moving;  /* moving: its approval is being changed */
 };
 
 /* A link with a node. */
 struct session {
-	struct session *next;
+	struct session *next, **at; /* at: where its own address stands in the list */
 	uint64_t conn;
 	struct session *via; /* the gateway's link that carries this one; NULL: it is a link of its own */
 	uint64_t channel;    /* there */
+	bool carries;        /* it carried one at least; else nobody is looked for behind it */
+	bool ending;         /* relay_forget's, while it runs */
 	Clv__ConnOpen *open;
-	struct node *node; /* NULL until proven */
-	int64_t since, heard;
-	bool closed; /* of one that is relayed: forgotten at the next tick */
+	struct node *node;           /* NULL until proven */
+	int64_t since;               /* wall */
+	int64_t opened_ms, heard_ms; /* monotonic */
+	bool closed;                 /* of one that is relayed: forgotten at the next tick */
 	bool refused, pinning, sealing, batch;
 	bool renewed; /* a link that its node renewed took over: nothing more is taken from it */
 	uint8_t nonce[2]
@@ -61,6 +67,7 @@ struct session {
 	/* its outbox: stored up to here on this link; what the heartbeat before said, and what was here then
 	 */
 	uint64_t upto, beat_made, beat_upto;
+	uint8_t outbox[16]; /* which one, as its newest heartbeat said */
 	/* core_server_told.c: what it said it made beyond what came; its outbox is given up */
 	uint64_t told;
 	bool told_looked, conflicted;
@@ -137,7 +144,7 @@ struct server {
 	    trail_at; /* the last key drill that went well, 0 never; the audit trail's beginning */
 	int64_t retain_alerts_at, audit_checked, retain_at, push_at, audit_bad;
 	struct {
-		char address[64];
+		char address[STORE_NAME_MAX]; /* or the gateway that carried the link */
 		int64_t since;
 		uint32_t n;
 	} refusals[64]; /* rate of events by address */
@@ -152,12 +159,18 @@ struct node *server_add(struct server *s, const struct store_agent *a);
 void server_drop(struct core *c, struct node *n); /* forgets it and ends its link */
 void server_fill(const struct core *c, const struct node *n, struct clv_agent_fact *f); /* borrowed strings */
 void server_changed(struct core *c);
-/* A link of a member is proven: it may speak from here on. */
+/* A link of a member is proven: it may speak from here on. Where a gateway carries it the node is here by it
+ * (n->session) only once it signed something new. */
 void server_welcome(struct core *c, struct session *s, struct node *n);
 /* core_server_pin.c: the same, once it is known that its mechanism is none that is weaker than before. */
 void server_pin_then_welcome(struct core *c, struct session *s, struct node *n);
 void server_refuse(struct core *c, struct session *s, enum refusal_code code, const char *fmt, ...)
     CLV_PRINTF(4, 5);
+/* No flood of events from one address, or through one gateway: some in an hour. */
+bool server_may_tell(struct core *c, const struct session *s);
+bool server_may_tell_of(struct server *s, const char *address);
+/* Every link of the node ends: it is no member any more, or not by that key. */
+void server_let_go(struct core *c, struct node *n, enum refusal_code code, const char *text);
 /* What the group's key has to sign goes to a node; where it cannot be signed the link is closed, and the
  * node comes again. */
 void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kind, uint16_t frame,
@@ -167,9 +180,11 @@ void server_sign_and_send(struct core *c, uint64_t conn, enum statement_kind kin
 void server_test_lie_before(Clv__OutboxAck *ack);
 void server_test_lie_after(const struct core *c, Clv__SignedStatement *out);
 #endif
+/* core_server_session.c */
 struct session *server_session(const struct server *s, uint64_t conn);
 struct session *server_session_new(struct core *c, const Clv__ConnOpen *m);
 void server_session_free(struct core *c, struct session *s); /* and those that it carries */
+/* core_server.c */
 void server_session_closed(struct core *c, struct session *s, const Clv__ConnClosed *m);
 void server_take_frame(struct core *c, struct session *s, uint32_t type, struct clv_slice body);
 /* core_server_list.c: signs it anew, with a higher number, and gives it to the gateways. */
@@ -210,6 +225,8 @@ struct pending *enroll_find(const struct server *s, uint64_t id);
 struct pending *enroll_find_name(const struct server *s, const char *name);
 void enroll_forget(struct server *s, uint64_t id);
 /* What accepting a request makes of it. */
+/* Its fingerprint is of its node key and of this group's key: nobody changed it where it was stored. */
+bool enroll_is_whole(const struct core *c, const struct store_pending *p);
 CLV_MUST clv_rc enroll_member(const struct store_pending *p, const char *by, int64_t now,
                               struct store_agent *out, struct clv_err *err);
 

@@ -242,8 +242,6 @@ static void keep_unverified(struct core *c, struct session *s, struct intake *i,
 	    "A parcel of alerts that came from %s does not carry the record that %s signs: %s. It is kept "
 	    "as unverified.",
 	    s->open->address, i->name, why->text);
-	s->node->session = NULL;
-	s->node = NULL;
 	server_refuse(c, s, REFUSAL_PROOF, "the parcel's own record does not hold: %s", why->text);
 	core_db_put(c, run_unverified, done_unverified, i);
 }
@@ -429,6 +427,18 @@ static bool held_back(struct session *s, const Clv__OutboxState *o, int64_t now_
 	return now_ms - s->beat_stuck_ms >= HELD_BACK_MS;
 }
 
+/* What this link said before was of another outbox: its numbers begin anew. */
+static void of_outbox(struct session *s, struct clv_slice outbox)
+{
+	if (slice_eq(outbox, slice_of(s->outbox, sizeof s->outbox)))
+		return;
+	if (s->beat_seen) {
+		s->upto = s->told = 0;
+		s->beat_seen = s->told_looked = s->conflicted = false;
+	}
+	memcpy(s->outbox, outbox.ptr, sizeof s->outbox);
+}
+
 bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st)
 {
 	ProtobufCMessage *m = NULL;
@@ -454,6 +464,7 @@ bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStateme
 		    s->via->open->peer_name, s->node->name);
 	}
 	if ((fresh || !s->via) && strcmp(o->agent, s->node->name) == 0 && o->outbox.len == TRACE_OUTBOX_LEN) {
+		of_outbox(s, PROTO_SLICE(o->outbox));
 		if (held_back(s, o, clock_mono_ms()) && !s->beat_told) {
 			s->beat_told = true;
 			core_event(

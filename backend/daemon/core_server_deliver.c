@@ -566,7 +566,7 @@ void deliver_tick(struct core *c, int64_t now_ms)
 	c->srv->look_at = mono + look_ms(c);
 	warn_ends(c, now_ms);
 	for (struct session *s = c->srv->sessions; s; s = s->next)
-		if (s->node)
+		if (s->node && s->node->session == s) /* else it never said that it is here */
 			look_at(c, s->node, now_ms);
 	deliver_all(c);
 }

@@ -51,7 +51,40 @@ static bool same_request(const struct store_pending *a, const struct store_pendi
 	       slice_eq(slice_of(a->node_key, a->node_key_len), slice_of(b->node_key, b->node_key_len));
 }
 
-/* At most one request for a channel identity, and 1,000 in all (design 3). */
+bool enroll_is_whole(const struct core *c, const struct store_pending *p)
+{
+	uint8_t fp[KEY_HASH_LEN];
+
+	return !enroll_fingerprint(slice_of(p->node_key, p->node_key_len), buf_slice(&c->group_key), fp,
+	                           NULL) &&
+	       slice_eq(slice_of(fp, sizeof fp), slice_of(p->fingerprint, sizeof p->fingerprint));
+}
+
+/* One channel identity may ask for several keys, so that an impostor and the true one are seen side by side:
+ * a few. Names that it did not prove are kept to be looked at: some of each, and never so many that nobody
+ * else can ask. A rogue gateway, which may invent names, fills no more than its part. NULL: there is room. */
+static const char *no_room(const struct server *s, const struct store_pending *p)
+{
+	size_t same = 0, keyless = 0, via = 0;
+
+	for (size_t i = 0; i < s->n_pendings; i++) {
+		const struct store_pending *x = &s->pendings[i]->row;
+
+		keyless += !x->node_key_len;
+		/* A key came under its identity's own name; of a name alone came_by says whose it was. */
+		same += !x->node_key_len == !p->node_key_len && strcmp(x->came_by, p->came_by) == 0 &&
+		        (!p->node_key_len || strcmp(x->name, p->name) == 0);
+		via += *p->via && strcmp(x->via, p->via) == 0;
+	}
+	if (same >= (p->node_key_len ? PENDING_IDENTITY_MAX : PENDING_UNPROVEN_MAX))
+		return "several that came like it";
+	if (!p->node_key_len && keyless >= PENDING_MAX / 2)
+		return "many that did not prove their names";
+	if (via >= PENDING_VIA_MAX)
+		return "as many as may by its gateway";
+	return s->n_pendings >= PENDING_MAX ? "as many as may in all" : NULL;
+}
+
 static bool is_known(const struct server *s, const struct store_pending *p)
 {
 	for (size_t i = 0; i < s->n_pendings; i++)
@@ -110,22 +143,13 @@ static void done_add(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 	answer(c, j);
 }
 
-/* A rogue gateway may invent names: it fills no more than its part. */
-static size_t count_via(const struct server *s, const char *via)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n_pendings; i++)
-		n += strcmp(s->pendings[i]->row.via, via) == 0;
-	return n;
-}
-
 static void add(struct core *c, const struct store_pending *p, struct session *s, enum refusal_code code,
                 const char *fmt, ...) CLV_PRINTF(5, 6);
 static void add(struct core *c, const struct store_pending *p, struct session *s, enum refusal_code code,
                 const char *fmt, ...)
 {
 	struct add_job *j = clv_calloc(1, sizeof *j);
+	const char *full;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -135,23 +159,15 @@ static void add(struct core *c, const struct store_pending *p, struct session *s
 	j->conn = s->conn;
 	j->code = code;
 	s->refused = true; /* nothing more is taken from it */
-	if (is_known(c->srv, p)) {
-		answer(c, j);
-	} else if (*p->via && count_via(c->srv, p->via) >= PENDING_VIA_MAX) {
-		core_event(
-		    c, 20001,
-		    "%s from %s asks to be accepted, but %u wait already that came by %s: decline some "
-		    "first.",
-		    p->name, p->from, PENDING_VIA_MAX, p->via);
-		answer(c, j);
-	} else if (c->srv->n_pendings >= PENDING_MAX) {
+	full = is_known(c->srv, p) ? NULL : no_room(c->srv, p);
+	if (full && server_may_tell(c, s))
 		core_event(c, 20001,
-		           "%s from %s asks to be accepted, but %u wait already: decline some first.",
-		           p->name, p->from, PENDING_MAX);
+		           "%s from %s (%s) asks to be accepted, but %s wait already: decline some first.",
+		           p->name, p->from, p->came_by, full);
+	if (full || is_known(c->srv, p))
 		answer(c, j);
-	} else {
+	else
 		core_db_put(c, run_add, done_add, j);
-	}
 }
 
 static const char *way_of(const struct session *s)
@@ -171,13 +187,17 @@ void enroll_quarantine(struct core *c, struct session *s, const char *claimed, c
 	put_text(p.role, sizeof p.role, "agent");
 	put_text(p.from, sizeof p.from, "%s", s->open->address);
 	put_text(p.came_by, sizeof p.came_by, "%s of %.200s%s", way_of(s), own, relay_words(s, via));
+	if (s->via)
+		put_text(p.via, sizeof p.via, "%s", s->via->open->peer_name);
 	put_text(p.looks_like, sizeof p.looks_like, "IMPOSTOR? %.32s for a name that is not its own", what);
 	/* No key is kept of it: it cannot be accepted, only declined. */
 	if (!sha256(slice_str(own), seed, NULL))
 		memcpy(p.fingerprint, seed, sizeof p.fingerprint);
-	core_event(c, 20002,
-	           "%s at %s sent %s for '%.200s', which it did not prove: quarantined, nothing was stored.",
-	           own, s->open->address, what, text_str(safe));
+	if (server_may_tell(c, s))
+		core_event(
+		    c, 20002,
+		    "%s at %s sent %s for '%.200s', which it did not prove: quarantined, nothing was stored.",
+		    own, s->open->address, what, text_str(safe));
 	add(c, &p, s, REFUSAL_PROOF, "a channel of %s speaks for no other name", own);
 	text_free(safe);
 }

@@ -4,12 +4,15 @@
  * assignment is part of the approval's row. One event for a gateway that is gone, none for each node behind
  * it (P8). Runs in core.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/core_act.h"
 #include "daemon/core_relay.h"
 #include "daemon/core_rules.h"
 #include <stdio.h>
 #include <string.h>
+
+#define ADDRESS_EVERY_S 120u
 
 bool relay_may(const struct core *c, const struct session *s, const struct node *n)
 {
@@ -63,9 +66,19 @@ static bool is_address(const char *a)
 void gateways_address(struct core *c, struct node *n, const char *address)
 {
 	struct address_job *j;
+	uint32_t now_s = (uint32_t)(clock_mono_ms() / 1000);
 
 	if (strcmp(n->address, address) == 0 || !is_address(address))
 		return;
+	/* Every node behind it is told, in a list that is signed anew: not at each of a rogue one's links. */
+	if (*n->address && n->addressed_s && now_s - n->addressed_s < ADDRESS_EVERY_S) {
+		log_notice(
+		    "%s says again that it is reached elsewhere: taken when its link begins anew after %u "
+		    "s",
+		    n->name, ADDRESS_EVERY_S);
+		return;
+	}
+	n->addressed_s = now_s | 1;
 	clv_free(n->address);
 	n->address = clv_strdup(address);
 	j = clv_calloc(1, sizeof *j);
@@ -93,20 +106,12 @@ size_t gateways_way(const struct core *c, const struct node *n, struct way out[W
 }
 
 /* --- a gateway that is gone --- */
-static bool is_behind(const struct session *s, const struct session *gateway)
-{
-	for (s = s->via; s; s = s->via)
-		if (s == gateway)
-			return true;
-	return false;
-}
-
 void gateways_lost(struct core *c, const struct session *s, const char *why)
 {
 	size_t n = 0;
 
 	for (const struct session *p = c->srv->sessions; p; p = p->next)
-		n += p->node && p->node->session == p && is_behind(p, s);
+		n += p->node && p->node->session == p && relay_is_behind(p, s);
 	core_event(
 	    c, 20022,
 	    "The gateway %s is not in touch: %s. %zu node%s behind it %s out of touch with it, until it "

@@ -185,8 +185,6 @@ void keys_on_publish(struct core *c, struct session *s, const Clv__Publish *m)
 	                                      PROTO_SLICE(m->publication->signature), &pm, &err)) {
 		core_event(c, 20002, "A publication of %s from %s was quarantined: %s.", n->name,
 		           s->open->address, m->publication ? err.text : "it is not signed");
-		n->session = NULL;
-		s->node = NULL;
 		server_refuse(c, s, REFUSAL_PROOF, "the publication is not signed by the pinned node key");
 		return;
 	}

@@ -99,10 +99,11 @@ static void add_gateways(struct core *c, struct listing *l)
 			continue;
 		l->bytes += 2 * strlen(n->name) + strlen(n->via) + strlen(n->address) + 160;
 		if (l->bytes > LIST_BYTES_MAX) {
-			log_error(
-			    "the list of servers is full: %s and later gateways are not in it, so that no "
-			    "node links with them",
-			    n->name);
+			core_event(c, 20002,
+			           "The signed list of servers is full: %s and later gateways are not in it, "
+			           "so that "
+			           "no node links with them. Remove gateways that are not used any more.",
+			           n->name);
 			return;
 		}
 		add_gateway(l, n);

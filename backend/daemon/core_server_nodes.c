@@ -136,11 +136,7 @@ void server_drop(struct core *c, struct node *n)
 	struct server *s = c->srv;
 	size_t i = lower_bound(s, n->name);
 
-	if (n->session) {
-		n->session->node = NULL;
-		server_refuse(c, n->session, REFUSAL_REMOVED, "%s was removed from the management group",
-		              n->name);
-	}
+	server_let_go(c, n, REFUSAL_REMOVED, "it was removed from the management group");
 	for (size_t q = 0; q < s->n_queue; q++)
 		if (s->queue[q] == n)
 			s->queue[q] = NULL;

@@ -207,8 +207,6 @@ void outbox_on_batch(struct core *c, struct session *s, const Clv__SignedStateme
 	if (statement_open(STATEMENT_OUTBOX, c->start->group, buf_slice(&n->node_key), PROTO_SLICE(m->body),
 	                   PROTO_SLICE(m->signature), &bm, &err)) {
 		core_event(c, 20002, "A batch of %s's outbox was refused: %s.", n->name, err.text);
-		n->session = NULL;
-		s->node = NULL;
 		server_refuse(c, s, REFUSAL_PROOF, "the outbox batch is not signed by the pinned node key");
 		return;
 	}

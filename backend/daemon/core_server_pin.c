@@ -5,7 +5,7 @@
  * accepted anew begins anew. Runs in core.
  */
 #include "base/log.h"
-#include "daemon/core_server.h"
+#include "daemon/core_relay.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@ struct pin_job {
 	uint64_t conn;
 	char key[80 + STORE_NAME_MAX];
 	char name[STORE_NAME_MAX];
+	uint8_t node_key_id[32];
 	uint8_t mechanism; /* of this link; enum clv_mechanism */
 	uint8_t before;    /* what was pinned; 0 nothing */
 	bool taken_back;   /* an administrator said that it may go back */
@@ -45,7 +46,8 @@ static void done_pin(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 	struct session *s = server_session(c->srv, j->conn);
 	struct node *n = server_find(c->srv, j->name);
 
-	if (!s || s->refused) {
+	/* Under its number somebody else's link may stand by now: net counts anew when it was restarted. */
+	if (!s || s->refused || !s->pinning || strcmp(s->open->peer_name, j->name) != 0) {
 		clv_free(j);
 		return;
 	}
@@ -63,8 +65,12 @@ static void done_pin(struct core *c, void *ctx, clv_rc rc, const struct clv_err 
 		              "%s is pinned to certificates here; an administrator of this server may take "
 		              "it back to Kerberos (take_back)",
 		              j->name);
-	} else if (!n || n->approval != CLV_APPROVAL_APPROVED) {
+	} else if (!n || n->approval != CLV_APPROVAL_APPROVED ||
+	           !slice_eq(slice_of(n->node_key_id, sizeof n->node_key_id),
+	                     slice_of(j->node_key_id, sizeof j->node_key_id))) {
 		server_refuse(c, s, REFUSAL_REMOVED, "%s is no member any more", j->name);
+	} else if (!relay_may(c, s, n)) { /* moved meanwhile */
+		relay_refuse(c, s, n);
 	} else {
 		if (j->before && j->before != j->mechanism)
 			core_event(c, 20020, "%s is proven by %s from now on; before: by %s.", j->name,
@@ -83,6 +89,7 @@ void server_pin_then_welcome(struct core *c, struct session *s, struct node *n)
 	j->conn = s->conn;
 	j->mechanism = (uint8_t)s->open->mechanism;
 	(void)snprintf(j->name, sizeof j->name, "%s", n->name);
+	memcpy(j->node_key_id, n->node_key_id, sizeof j->node_key_id);
 	hex_encode(slice_of(n->node_key_id, sizeof n->node_key_id), false, hex);
 	/* Pinned for each end that it links with: a gateway may be reached by another mechanism than we. */
 	(void)snprintf(j->key, sizeof j->key, "mechanism %s%s%s", hex, s->via ? " " : "",

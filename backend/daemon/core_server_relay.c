@@ -101,17 +101,27 @@ void relay_close(struct core *c, uint64_t conn, const char *why)
 	tell_closed(c, s->via, s->channel, CLV_E_NONE, why);
 }
 
+bool relay_is_behind(const struct session *s, const struct session *gateway)
+{
+	for (s = s->via; s; s = s->via)
+		if (s == gateway)
+			return true;
+	return false;
+}
+
 void relay_forget(struct core *c, struct session *s)
 {
-	struct session *p = c->srv->sessions;
-
-	while (p) {
-		if (p->via != s) {
-			p = p->next;
+	if (!s->carries)
+		return;
+	s->carries = false;
+	for (struct session *p = c->srv->sessions; p; p = p->next)
+		p->ending = relay_is_behind(p, s);
+	for (struct session *p = c->srv->sessions, *next; p; p = next) {
+		next = p->next;
+		if (!p->ending)
 			continue;
-		}
-		server_session_free(c, p); /* and those behind it: from the beginning again */
-		p = c->srv->sessions;
+		p->carries = false; /* those behind it end in this very walk */
+		server_session_free(c, p);
 	}
 }
 
@@ -201,6 +211,7 @@ static struct session *new_session(struct core *c, struct session *via, const Cl
 	if (s) {
 		s->via = via;
 		s->channel = m->channel;
+		via->carries = true;
 	}
 	return s;
 }
@@ -211,8 +222,9 @@ static void on_open(struct core *c, struct session *via, Clv__RelayOpen *m)
 	struct session *s;
 
 	if (check_open(c, via, m, &err)) {
-		core_event(c, 20002, "A link that the gateway %s would carry was refused: %s.",
-		           via->node->name, err.text);
+		if (server_may_tell(c, via))
+			core_event(c, 20002, "A link that the gateway %s would carry was refused: %s.",
+			           via->node->name, err.text);
 		tell_closed(c, via, m->channel, err.code, err.text);
 		return;
 	}
@@ -228,8 +240,10 @@ static void on_relay(struct core *c, struct session *via, const Clv__Relay *m)
 	if (!s || s->refused)
 		return; /* what was on its way when it ended */
 	if (m->type > UINT16_MAX || !frame_may((uint16_t)m->type, m->body.len, s->node != NULL, false)) {
-		core_event(c, 20002, "The link of %s, via %s, was closed: a message that may not come now.",
-		           s->open->peer_name, via->node->name);
+		if (server_may_tell(c, s))
+			core_event(c, 20002,
+			           "The link of %s, via %s, was closed: a message that may not come now.",
+			           s->open->peer_name, via->node->name);
 		relay_close(c, s->conn, "a message that may not come now");
 		return;
 	}
@@ -265,31 +279,40 @@ void relay_on_frame(struct core *c, struct session *s, uint32_t type, const Prot
 		on_close(c, s, (const Clv__RelayClose *)m);
 }
 
-void relay_tick(struct core *c, int64_t now_ms)
+void relay_tick(struct core *c)
 {
-	int64_t most = 3 * (int64_t)c->start->heartbeat_ms;
+	int64_t now_ms = clock_mono_ms(), most = 3 * (int64_t)c->start->heartbeat_ms;
 	struct session *p = c->srv->sessions;
 
 	while (p) {
 		struct session *s = p;
-		bool silent = s->via && s->node && !s->closed && now_ms - s->heard > most;
+		bool silent = s->via && s->node && !s->closed && now_ms - s->heard_ms > most;
 		/* Never proven, or taken over: its gateway should have ended it long ago. */
-		bool idle = s->via && !s->node && !s->closed && !s->pinning && now_ms - s->since > IDLE_MS;
+		bool idle =
+		         s->via && !s->node && !s->closed && !s->pinning && now_ms - s->opened_ms > IDLE_MS,
+		     again;
 
 		p = s->next;
 		if (!s->via || (!s->closed && !silent && !idle))
 			continue;
 		if (idle)
 			tell_closed(c, s->via, s->channel, CLV_E_TIMEOUT, "not proven");
-		if (silent) {
+		if (silent && s->node->session == s)
 			core_event(c, 20022,
 			           "%s, via %s, is not heartbeating: nothing fresh that it signed for three "
 			           "heartbeats.",
 			           s->node->name, s->via->open->peer_name);
+		else if (silent)
+			core_event(c, 20028,
+			           "The gateway %s shows a proof of %s, and nothing that it signed now: an "
+			           "old proof, "
+			           "or the node was gone at once. It does not count.",
+			           s->via->open->peer_name, s->node->name);
+		if (silent)
 			tell_closed(c, s->via, s->channel, CLV_E_TIMEOUT,
 			            "nothing fresh that the node signed for three heartbeats");
-		}
-		server_session_free(c, s); /* and those behind it */
-		p = c->srv->sessions;
+		again = s->carries; /* the next one may be behind it, and end with it */
+		server_session_free(c, s);
+		p = again ? c->srv->sessions : p;
 	}
 }

@@ -209,13 +209,16 @@ clv_rc kh_on_join_seal(void *ctx, const ProtobufCMessage *msg, int *fds, struct 
 	/* Used before it is sealed: a crash in between costs a code, not a second copy. */
 	if (!k->group_key || !kh_group_key(k, 0))
 		(void)err_set(&why, CLV_E_DENIED, "this node has no group key");
-	else if (!open_request(k, q, &e, &why) && !compare(k, q, code, &why) &&
+	else if (!open_request(k, q, &e, &why) && !compare(k, q, code, &why) && !q->compare &&
 	         !use_once(k, code, e->time, &why))
 		(void)seal(k, q, e, &sealed, &why);
 	if (why.code || !e) {
 		rc = kh_answer_failed(k, q->id, &why, err);
 	} else {
-		log_notice("the group's keys are sealed for %s, which joins by its code", e->name);
+		log_notice(q->compare
+		               ? "the code of %s, which joins, was right: another person has to type it too"
+		               : "the group's keys are sealed for %s, which joins by its code",
+		           e->name);
 		m.id = q->id;
 		m.sealed = PROTO_BYTES(buf_slice(&sealed));
 		rc = kh_answer(k, IPC_KH_JOIN_SEALED, &m.base, err);

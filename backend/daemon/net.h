@@ -16,7 +16,8 @@
 #define NET_MAGIC         0x4e455421u
 #define NET_LISTENERS_MAX 16u
 #define NET_AUTH_MS       10000 /* T23: to authenticate */
-#define NET_FRAME_MS      30000 /* T23: for one frame */
+#define NET_FRAME_MS      30000 /* T23: for one frame, and a second more for so many bytes of it that came */
+#define NET_FRAME_RATE    4096u
 #define NET_SWEEP_MS      1000
 #define NET_CORE_BACKLOG  (4u * 1024u * 1024u) /* beyond it peers are not read */
 
@@ -45,9 +46,11 @@ struct conn {
 	uint8_t address_key[8]; /* IPv4, or the /64 */
 	bool exempt;
 	int64_t limit_ms, heard_ms;
-	int64_t step_ms; /* a step of its exchange was asked for then; 0: none is under way */
-	char *name;      /* expected (initiator) */
-	bool carries;    /* links of others: net_carry.c */
+	int64_t frame_ms; /* NET_FRAME_MS run from here: part of a frame is there; 0: none is */
+	int64_t deaf_ms;  /* it is not read since then; 0: it is */
+	int64_t step_ms;  /* a step of its exchange was asked for then; 0: none is under way */
+	char *name;       /* expected (initiator) */
+	bool carries;     /* links of others: net_carry.c */
 	struct carried *first, **end;
 	size_t carried; /* bytes of frames that wait behind a full channel */
 };
@@ -68,6 +71,7 @@ struct net {
 	uint64_t creds_serial;
 	bool creds_tried;
 	struct clv_err creds_err; /* why the newest files were not taken */
+	struct clv_err key_err;   /* why nothing is signed for those in use */
 	struct {
 		int fd;
 		uv_poll_t poll;
@@ -98,6 +102,12 @@ void net_resume(struct net *n);
 void net_stepped(struct net *n, uint64_t id, const struct chan_stepped *r, const struct clv_err *failed);
 /* The process that does the steps of these is gone. */
 void net_steps_lost(struct net *n, bool initiator);
+
+/* net_patience.c. Every message that was there is taken; ended: there were some. */
+void net_frame_looked(struct conn *c, bool ended);
+void net_frame_came(struct conn *c, size_t n);              /* so many bytes */
+void net_set_deaf(struct conn *c, bool deaf);               /* it is not read from here on, or again */
+const char *net_overdue(const struct conn *c, int64_t now); /* why it is to be ended; NULL */
 
 /* net_carry.c: a link that carries others'. What does not fit its channel waits, up to a limit (CLV_E_LIMIT).
  */

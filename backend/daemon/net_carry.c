@@ -4,7 +4,6 @@
  * it, up to a limit. While a gateway's link to its server is behind, the nodes that dialled the gateway are
  * not read, so that what they have stays with them. Runs in the network processes.
  */
-#include "base/clock.h"
 #include "daemon/net.h"
 #include <string.h>
 
@@ -27,10 +26,6 @@ static void look(struct conn *c)
 	if (!c->initiator || held == n->held)
 		return;
 	n->held = held;
-	/* Nobody was silent while nobody was listened to. */
-	for (size_t i = 0; i < NET_SLOTS; i++)
-		for (struct conn *p = n->slots[i]; p; p = p->next)
-			p->heard_ms = clock_mono_ms();
 	net_resume(n);
 }
 

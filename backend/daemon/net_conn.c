@@ -139,7 +139,7 @@ static void report_open(struct conn *c)
 
 static clv_rc forward_frames(struct conn *c, struct clv_err *err)
 {
-	for (;;) {
+	for (bool ended = false;; ended = true) {
 		Clv__ConnFrame m = CLV__CONN_FRAME__INIT;
 		struct clv_slice body = {0};
 		uint16_t type = 0;
@@ -147,8 +147,10 @@ static clv_rc forward_frames(struct conn *c, struct clv_err *err)
 
 		if (chan_next(c->chan, &have, &type, &body, err))
 			return CLV_FAILED;
-		if (!have)
+		if (!have) {
+			net_frame_looked(c, ended);
 			return CLV_OK;
+		}
 		if (!net_role.permits(type, body.len, c->proven, c->initiator))
 			return err_set(err, CLV_E_PROTO,
 			               "a message of type 0x%x with %zu bytes that may not come now", type,
@@ -243,6 +245,7 @@ static void on_readable(struct conn *c)
 		return;
 	}
 	c->heard_ms = clock_mono_ms();
+	net_frame_came(c, (size_t)n);
 	take_bytes(c, slice_of(chunk, (size_t)n));
 	explicit_bzero(chunk, (size_t)n);
 }
@@ -268,7 +271,10 @@ static void ask_events(struct conn *c)
 	bool deaf = c->net->paused || (c->net->held && !c->initiator);
 	int want = (deaf ? 0 : UV_READABLE) | (buf_slice(chan_output(c->chan)).len ? UV_WRITABLE : 0);
 
-	if (c->closing || want == c->polled)
+	if (c->closing)
+		return;
+	net_set_deaf(c, deaf);
+	if (want == c->polled)
 		return;
 	c->polled = want;
 	if (want)
@@ -398,13 +404,14 @@ void net_accept(struct net *n, int listener)
 	}
 }
 
-static void tell_not_begun(struct net *n, uint64_t id, bool initiator, const char *name, const char *text)
+static void tell_not_begun(struct net *n, uint64_t id, bool initiator, const char *name, enum clv_code code,
+                           const char *text)
 {
 	Clv__ConnClosed m = CLV__CONN_CLOSED__INIT;
 
 	m.conn = id;
 	m.initiator = initiator;
-	m.code = CLV_E_CONFIG;
+	m.code = code;
 	m.text = (char *)(uintptr_t)text;
 	m.name = (char *)(uintptr_t)name;
 	net_tell(n, IPC_CONN_CLOSED, &m.base);
@@ -421,9 +428,15 @@ void net_dialed(struct net *n, uint64_t id, const char *name, const char *addres
 	o.no_krb = pinned == CHAN_MECH_CERTIFICATE && o.pref == CHAN_PREF_AUTO;
 	chan = o.creds || o.krb ? chan_new(&o, &err) : NULL;
 	if (!chan) {
-		tell_not_begun(n, id, true, name,
-		               o.creds || o.krb ? err.text
-		                                : "no usable channel certificate: clavigerd check says why");
+		if (o.creds || o.krb)
+			tell_not_begun(n, id, true, name, CLV_E_CONFIG, err.text);
+		else if (n->files) /* it waits for the signer */
+			tell_not_begun(
+			    n, id, true, name, CLV_E_AGAIN,
+			    "the channel certificate cannot be used yet: its signer does not answer");
+		else
+			tell_not_begun(n, id, true, name, CLV_E_CONFIG,
+			               "no usable channel certificate: clavigerd check says why");
 		(void)close(fd);
 		return;
 	}
@@ -499,16 +512,6 @@ void net_close_all(struct net *n, const char *why)
 			drop(n->slots[i], CLV_E_NONE, why);
 }
 
-static const char *overdue(const struct conn *c, int64_t now)
-{
-	if (c->limit_ms && now >= c->limit_ms)
-		return c->open ? "not proven within 10 s" : "not authenticated within 10 s";
-	if (net_role.nodes && c->proven && !c->net->held &&
-	    now - c->heard_ms >= 3 * (int64_t)c->net->start->heartbeat_ms)
-		return "silent for three heartbeats";
-	return NULL;
-}
-
 static bool ticket_ended(const struct conn *c)
 {
 	const struct chan_desc *d = chan_describe(c->chan);
@@ -522,7 +525,7 @@ void net_sweep(struct net *n)
 
 	for (size_t i = 0; i < NET_SLOTS; i++)
 		for (struct conn *c = n->slots[i], *next; c; c = next) {
-			const char *why = overdue(c, now);
+			const char *why = net_overdue(c, now);
 
 			next = c->next;
 			if (why)

@@ -30,13 +30,14 @@ static void release_files(struct net *n)
 
 void net_creds_report(struct net *n)
 {
+	const struct clv_err *why = n->key_err.code ? &n->key_err : &n->creds_err;
 	Clv__CredsResult m = CLV__CREDS_RESULT__INIT;
 
 	if (!n->creds_tried)
 		return;
 	m.serial = n->creds_serial;
-	m.ok = n->creds_err.code == CLV_E_NONE;
-	m.text = n->creds_err.text;
+	m.ok = why->code == CLV_E_NONE;
+	m.text = (char *)(uintptr_t)why->text;
 	if (n->creds &&
 	    *chan_creds_name(n->creds)) { /* without a certificate of our own there is none to name */
 		m.thumbprint = PROTO_BYTES(slice_of(chan_creds_thumbprint(n->creds), 32));
@@ -53,6 +54,10 @@ static void settled(struct net *n, const struct clv_err *why)
 	release_files(n);
 	n->creds_tried = true;
 	n->creds_err = *why;
+	if (n->key_err.code && n->creds) {
+		err_clear(&n->key_err);
+		(void)chan_creds_key_there(n->creds, &n->key_err);
+	}
 	net_creds_report(n);
 	net_listen(n);
 }
@@ -116,15 +121,23 @@ void net_creds_sweep(struct net *n)
 		settle(n);
 }
 
+/* A signer that was started anew may have read other files than ours; the next one may have read ours. */
+static void look_for_key(struct net *n)
+{
+	bool lacked = n->key_err.code != CLV_E_NONE;
+
+	err_clear(&n->key_err);
+	if (!chan_creds_key_there(n->creds, &n->key_err) || lacked)
+		net_creds_report(n);
+}
+
 clv_rc net_creds_signer(struct net *n, int fd, struct clv_err *err)
 {
-	struct clv_err why = {0};
-
 	if (net_signer_peer(n, fd, err))
 		return CLV_FAILED;
 	if (n->files)
 		settle(n);
-	else if (n->creds && !chan_creds_key_there(n->creds, &why))
-		settled(n, &why); /* one that was started anew and read other files than ours */
+	else if (n->creds)
+		look_for_key(n);
 	return CLV_OK;
 }

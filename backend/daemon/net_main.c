@@ -11,6 +11,7 @@
 #include "daemon/net.h"
 #include "proto/codec.h"
 #include <assert.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,6 +254,18 @@ static void on_recheck(uv_timer_t *t)
 	net_recheck(t->data);
 }
 
+/* Where the numbers of connections that come in begin. What core still has to do for one of the process
+ * before this must not meet another under its number: two starts are 2^24 numbers apart at least, but once in
+ * 2^32. The bits from 56 on stay free for what core marks. */
+static uint64_t first_id(void)
+{
+	uint32_t r = 0;
+
+	if (RAND_bytes((unsigned char *)&r, sizeof r) != 1)
+		clv_fatal("no random bytes");
+	return (uint64_t)r << 24 | 1;
+}
+
 static clv_rc prepare(struct net *n, struct clv_err *err)
 {
 	char rows[64];
@@ -266,6 +279,7 @@ static clv_rc prepare(struct net *n, struct clv_err *err)
 #ifdef CLV_TEST_BUILD
 	sandbox_plant(rows, NULL);
 #endif
+	n->next_id = first_id();
 	while (!n->start)
 		if (ipc_wait(n->parent, parent_rows, n, -1, err))
 			return CLV_FAILED;
@@ -294,7 +308,7 @@ static void start_loop(struct net *n)
 
 int main(void)
 {
-	static struct net n = {.magic = NET_MAGIC, .next_id = 1};
+	static struct net n = {.magic = NET_MAGIC};
 	struct clv_err err = {0};
 
 	log_init(net_role.process, "", 2, LOG_INFO);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking the signer, from a network process: one question at a time, its answer awaited for a second at most.
- * While an answer is overdue nothing more is asked, so that a signer that hangs holds this process once and
- * not at each handshake.
+ * Asking the signer, from a network process: one question at a time, its answer awaited for two seconds at
+ * most. While an answer is overdue nothing more is asked, so that a signer that hangs holds this process once
+ * and not at each handshake.
  */
 #include "base/clock.h"
 #include "channel/sigblock.h"
 #include "daemon/net.h"
 #include "proto/codec.h"
 
-#define ANSWER_MS 1000
+#define ANSWER_MS 2000 /* less than three of the shortest heartbeats (1 s): links that stand go on */
 
 struct net_signer {
 	struct chan_asker asker;

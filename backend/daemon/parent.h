@@ -49,6 +49,7 @@ struct child {
 	gid_t gid;
 	int64_t started_ms, again_ms; /* monotonic; again_ms: when to start it anew */
 	uint32_t quick_deaths;
+	bool given_up; /* it runs and lacks what it needs: it is being ended */
 };
 
 struct check;
@@ -105,6 +106,8 @@ bool proc_wanted(const struct parent *p, enum proc_id id);
 CLV_MUST clv_rc parent_users(struct parent *p, struct clv_err *err);
 CLV_MUST clv_rc parent_spawn(struct parent *p, enum proc_id id, struct clv_err *err);
 CLV_MUST clv_rc parent_connect_siblings(struct parent *p, enum proc_id id, struct clv_err *err);
+/* A start that failed halfway: what runs is ended, and started anew once it was reaped. */
+void parent_give_up(struct parent *p, enum proc_id id);
 void parent_reap(struct parent *p, pid_t pid, int status);
 /* fork and exec for a short-lived helper; stdout is out_fd. */
 CLV_MUST clv_rc parent_exec(const struct parent *p, const char *name, const char *arg, int out_fd, pid_t *pid,

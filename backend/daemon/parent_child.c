@@ -22,6 +22,7 @@
 
 #define RESTART_FIRST_MS 100
 #define RESTART_MOST_MS  5000
+#define RESTART_LATER_MS 1000 /* when starting it was not possible */
 #define QUICK_MS         10000
 #define QUICK_DEATHS_MAX 10u
 
@@ -234,6 +235,20 @@ clv_rc parent_connect_siblings(struct parent *p, enum proc_id id, struct clv_err
 	return CLV_OK;
 }
 
+void parent_give_up(struct parent *p, enum proc_id id)
+{
+	struct child *c = &p->children[id];
+
+	ipc_free(c->ipc);
+	c->ipc = NULL;
+	if (!c->pid) {
+		c->again_ms = clock_mono_ms() + RESTART_LATER_MS;
+		return;
+	}
+	c->given_up = true;
+	(void)kill(c->pid, SIGKILL);
+}
+
 static void tell_core(struct parent *p, const char *name, const char *how)
 {
 	Clv__ChildDied m = CLV__CHILD_DIED__INIT;
@@ -258,6 +273,11 @@ static void died(struct parent *p, enum proc_id id, const char *how, bool timed_
 	c->pid = 0;
 	if (p->stopping)
 		return;
+	if (c->given_up) {
+		c->given_up = false;
+		c->again_ms = now + RESTART_LATER_MS;
+		return;
+	}
 	if (id == PROC_KEYHOLDER && parent_vault_lost(p)) {
 		log_error(
 		    "keyholder %s; its vault is under a passphrase, which is kept nowhere, so the service "

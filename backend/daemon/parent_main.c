@@ -191,15 +191,16 @@ static clv_rc prepare(struct parent *p, struct clv_err *err)
 static void restart_due(struct parent *p, int64_t now)
 {
 	for (size_t i = 0; i < PROC_MAX; i++) {
+		struct child *c = &p->children[i];
 		struct clv_err err = {0};
 
-		if (!p->children[i].again_ms || now < p->children[i].again_ms || p->stopping)
+		if (c->pid || !c->again_ms || now < c->again_ms || p->stopping)
 			continue;
-		p->children[i].again_ms = 0;
+		c->again_ms = 0;
 		if (parent_spawn(p, (enum proc_id)i, &err) ||
 		    parent_connect_siblings(p, (enum proc_id)i, &err)) {
 			log_err(LOG_ERROR, &err, "starting a process anew");
-			p->children[i].again_ms = now + 1000;
+			parent_give_up(p, (enum proc_id)i);
 		}
 	}
 }

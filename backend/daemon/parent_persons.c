@@ -9,6 +9,12 @@
 
 #define PERSONS "person *"
 
+/* Who is root in somebody's name is not that one for it: on a machine many may become it. */
+static bool is_root(const char *principal)
+{
+	return strcmp(principal, "user:root") == 0 || strcmp(principal, "uid:0") == 0;
+}
+
 static clv_rc check_principals(const struct parent *p, const struct conf *s, const Clv__PersonConf *h,
                                struct clv_err *err)
 {
@@ -17,14 +23,20 @@ static clv_rc check_principals(const struct parent *p, const struct conf *s, con
 	for (size_t i = 0; i < h->n_principals; i++) {
 		bool known = false;
 
+		if (is_root(h->principals[i]))
+			return err_set(err, CLV_E_CONFIG,
+			               "%s:%d: '%s' is no one human: whoever becomes root is it; name their "
+			               "own users",
+			               conf_name(p->conf), conf_line(s, PERSONS, "principals"),
+			               h->principals[i]);
 		for (size_t j = 0; j < sizeof kinds / sizeof kinds[0]; j++)
 			known |= strncmp(h->principals[i], kinds[j], strlen(kinds[j])) == 0 &&
 			         h->principals[i][strlen(kinds[j])];
 		if (!known)
 			return err_set(
 			    err, CLV_E_CONFIG,
-			    "%s:%d: '%.64s' belongs to no one human; expected user:NAME, mail:ADDRESS, "
-			    "cert:SHA256 or krb:PRINCIPAL",
+			    "%s:%d: '%.64s' belongs to no one human; expected user:NAME, uid:NUMBER, "
+			    "mail:ADDRESS, cert:SHA256 or krb:PRINCIPAL",
 			    conf_name(p->conf), conf_line(s, PERSONS, "principals"), h->principals[i]);
 	}
 	return CLV_OK;
@@ -39,11 +51,13 @@ clv_rc parent_persons_fill(const struct parent *p, Clv__Start *m, struct clv_err
 	    conf_list(p->conf, "trust", "require_approval", (const char *const **)&m->require_approval);
 	none = m->n_require_approval == 1 && strcmp(m->require_approval[0], "none") == 0;
 	for (size_t i = 0; !none && i < m->n_require_approval; i++)
-		if (strcmp(m->require_approval[i], "gateway") != 0)
-			return err_set(err, CLV_E_CONFIG,
-			               "%s:%d: require_approval '%.64s': expected gateway or none",
-			               conf_name(p->conf), conf_line(p->conf, "trust", "require_approval"),
-			               m->require_approval[i]);
+		if (strcmp(m->require_approval[i], "gateway") != 0 &&
+		    strcmp(m->require_approval[i], "management-server") != 0)
+			return err_set(
+			    err, CLV_E_CONFIG,
+			    "%s:%d: require_approval '%.64s': expected gateway, management-server or none",
+			    conf_name(p->conf), conf_line(p->conf, "trust", "require_approval"),
+			    m->require_approval[i]);
 	m->persons = clv_calloc(n + 1, sizeof(Clv__PersonConf *));
 	for (size_t i = 0; i < n; i++) {
 		const char *title = "";

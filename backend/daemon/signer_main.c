@@ -2,8 +2,8 @@
 /*
  * signer: the channel's private key and nothing else (design 2). The parent passes the key file's descriptor;
  * a network process asks, by a socketpair of its own, whether the newest file holds a key, and for the
- * signature of a handshake. Everything else that is asked for ends that socketpair. Opens no file, sees no
- * network.
+ * signature of a handshake, one question of each in turn, so that whoever asks without end delays nobody
+ * else. Everything else that is asked for ends that socketpair. Opens no file, sees no network.
  */
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -209,11 +209,12 @@ out:
 
 static const struct ipc_row peer_rows[] = {{IPC_SIGNER_HAS, on_has}, {IPC_SIGNER_SIGN, on_sign}, {0, NULL}};
 
+/* One question. */
 static void serve(struct peer *p)
 {
 	struct clv_err err = {0};
 
-	if (!ipc_wait(p->ipc, peer_rows, p, 0, &err))
+	if (!ipc_wait_one(p->ipc, peer_rows, p, 0, &err))
 		return;
 	if (err.cls != CLV_CLASS_CLOSED)
 		log_err(LOG_ERROR, &err,
@@ -261,6 +262,7 @@ static clv_rc prepare(struct signer *s, struct clv_err *err)
 static clv_rc turn(struct signer *s, struct clv_err *err)
 {
 	struct pollfd fds[1 + PEERS] = {{.fd = ipc_fd(s->parent), .events = POLLIN}};
+	bool ready = false;
 
 	for (size_t i = 0; i < PEERS; i++) {
 		struct ipc *ipc = s->peers[i].ipc;
@@ -268,15 +270,17 @@ static clv_rc turn(struct signer *s, struct clv_err *err)
 		fds[1 + i] = (struct pollfd){.fd = ipc ? ipc_fd(ipc) : -1, .events = POLLIN};
 		if (ipc && ipc_unsent(ipc))
 			fds[1 + i].events |= POLLOUT;
+		ready |= ipc && ipc_ready(ipc);
 	}
-	if (poll(fds, 1 + PEERS, -1) < 0 && errno != EINTR)
+	if (poll(fds, 1 + PEERS, ready ? 0 : -1) < 0 && errno != EINTR)
 		return err_sys(err, CLV_E_IO, "waiting");
 	/* The parent first, whatever poll saw: a network process that has a certificate got it after the
 	 * parent had sent the key. */
 	for (size_t i = 0; i < PEERS; i++) {
 		if (ipc_wait(s->parent, parent_rows, s, 0, err))
 			return CLV_FAILED;
-		if (fds[1 + i].revents && s->peers[i].ipc && ipc_fd(s->peers[i].ipc) == fds[1 + i].fd)
+		if (s->peers[i].ipc && (ipc_ready(s->peers[i].ipc) ||
+		                        (fds[1 + i].revents && ipc_fd(s->peers[i].ipc) == fds[1 + i].fd)))
 			serve(&s->peers[i]);
 	}
 	return CLV_OK;

@@ -209,6 +209,10 @@ static clv_rc queue(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m
 
 	if (len > IPC_BODY_MAX)
 		return err_set(err, CLV_E_LIMIT, "a message of %zu bytes to %s", len, i->peer);
+	/* All of it or nothing: what follows a header without its body is nonsense to the reader. */
+	if (ipc_unsent_bytes(i) + IPC_HEADER + len > IPC_QUEUE_MAX)
+		return err_set(err, CLV_E_LIMIT, "%s does not read: %zu bytes wait for it", i->peer,
+		               ipc_unsent_bytes(i));
 	if (buf_put_u32(&i->out, (uint32_t)len, err) || buf_put_u16(&i->out, (uint16_t)type, err) ||
 	    buf_put_u16(&i->out, (uint16_t)n_fds, err) || proto_encode(m, &i->out, err))
 		return err_wrap(err, "queueing for %s", i->peer);
@@ -308,7 +312,7 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 }
 
 /* The next whole message, still in the buffer; *k NULL when there is none. */
-static clv_rc peek(struct ipc *i, const struct ipc_kind **k, struct clv_slice *body, size_t *n_fds,
+static clv_rc peek(const struct ipc *i, const struct ipc_kind **k, struct clv_slice *body, size_t *n_fds,
                    struct clv_err *err)
 {
 	struct clv_slice s = buf_slice(&i->in);
@@ -329,6 +333,15 @@ static clv_rc peek(struct ipc *i, const struct ipc_kind **k, struct clv_slice *b
 	*body = slice_of(s.ptr, len);
 	*n_fds = fds;
 	return CLV_OK;
+}
+
+bool ipc_ready(const struct ipc *i)
+{
+	const struct ipc_kind *k = NULL;
+	struct clv_slice body = {0};
+	size_t n_fds = 0;
+
+	return peek(i, &k, &body, &n_fds, NULL) || k;
 }
 
 static clv_rc handle(struct ipc *i, const struct ipc_kind *k, struct clv_slice body, size_t n_fds,
@@ -379,11 +392,12 @@ clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ctx, struct
 	return dispatch(i, rows, ctx, SIZE_MAX, err);
 }
 
+/* read: more is fetched; otherwise what is there already is handed over. */
 static clv_rc wait_some(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, size_t most,
-                        struct clv_err *err)
+                        bool read, struct clv_err *err)
 {
 	struct pollfd p = {.fd = i->fd, .events = (short)(POLLIN | (ipc_unsent(i) ? POLLOUT : 0))};
-	int n = poll(&p, 1, timeout_ms);
+	int n = poll(&p, 1, read ? timeout_ms : 0);
 
 	if (n < 0 && errno == EINTR)
 		return CLV_OK;
@@ -391,17 +405,17 @@ static clv_rc wait_some(struct ipc *i, const struct ipc_row *rows, void *ctx, in
 		return err_sys(err, CLV_E_IO, "waiting for %s", i->peer);
 	if (ipc_flush(i, err))
 		return CLV_FAILED;
-	if ((p.revents & (POLLIN | POLLHUP | POLLERR)) && ipc_read(i, err))
+	if (read && (p.revents & (POLLIN | POLLHUP | POLLERR)) && ipc_read(i, err))
 		return CLV_FAILED;
 	return dispatch(i, rows, ctx, most, err);
 }
 
 clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err)
 {
-	return wait_some(i, rows, ctx, timeout_ms, SIZE_MAX, err);
+	return wait_some(i, rows, ctx, timeout_ms, SIZE_MAX, true, err);
 }
 
 clv_rc ipc_wait_one(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms, struct clv_err *err)
 {
-	return wait_some(i, rows, ctx, timeout_ms, 1, err);
+	return wait_some(i, rows, ctx, timeout_ms, 1, !ipc_ready(i), err);
 }

@@ -11,7 +11,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #define IPC_BODY_MAX  (2u * 1024u * 1024u)  /* one message */
-#define IPC_QUEUE_MAX (64u * 1024u * 1024u) /* unsent bytes; beyond it the sibling is taken for dead */
+#define IPC_QUEUE_MAX (64u * 1024u * 1024u) /* unsent bytes; what does not fit is refused */
 #define IPC_FDS_MAX   4u                    /* descriptors with one message */
 
 /* X(symbol, number, body, descriptors) . Every edge between processes draws from this list. */
@@ -100,8 +100,9 @@ bool ipc_unsent(const struct ipc *i);
 size_t ipc_unsent_bytes(const struct ipc *i);
 
 /* Queues a message and tries to write. To an end that reads no more nothing is sent and nothing fails: what
- * it said before is still to be read, and ipc_read tells of its end. The descriptors' ownership moves: they
- * are closed once sent (or on failure). n_fds must be what the row says. */
+ * it said before is still to be read, and ipc_read tells of its end. CLV_E_LIMIT: the queue is full, and
+ * nothing of this message is in it. The descriptors' ownership moves: they are closed once sent (or on
+ * failure). n_fds must be what the row says. */
 CLV_MUST clv_rc ipc_send(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, const int *fds,
                          size_t n_fds, struct clv_err *err);
 CLV_MUST clv_rc ipc_flush(struct ipc *i, struct clv_err *err);
@@ -121,9 +122,12 @@ CLV_MUST clv_rc ipc_dispatch(struct ipc *i, const struct ipc_row *rows, void *ct
  * reads and dispatches what came. */
 CLV_MUST clv_rc ipc_wait(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms,
                          struct clv_err *err);
-/* As ipc_wait, but hands over one message at most; the rest stays for a later dispatch. */
+/* As ipc_wait, but hands over one message at most; the rest stays for a later dispatch, and nothing is waited
+ * for or read while there is one. */
 CLV_MUST clv_rc ipc_wait_one(struct ipc *i, const struct ipc_row *rows, void *ctx, int timeout_ms,
                              struct clv_err *err);
+/* Whether a whole message, or what cannot become one, was read and is still to be dispatched. */
+bool ipc_ready(const struct ipc *i);
 
 /* A connected pair of stream sockets, close-on-exec. */
 CLV_MUST clv_rc ipc_pair(int fds[2], struct clv_err *err);

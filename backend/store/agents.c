@@ -416,7 +416,6 @@ clv_rc store_outbox_settle(struct db *d, const char *agent, struct clv_slice out
 struct lost_ctx {
 	store_lost_fn *fn;
 	void *ctx;
-	bool any;
 };
 
 static clv_rc one_lost(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
@@ -424,22 +423,17 @@ static clv_rc one_lost(struct db_row *r, void *ctx, bool *stop, struct clv_err *
 	struct lost_ctx *c = ctx;
 
 	(void)stop;
-	c->any = true;
-	return c->fn((uint64_t)db_i(r, 0), (uint64_t)db_i(r, 1), c->ctx, err);
+	return c->fn(db_b(r, 0), (uint64_t)db_i(r, 1), (uint64_t)db_i(r, 2), c->ctx, err);
 }
 
 clv_rc store_outboxes_lost(struct db *d, const char *agent, struct clv_slice outbox, store_lost_fn *fn,
                            void *ctx, struct clv_err *err)
 {
-	struct lost_ctx c = {fn, ctx, false};
+	struct lost_ctx c = {fn, ctx};
 
-	if (db_each(d, one_lost, &c, err,
-	            "SELECT next, told FROM outboxes WHERE agent=?1 AND outbox<>?2 AND told>=next", "tb",
-	            agent, outbox))
-		return CLV_FAILED;
-	return c.any ? db_run(d, err, "UPDATE outboxes SET told=0 WHERE agent=?1 AND outbox<>?2", "tb", agent,
-	                      outbox)
-	             : CLV_OK;
+	return db_each(d, one_lost, &c, err,
+	               "SELECT outbox, next, told FROM outboxes WHERE agent=?1 AND outbox<>?2 AND told>=next",
+	               "tb", agent, outbox);
 }
 
 struct pending_ctx {

@@ -102,8 +102,9 @@ CLV_MUST clv_rc store_outbox_told(struct db *d, const char *agent, struct clv_sl
 /* What is missing of it comes under other numbers: nothing is lost. */
 CLV_MUST clv_rc store_outbox_settle(struct db *d, const char *agent, struct clv_slice outbox,
                                     struct clv_err *err);
-/* The other outboxes of the node, of which next to told never came; each is told once. */
-typedef clv_rc store_lost_fn(uint64_t next, uint64_t told, void *ctx, struct clv_err *err);
+/* The other outboxes of the node, of which next to told never came; told again until it is settled. */
+typedef clv_rc store_lost_fn(struct clv_slice outbox, uint64_t next, uint64_t told, void *ctx,
+                             struct clv_err *err);
 CLV_MUST clv_rc store_outboxes_lost(struct db *d, const char *agent, struct clv_slice outbox,
                                     store_lost_fn *fn, void *ctx, struct clv_err *err);
 

@@ -26,32 +26,52 @@ bool relay_unwrap(uint16_t type, struct clv_slice body, struct relay_way *way, C
 	return found;
 }
 
-clv_rc relay_wrap(const struct relay_way *way, const Clv__ParcelFrame *f, uint16_t *type,
-                  struct clv_buf *body, struct clv_err *err)
+static clv_rc wrap(const uint64_t *inner, size_t depth, const ProtobufCMessage *m, uint16_t *type,
+                   struct clv_buf *body, struct clv_err *err)
 {
-	struct clv_buf inner, outer;
+	struct clv_buf in, out;
 	clv_rc rc;
 
-	buf_init(&inner, FRAME_BYTES_MAX);
-	buf_init(&outer, FRAME_BYTES_MAX);
-	*type = FRAME_PARCEL;
-	rc = proto_encode(&f->base, &inner, err);
-	for (size_t i = way->depth; !rc && i > 0; i--) {
+	buf_init(&in, FRAME_BYTES_MAX);
+	buf_init(&out, FRAME_BYTES_MAX);
+	rc = proto_encode(m, &in, err);
+	for (size_t i = depth; !rc && i > 0; i--) {
 		Clv__Relay r = CLV__RELAY__INIT;
-		struct clv_buf was = inner;
+		struct clv_buf was = in;
 
-		r.channel = way->inner[i - 1];
+		r.channel = inner[i - 1];
 		r.type = *type;
-		r.body = PROTO_BYTES(buf_slice(&inner));
-		buf_clear(&outer);
-		rc = proto_encode(&r.base, &outer, err);
-		inner = outer;
-		outer = was;
+		r.body = PROTO_BYTES(buf_slice(&in));
+		buf_clear(&out);
+		rc = proto_encode(&r.base, &out, err);
+		in = out;
+		out = was;
 		*type = FRAME_RELAY;
 	}
 	if (!rc)
-		rc = buf_put(body, buf_slice(&inner), err);
-	buf_release(&inner);
-	buf_release(&outer);
+		rc = buf_put(body, buf_slice(&in), err);
+	buf_release(&in);
+	buf_release(&out);
 	return rc;
+}
+
+clv_rc relay_wrap(const struct relay_way *way, const Clv__ParcelFrame *f, uint16_t *type,
+                  struct clv_buf *body, struct clv_err *err)
+{
+	*type = FRAME_PARCEL;
+	return wrap(way->inner, way->depth, &f->base, type, body, err);
+}
+
+clv_rc relay_wrap_close(const struct relay_way *way, enum clv_code code, const char *text, uint16_t *type,
+                        struct clv_buf *body, struct clv_err *err)
+{
+	Clv__RelayClose m = CLV__RELAY_CLOSE__INIT;
+
+	if (!way->depth)
+		return err_set(err, CLV_E_INTERNAL, "a link that is no other's");
+	m.channel = way->inner[way->depth - 1];
+	m.code = code;
+	m.text = (char *)(uintptr_t)text;
+	*type = FRAME_RELAY_CLOSE;
+	return wrap(way->inner, way->depth - 1, &m.base, type, body, err);
 }

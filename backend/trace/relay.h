@@ -22,5 +22,9 @@ bool relay_unwrap(uint16_t type, struct clv_slice body, struct relay_way *way, C
 /* As it was: the type and body of the outermost frame; body is appended to. CLV_E_LIMIT. */
 CLV_MUST clv_rc relay_wrap(const struct relay_way *way, const Clv__ParcelFrame *f, uint16_t *type,
                            struct clv_buf *body, struct clv_err *err);
+/* The end of the innermost link alone; either way along the chain. text is borrowed. CLV_E_LIMIT,
+ * CLV_E_INTERNAL where the way has no gateway below. */
+CLV_MUST clv_rc relay_wrap_close(const struct relay_way *way, enum clv_code code, const char *text,
+                                 uint16_t *type, struct clv_buf *body, struct clv_err *err);
 
 #endif

@@ -267,6 +267,20 @@ struct clv_pending_fact *drawn_pending(size_t *n)
 	return p;
 }
 
+void drawn_joining(struct clv_pending_fact **p, size_t *n, const char *name)
+{
+	*p = clv_realloc(*p, *n + 1, sizeof(**p));
+	memmove(*p + 1, *p, *n * sizeof(**p));
+	++*n;
+	(*p)[0] = (struct clv_pending_fact){.id = 99,
+	                                    .name = clv_strdup(name),
+	                                    .role = clv_strdup("management-server"),
+	                                    .from = clv_strdup("10.0.0.2"),
+	                                    .came_by = clv_strdup("certificate, own name"),
+	                                    .looks_like = clv_strdup("proved its name"),
+	                                    .fingerprint_hidden = clv_strdup("")};
+}
+
 struct clv_event_fact *drawn_events(size_t n)
 {
 	static const struct {

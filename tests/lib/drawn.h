@@ -17,6 +17,8 @@ struct clv_overview_fact *drawn_all_well(void);
 struct clv_agent_fact *drawn_agents(size_t n);
 struct clv_agent_detail *drawn_detail(void);
 struct clv_pending_fact *drawn_pending(size_t *n);
+/* A management server of that name, before the others. */
+void drawn_joining(struct clv_pending_fact **p, size_t *n, const char *name);
 struct clv_event_fact *drawn_events(size_t n);
 struct clv_whoami_fact *drawn_whoami(void);
 

@@ -239,27 +239,28 @@ struct clv_group_fact *drawn_groups(size_t *n)
 
 struct clv_server_fact *drawn_servers(size_t *n)
 {
-	struct clv_server_fact *s = clv_calloc(4, sizeof(*s));
+	struct clv_server_fact *s = clv_calloc(5, sizeof(*s));
 	static const struct {
-		const char *name, *via, *address;
+		const char *name, *role, *via, *address;
 		uint32_t agents, behind;
 		enum clv_contact contact;
-	} rows[] = {{"rms1.ops.test", NULL, "10.0.0.1:5723", 0, 0, CLV_CONTACT_UP},
-	            {"gw1.ops.test", NULL, "10.9.0.1:5723", 412, 409, CLV_CONTACT_UP},
-	            {"gw2.ops.test", "gw1.ops.test", "", 31, 31, CLV_CONTACT_UP},
-	            {"gw3.ops.test", NULL, "10.9.0.3:5723", 12, 0, CLV_CONTACT_SILENT}};
-	for (size_t i = 0; i < 4; i++)
+	} rows[] = {{"rms1.ops.test", "management-server", NULL, "10.0.0.1:5723", 0, 0, CLV_CONTACT_UP},
+	            {"gw1.ops.test", "gateway", NULL, "10.9.0.1:5723", 412, 409, CLV_CONTACT_UP},
+	            {"gw2.ops.test", "gateway", "gw1.ops.test", "", 31, 31, CLV_CONTACT_UP},
+	            {"gw3.ops.test", "gateway", NULL, "10.9.0.3:5723", 12, 0, CLV_CONTACT_SILENT},
+	            {"ms1.ops.test", "management-server", NULL, "10.0.0.2:5723", 443, 440, CLV_CONTACT_UP}};
+	for (size_t i = 0; i < 5; i++)
 		s[i] = (struct clv_server_fact){.name = clv_strdup(rows[i].name),
 		                                .version = clv_strdup(i == 0 ? "0.1.0" : ""),
 		                                .group_key = i == 0 ? 4 : 0,
 		                                .pem = clv_strdup(""),
-		                                .role = clv_strdup(i == 0 ? "management-server" : "gateway"),
+		                                .role = clv_strdup(rows[i].role),
 		                                .via = rows[i].via != NULL ? clv_strdup(rows[i].via) : NULL,
 		                                .address = clv_strdup(rows[i].address),
 		                                .contact = rows[i].contact,
 		                                .agents = rows[i].agents,
 		                                .behind = rows[i].behind};
-	*n = 4;
+	*n = 5;
 	return s;
 }
 

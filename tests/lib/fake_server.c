@@ -71,6 +71,15 @@ static void send_frame(struct client *c, uint16_t type, const struct clv_buf *b)
 		fprintf(stderr, "fake server: %s\n", err.text);
 }
 
+static void flush(struct client *c)
+{
+	struct clv_buf *b = chan_output(c->chan);
+	struct clv_slice s = buf_slice(b);
+	ssize_t n = s.len > 0 ? send(c->fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+	if (n > 0)
+		buf_consume(b, (size_t)n);
+}
+
 static void refuse(struct client *c, uint64_t req, enum clv_code code, const char *text)
 {
 	struct clv_buf b;
@@ -180,7 +189,8 @@ static void do_approve(struct client *c, const Clv__ApproveRequest *m)
 	if (!may(c, m->req, CLV_ROLE_OPERATOR))
 		return;
 	for (size_t i = 0; i < S.n_pending; i++) {
-		if (S.pending[i].id != m->pending_id && strcmp(S.pending[i].name, m->name) != 0)
+		if ((S.pending[i].id != m->pending_id && strcmp(S.pending[i].name, m->name) != 0) ||
+		    strcmp(S.pending[i].role, "management-server") == 0)
 			continue;
 		char digits[65] = "";
 		size_t n = 0;
@@ -349,6 +359,10 @@ static void handle(struct client *c, uint16_t type, struct clv_slice body)
 		return;
 	}
 	changed = changed || (type >= REQ_APPROVE && type < REQ_ALERTS) || type == REQ_CLAIM;
+	if (S.o->apart_ms > 0 && (type == REQ_CLAIM || type == REQ_INTAKE)) {
+		flush(c);
+		(void)usleep((useconds_t)S.o->apart_ms * 1000);
+	}
 	buf_init(&b, CHAN_FRAME_MAX);
 	if (fake_alerts_body(type) != NULL || fake_look_body(type) != NULL) {
 		query(c, type, m, body);
@@ -474,15 +488,6 @@ static void serve(struct client *c, short revents)
 		handle(c, type, body);
 }
 
-static void flush(struct client *c)
-{
-	struct clv_buf *b = chan_output(c->chan);
-	struct clv_slice s = buf_slice(b);
-	ssize_t n = s.len > 0 ? send(c->fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
-	if (n > 0)
-		buf_consume(b, (size_t)n);
-}
-
 static void accept_one(int fd)
 {
 	int c = accept(fd, NULL, NULL);
@@ -503,6 +508,8 @@ static void fill(const struct fake_opts *o)
 	S.n_agents = o->n_agents;
 	S.agents = drawn_agents(o->n_agents);
 	S.pending = drawn_pending(&S.n_pending);
+	if (o->joins != NULL)
+		drawn_joining(&S.pending, &S.n_pending, o->joins);
 	fake_runas_fill(&o->runas);
 	S.n_events = 40;
 	S.events = drawn_events(40);

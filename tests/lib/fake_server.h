@@ -19,7 +19,9 @@ struct fake_opts {
 	enum clv_role role;         /* NONE: administrator */
 	const char *const *hostile; /* more agents, and events, with these names and texts */
 	size_t n_hostile;
-	int step_ms; /* between two states of a rotation; 0: 100 */
+	const char *joins; /* a management server that waits, too, first of all; NULL: none */
+	int step_ms;       /* between two states of a rotation; 0: 100 */
+	int apart_ms;      /* before each answer of a claim or an intake, as from a busy server */
 	struct fake_runas_opts runas;
 };
 

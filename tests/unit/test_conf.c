@@ -213,15 +213,40 @@ static void flipped_bits_never_break_it(void **state)
 	assert_true(refused > 200);
 }
 
+#define HEAD "[node]\nname=a.b\ngroup=G\nrole=agent\n"
+
 static void the_products_table_is_sound(void **state)
 {
 	struct conf *c = NULL;
 	struct clv_err err;
 
 	(void)state;
-	assert_int_equal(
-	    conf_parse("f", SLICE_LIT("[node]\nname=a.b\ngroup=G\nrole=agent\n"), node_options, &c, &err),
-	    CLV_OK);
+	assert_int_equal(conf_parse("f", SLICE_LIT(HEAD), node_options, &c, &err), CLV_OK);
+	conf_free(c);
+}
+
+/* Nothing at all is no way to say that one person is enough: the word is none. */
+static void approval_is_not_switched_off_by_an_empty_list(void **state)
+{
+	static const char *const texts[] = {"", " ", ",", " , ,"};
+	const char *const *items = NULL;
+	struct conf *c = NULL;
+	struct clv_err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		char *text = clv_asprintf(HEAD "[trust]\nrequire_approval =%s\n", texts[i]);
+
+		assert_int_equal(conf_parse("f", slice_str(text), node_options, &c, &err), CLV_FAILED);
+		assert_non_null(strstr(err.text, "f:6: trust.require_approval is "));
+		assert_non_null(strstr(err.text, "expected 1 to 8 items"));
+		assert_non_null(strstr(err.text, "none: nothing"));
+		clv_free(text);
+	}
+	assert_int_equal(conf_parse("f", SLICE_LIT(HEAD), node_options, &c, &err), CLV_OK);
+	assert_int_equal(conf_list(c, "trust", "require_approval", &items), 2);
+	assert_string_equal(items[0], "gateway");
+	assert_string_equal(items[1], "management-server");
 	conf_free(c);
 }
 
@@ -235,6 +260,7 @@ int main(void)
 	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(flipped_bits_never_break_it),
 	    cmocka_unit_test(the_products_table_is_sound),
+	    cmocka_unit_test(approval_is_not_switched_off_by_an_empty_list),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

@@ -103,6 +103,9 @@ static void test_pairs(void **state)
 	    /* A group is nobody, wherever it stands. */
 	    {"mail:anna@x", false, "user:dora", false, EYES_NO}, /* of the group wheel too */
 	    {"mail:anna@x", false, "user:carl", false, EYES_SECOND},
+	    /* Nor is root, where somebody's name stands for it. */
+	    {"mail:anna@x", false, "user:carl", true, EYES_NO},
+	    {"user:carl", true, "mail:bert@x", false, EYES_SECOND},
 	};
 	struct group g;
 

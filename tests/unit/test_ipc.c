@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages between siblings: what one said before it ended is heard, however it ended and whatever was on
- * its way to it; bad headers and wrong senders end the connection. */
+ * its way to it; bad headers and wrong senders end the connection; a full queue holds whole messages. */
 #include "tests/lib/unit.h"
 #include "ipc.pb-c.h"
+#include "proto/codec.h"
 #include "proto/ipc.h"
 
 #include <fcntl.h>
@@ -183,13 +184,61 @@ static void not_in_the_table(void **state)
 	ipc_free(b);
 }
 
+/* They come in the order of their numbers. */
+static clv_rc on_nth(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
+{
+	const Clv__ConnFrame *f = (const Clv__ConnFrame *)msg;
+	uint64_t *next = ctx;
+
+	(void)fds;
+	(void)err;
+	assert_int_equal(f->conn, *next);
+	++*next;
+	return CLV_OK;
+}
+
+/* One that does not read: what does not fit is refused whole, and it gets all else once it reads again. */
+static void full(void **state)
+{
+	static const struct ipc_row nth[] = {{IPC_CONN_FRAME, on_nth}, {0, NULL}};
+	static uint8_t bytes[1000000];
+	Clv__ConnFrame m = CLV__CONN_FRAME__INIT;
+	struct clv_err err = {0};
+	struct ipc *a, *b;
+	uint64_t sent = 0, heard = 0;
+
+	(void)state;
+	pair_of(&a, &b);
+	m.body = PROTO_BYTES(slice_of(bytes, sizeof bytes));
+	for (; !ipc_send(a, IPC_CONN_FRAME, &m.base, NULL, 0, &err); m.conn = ++sent)
+		assert_true(sent < 100);
+	assert_int_equal(err.code, CLV_E_LIMIT);
+	/* Smaller ones still fit, up to the last byte of a header. */
+	for (m.body.len = 100; !ipc_send(a, IPC_CONN_FRAME, &m.base, NULL, 0, &err); m.conn = ++sent)
+		;
+	for (m.body.len = 1; !ipc_send(a, IPC_CONN_FRAME, &m.base, NULL, 0, &err); m.conn = ++sent)
+		;
+	assert_int_equal(err.code, CLV_E_LIMIT);
+	assert_true(ipc_unsent_bytes(a) <= IPC_QUEUE_MAX);
+	for (int turn = 0; heard < sent && turn < 100000; turn++) {
+		assert_int_equal(ipc_flush(a, &err), CLV_OK);
+		assert_int_equal(ipc_wait(b, nth, &heard, 0, &err), CLV_OK);
+	}
+	assert_int_equal(heard, sent);
+	assert_false(ipc_unsent(a));
+	/* And it goes on as before. */
+	assert_int_equal(ipc_send(a, IPC_CONN_FRAME, &m.base, NULL, 0, &err), CLV_OK);
+	assert_int_equal(ipc_wait(b, nth, &heard, 0, &err), CLV_OK);
+	assert_int_equal(heard, sent + 1);
+	ipc_free(a);
+	ipc_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(last_words),
-	    cmocka_unit_test(descriptors),
-	    cmocka_unit_test(bad_headers),
-	    cmocka_unit_test(not_in_the_table),
+	    cmocka_unit_test(last_words),       cmocka_unit_test(descriptors), cmocka_unit_test(bad_headers),
+	    cmocka_unit_test(not_in_the_table), cmocka_unit_test(full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

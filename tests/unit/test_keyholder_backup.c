@@ -5,33 +5,12 @@
  * cuts leaves the vault as it was; the drill's five answers.
  */
 #include "daemon/keyholder_backup.h"
-#include "daemon/keyholder_group.h"
-#include "tests/unit/vault_fixture.h"
+#include "tests/unit/keyholder_fixture.h"
 #include "vault/keyfile.h"
 #include <errno.h>
 #include <sys/wait.h>
 
 static struct clv_secret *pass;
-
-/* A key holder on a vault of its own, in the fixture's folder. */
-static void begin(struct kh *k, const char *p, char *group)
-{
-	memset(k, 0, sizeof *k);
-	k->magic = KH_MAGIC;
-	k->keygen = k->machine_fd = -1;
-	k->start = clv_calloc(1, sizeof *k->start);
-	clv__start__init(k->start);
-	k->start->group = group;
-	k->vault = open_at(p, NOW);
-	assert_int_equal(kh_load(k, NULL), CLV_OK);
-}
-
-static void end(struct kh *k)
-{
-	kh_unload(k);
-	vault_close(k->vault);
-	clv_free(k->start);
-}
 
 static void next_version(struct kh *k)
 {
@@ -81,18 +60,18 @@ static void comes_back(void **state)
 	char text[KH_BACKUP_TEXT] = "";
 
 	(void)state;
-	begin(&a, path, group);
+	begin_holder(&a, path, group);
 	assert_int_equal(kh_make_group_key(&a, slice_of(hash, 32), NULL), CLV_OK);
 	next_version(&a);
 	buf_init(&blob, 4096);
 	assert_int_equal(kh_password_seal(&a, "acc", 1, word, &blob, NULL), CLV_OK);
 	seal(&a, &file);
-	begin(&b, copy_path, group);
+	begin_holder(&b, copy_path, group);
 	if (kh_backup_restore(&b, buf_slice(&file), pass, 0, &err))
 		fail_msg("%s", err.text);
 	/* From the vault again, as after a restart. */
-	end(&b);
-	begin(&b, copy_path, group);
+	end_holder(&b);
+	begin_holder(&b, copy_path, group);
 	assert_true(slice_eq(buf_slice(&a.group_spki), buf_slice(&b.group_spki)));
 	assert_true(slice_eq(buf_slice(&b.recovery_hash), slice_of(hash, 32)));
 	assert_true(buf_slice(&b.group_cert).len > 0);
@@ -106,8 +85,8 @@ static void comes_back(void **state)
 	assert_non_null(strstr(text, "group keys v1 to v2"));
 	/* Where keys are, nothing is restored. */
 	failed(kh_backup_restore(&b, buf_slice(&file), pass, 0, &err), &err, CLV_E_EXISTS, "already");
-	end(&a);
-	end(&b);
+	end_holder(&a);
+	end_holder(&b);
 	buf_release(&file);
 	buf_release(&blob);
 	secret_free(word);
@@ -123,7 +102,7 @@ static void drills_tell(void **state)
 	char text[KH_BACKUP_TEXT] = "untouched";
 
 	(void)state;
-	begin(&a, path, group);
+	begin_holder(&a, path, group);
 	failed(kh_backup_drill(&a, slice_str("x"), pass, text, sizeof text, &err), &err, CLV_E_DENIED,
 	       "no group keys");
 	assert_int_equal(kh_make_group_key(&a, slice_of(NULL, 0), NULL), CLV_OK);
@@ -140,7 +119,7 @@ static void drills_tell(void **state)
 	failed(kh_backup_drill(&a, buf_slice(&file), pass, text, sizeof text, &err), &err, CLV_E_NOTFOUND,
 	       "lacks group key v2");
 	/* Another group of the same name, and of another one. */
-	begin(&b, copy_path, group);
+	begin_holder(&b, copy_path, group);
 	assert_int_equal(kh_make_group_key(&b, slice_of(NULL, 0), NULL), CLV_OK);
 	err_clear(&err);
 	failed(kh_backup_drill(&b, buf_slice(&file), pass, text, sizeof text, &err), &err, CLV_E_CONFLICT,
@@ -150,8 +129,8 @@ static void drills_tell(void **state)
 	failed(kh_backup_drill(&b, buf_slice(&file), pass, text, sizeof text, &err), &err, CLV_E_CONFLICT,
 	       "of the group OMMG1, this server is of OMMG2");
 	assert_string_equal(text, "untouched");
-	end(&a);
-	end(&b);
+	end_holder(&a);
+	end_holder(&b);
 	buf_release(&file);
 	secret_free(wrong);
 }
@@ -166,10 +145,10 @@ static void refuses_what_is_not_whole(void **state)
 	uint8_t *copy;
 
 	(void)state;
-	begin(&a, path, group);
+	begin_holder(&a, path, group);
 	assert_int_equal(kh_make_group_key(&a, slice_of(NULL, 0), NULL), CLV_OK);
 	seal(&a, &file);
-	begin(&b, copy_path, group);
+	begin_holder(&b, copy_path, group);
 	s = buf_slice(&file);
 	/* Each opening takes as long as the passphrase's rounds: some bytes of each line. */
 	for (size_t at = 3; at < s.len; at += 41, tried++) {
@@ -191,8 +170,8 @@ static void refuses_what_is_not_whole(void **state)
 	assert_false(vault_has(b.vault, KH_PURPOSE_GROUP, "self"));
 	assert_int_equal(kh_backup_restore(&b, s, pass, 0, NULL), CLV_OK);
 	print_message("      %zu damaged files refused\n", tried);
-	end(&a);
-	end(&b);
+	end_holder(&a);
+	end_holder(&b);
 	buf_release(&file);
 }
 
@@ -216,7 +195,7 @@ static void refuses_senseless_content(void **state)
 	struct kh b;
 
 	(void)state;
-	begin(&b, path, group);
+	begin_holder(&b, path, group);
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		struct keyfile_item items[3];
 		struct clv_err err = {0};
@@ -233,7 +212,7 @@ static void refuses_senseless_content(void **state)
 		assert_false(vault_has(b.vault, KH_PURPOSE_GROUP, "self"));
 		buf_release(&file);
 	}
-	end(&b);
+	end_holder(&b);
 	secret_free(some);
 }
 
@@ -249,7 +228,7 @@ static int restore_in_child(struct clv_slice file, const char *how, unsigned at,
 		struct kh b;
 		clv_rc rc;
 
-		begin(&b, copy_path, group);
+		begin_holder(&b, copy_path, group);
 		(void)snprintf(number, sizeof number, "%u", at);
 		(void)setenv(how, number, 1);
 		(void)setenv("CLAVIGER_TEST_KILL_IN", "vault", 1);
@@ -257,7 +236,7 @@ static int restore_in_child(struct clv_slice file, const char *how, unsigned at,
 		(void)setenv("CLAVIGER_TEST_FAIL_ERRNO", number, 1);
 		fault_init("vault");
 		rc = kh_backup_restore(&b, file, pass, 0, NULL);
-		end(&b);
+		end_holder(&b);
 		_exit(rc ? 1 : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -272,13 +251,13 @@ static bool is_restored(struct clv_slice file)
 	struct kh b;
 	bool there;
 
-	begin(&b, copy_path, group);
+	begin_holder(&b, copy_path, group);
 	there = b.group_key != NULL;
 	if (there && kh_backup_drill(&b, file, pass, text, sizeof text, &err))
 		fail_msg("half a restore: %s", err.text);
 	if (!there)
 		assert_true(b.group->n_keys == 0 && buf_slice(&b.group_spki).len == 0);
-	end(&b);
+	end_holder(&b);
 	return there;
 }
 
@@ -293,10 +272,10 @@ static void all_or_nothing(void **state)
 	struct kh a;
 
 	(void)state;
-	begin(&a, path, group);
+	begin_holder(&a, path, group);
 	assert_int_equal(kh_make_group_key(&a, slice_of(hash, 32), NULL), CLV_OK);
 	seal(&a, &file);
-	end(&a);
+	end_holder(&a);
 	for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
 		unsigned quiet = 0;
 

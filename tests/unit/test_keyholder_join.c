@@ -6,14 +6,13 @@
  */
 #include "base/clock.h"
 #include "daemon/keyholder_backup.h"
-#include "daemon/keyholder_group.h"
 #include "keys/agentcert.h"
 #include "keys/joincode.h"
 #include "proto/codec.h"
 #include "runas/intake.h"
 #include "statement.pb-c.h"
 #include "tests/lib/mkcert.h"
-#include "tests/unit/vault_fixture.h"
+#include "tests/unit/keyholder_fixture.h"
 
 static char group[] = "OMMG1", join_mode[] = "join", run_mode[] = "run";
 static struct ipc *far_end; /* core's */
@@ -61,7 +60,7 @@ static void hear(void)
 	buf_release(&answer.sealed);
 	memset(&answer, 0, sizeof answer);
 	buf_init(&answer.sealed, 65536);
-	assert_int_equal(ipc_wait(far_end, rows, NULL, 5000, NULL), CLV_OK);
+	assert_int_equal(ipc_wait(far_end, rows, NULL, 30000, NULL), CLV_OK);
 }
 
 static void begin(struct kh *k, const char *p, char *name, char *mode)
@@ -69,16 +68,9 @@ static void begin(struct kh *k, const char *p, char *name, char *mode)
 	EVP_PKEY *key = mk_key("RSA-3072", true);
 	int pair[2];
 
-	memset(k, 0, sizeof *k);
-	k->magic = KH_MAGIC;
-	k->keygen = k->machine_fd = -1;
-	k->start = clv_calloc(1, sizeof *k->start);
-	clv__start__init(k->start);
-	k->start->group = group;
+	begin_holder(k, p, group);
 	k->start->name = name;
 	k->start->mode = mode;
-	k->vault = open_at(p, NOW);
-	assert_int_equal(kh_load(k, NULL), CLV_OK);
 	k->group->intake_key = key;
 	k->group->intake_made = clock_wall_ms();
 	assert_int_equal(agentcert_make(key, name, 365, clock_wall_ms(), &k->group->intake_cert, NULL),
@@ -92,14 +84,12 @@ static void begin(struct kh *k, const char *p, char *name, char *mode)
 static void end(struct kh *k)
 {
 	ipc_free(k->core);
-	kh_unload(k);
-	vault_close(k->vault);
-	clv_free(k->start);
+	end_holder(k);
 }
 
 /* --- the joiner's side of it --- */
 struct ask {
-	EVP_PKEY *node, *intake;
+	EVP_PKEY *node;
 	Clv__EnrollRequest e;
 	struct clv_buf spki, cert, body, sig, sealed;
 	uint8_t hash[KEY_HASH_LEN], code[KEY_HASH_LEN];
@@ -141,7 +131,24 @@ static void seal_code(const struct kh *k, struct ask *a)
 	secret_free(typed);
 }
 
-static void ask_of(struct ask *a, const struct kh *server, EVP_PKEY *intake, struct clv_slice cert)
+static void joiners_certificate(struct clv_buf *cert)
+{
+	EVP_PKEY *key = mk_key("RSA-3072", true);
+
+	buf_init(cert, AGENTCERT_DER_MAX);
+	assert_int_equal(agentcert_make(key, joiner, 365, clock_wall_ms(), cert, NULL), CLV_OK);
+	EVP_PKEY_free(key);
+}
+
+/* Signed as it is now, and the code typed that belongs to that. */
+static void with_its_code(const struct kh *k, struct ask *a)
+{
+	sign_request(a);
+	make_code(k, a);
+	seal_code(k, a);
+}
+
+static void ask_of(struct ask *a, const struct kh *server, struct clv_slice cert)
 {
 	memset(a, 0, sizeof *a);
 	buf_init(&a->spki, STATEMENT_SPKI_MAX);
@@ -153,7 +160,6 @@ static void ask_of(struct ask *a, const struct kh *server, EVP_PKEY *intake, str
 	assert_int_equal(pkey_make_p256(&a->node, NULL), CLV_OK);
 	assert_int_equal(pkey_to_spki(a->node, &a->spki, NULL), CLV_OK);
 	assert_int_equal(sha256(buf_slice(&server->group_spki), a->hash, NULL), CLV_OK);
-	a->intake = intake;
 	assert_int_equal(buf_put(&a->cert, cert, NULL), CLV_OK);
 	a->e.name = joiner;
 	a->e.role = role;
@@ -163,9 +169,7 @@ static void ask_of(struct ask *a, const struct kh *server, EVP_PKEY *intake, str
 	a->e.time = clock_wall_ms();
 	a->e.intake = PROTO_BYTES(buf_slice(&a->cert));
 	a->head = (struct intake_head){.group = "OMMG1", .account = JOIN_ACCOUNT, .operator_ = "user:root"};
-	sign_request(a);
-	make_code(server, a);
-	seal_code(server, a);
+	with_its_code(server, a);
 }
 
 static void ask_release(struct ask *a)
@@ -199,6 +203,19 @@ static void nothing(struct kh *server, const struct ask *a, const char *words)
 		fail_msg("expected '%s', got %u: %s", words, answer.code, answer.text);
 }
 
+static void each_byte_counts(struct kh *server, const struct ask *a, const struct clv_buf *of, size_t from,
+                             size_t step)
+{
+	uint8_t *bytes = (uint8_t *)(uintptr_t)buf_slice(of).ptr;
+
+	for (size_t i = from; i < buf_slice(of).len; i += step) {
+		bytes[i] ^= 4;
+		put_to(server, a);
+		assert_true(answer.code && !buf_slice(&answer.sealed).len);
+		bytes[i] ^= 4;
+	}
+}
+
 static void open_at_joiner(struct kh *k, struct clv_slice sealed, struct clv_slice body)
 {
 	Clv__KhJoinOpen m = CLV__KH_JOIN_OPEN__INIT;
@@ -218,22 +235,15 @@ static void each_field_of_the_request_counts(void **state)
 	uint8_t wrong_hash[32] = {1};
 	struct kh k;
 	struct ask a;
-	EVP_PKEY *intake = mk_key("RSA-3072", true);
 	struct clv_buf cert;
 
 	(void)state;
 	begin(&k, path, server_name, run_mode);
-	buf_init(&cert, AGENTCERT_DER_MAX);
-	assert_int_equal(agentcert_make(intake, joiner, 365, clock_wall_ms(), &cert, NULL), CLV_OK);
+	joiners_certificate(&cert);
 	assert_int_equal(kh_make_group_key(&k, slice_of(NULL, 0), NULL), CLV_OK);
-	ask_of(&a, &k, intake, buf_slice(&cert));
+	ask_of(&a, &k, buf_slice(&cert));
 	/* Bytes that its node key did not sign. */
-	for (size_t i = 0; i < buf_slice(&a.body).len; i += 37) {
-		((uint8_t *)(uintptr_t)buf_slice(&a.body).ptr)[i] ^= 1;
-		put_to(&k, &a);
-		assert_true(answer.code && !buf_slice(&answer.sealed).len);
-		((uint8_t *)(uintptr_t)buf_slice(&a.body).ptr)[i] ^= 1;
-	}
+	each_byte_counts(&k, &a, &a.body, 0, 37);
 	((uint8_t *)(uintptr_t)buf_slice(&a.sig).ptr)[20] ^= 1;
 	nothing(&k, &a, "signature");
 	/* Signed anew by the joiner's own key, to which the code that was typed says nothing. */
@@ -245,52 +255,35 @@ static void each_field_of_the_request_counts(void **state)
 	nothing(&k, &a, "the code is not that of this request");
 	/* With the code of what it says, but it says what may not be. */
 	a.e.role = agent_role;
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "no request of a management server");
 	a.e.role = role;
 	a.e.name = other_name;
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "no request of a management server");
 	a.e.name = joiner;
 	a.e.group_key_hash = PROTO_BYTES(slice_of(wrong_hash, 32));
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "another group signing key");
 	a.e.group_key_hash = PROTO_BYTES(slice_of(a.hash, 32));
 	a.e.time = clock_wall_ms() - JOIN_LIVES_MS - 1000;
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "has expired");
 	a.e.time = INT64_MAX;
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "clock of that host");
 	a.e.time = INT64_MIN;
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "has expired");
 	a.e.time = clock_wall_ms();
 	a.e.intake.len = 0;
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	nothing(&k, &a, "no request of a management server");
 	a.e.intake = PROTO_BYTES(slice_of(wrong_hash, 32));
-	sign_request(&a);
-	make_code(&k, &a);
-	seal_code(&k, &a);
+	with_its_code(&k, &a);
 	put_to(&k, &a);
 	assert_true(answer.code && !buf_slice(&answer.sealed).len);
 	ask_release(&a);
-	EVP_PKEY_free(intake);
 	buf_release(&cert);
 	end(&k);
 }
@@ -299,18 +292,16 @@ static void what_was_typed_counts(void **state)
 {
 	struct kh k;
 	struct ask a;
-	EVP_PKEY *intake = mk_key("RSA-3072", true);
 	struct clv_buf cert;
 
 	(void)state;
 	begin(&k, path, server_name, run_mode);
-	buf_init(&cert, AGENTCERT_DER_MAX);
-	assert_int_equal(agentcert_make(intake, joiner, 365, clock_wall_ms(), &cert, NULL), CLV_OK);
-	ask_of(&a, &k, intake, buf_slice(&cert));
+	joiners_certificate(&cert);
+	ask_of(&a, &k, buf_slice(&cert));
 	nothing(&k, &a, "no group key");
 	ask_release(&a);
 	assert_int_equal(kh_make_group_key(&k, slice_of(NULL, 0), NULL), CLV_OK);
-	ask_of(&a, &k, intake, buf_slice(&cert));
+	ask_of(&a, &k, buf_slice(&cert));
 	a.typed[3] = a.typed[3] == '0' ? '1' : '0';
 	seal_code(&k, &a);
 	nothing(&k, &a, "the code is not that of this request");
@@ -332,18 +323,12 @@ static void what_was_typed_counts(void **state)
 	nothing(&k, &a, "is no code");
 	a.head.expected = 0;
 	seal_code(&k, &a);
-	for (size_t i = 3; i < buf_slice(&a.sealed).len; i += 101) {
-		((uint8_t *)(uintptr_t)buf_slice(&a.sealed).ptr)[i] ^= 4;
-		put_to(&k, &a);
-		assert_true(answer.code && !buf_slice(&answer.sealed).len);
-		((uint8_t *)(uintptr_t)buf_slice(&a.sealed).ptr)[i] ^= 4;
-	}
+	each_byte_counts(&k, &a, &a.sealed, 3, 101);
 	/* None of it used the code up; once it is used it is. */
 	put_to(&k, &a);
 	assert_true(!answer.code && buf_slice(&answer.sealed).len > 500);
 	nothing(&k, &a, "used already");
 	ask_release(&a);
-	EVP_PKEY_free(intake);
 	buf_release(&cert);
 	end(&k);
 }
@@ -365,7 +350,7 @@ static void it_opens_for_its_request_alone(void **state)
 	buf_init(&blob, 4096);
 	buf_init(&spki, STATEMENT_SPKI_MAX);
 	assert_int_equal(kh_password_seal(&k, "acc", 1, word, &blob, NULL), CLV_OK);
-	ask_of(&a, &k, NULL, buf_slice(&j.group->intake_cert));
+	ask_of(&a, &k, buf_slice(&j.group->intake_cert));
 	put_to(&k, &a);
 	assert_int_equal(answer.code, 0);
 	assert_int_equal(buf_put(&sealed, buf_slice(&answer.sealed), NULL), CLV_OK);
@@ -407,9 +392,7 @@ static void it_opens_for_its_request_alone(void **state)
 	buf_release(&spki);
 	secret_free(word);
 	secret_free(got);
-	kh_unload(&k);
-	vault_close(k.vault);
-	clv_free(k.start);
+	end_holder(&k);
 }
 
 int main(void)

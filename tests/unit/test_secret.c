@@ -220,6 +220,62 @@ static void within_a_limit_some(void)
 	_exit(strstr(err.text, "RLIMIT_MEMLOCK") != NULL && secret_new(4096, &err) != NULL ? 0 : 1);
 }
 
+/* What waits to be used again takes nothing from who needs another length. */
+static void what_waits_gives_way(void)
+{
+	const struct rlimit some = {256u * 1024u, 256u * 1024u};
+	struct clv_secret *s[3];
+	struct clv_err err;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &some) != 0 || (geteuid() == 0 && setuid(65534) != 0))
+		_exit(2);
+	for (size_t i = 0; i < 3; i++)
+		if ((s[i] = secret_new(64u * 1024u, &err)) == NULL)
+			_exit(1);
+	for (size_t i = 0; i < 3; i++)
+		secret_free(s[i]);
+	_exit(secret_new(160u * 1024u, &err) != NULL ? 0 : 1);
+}
+
+static void waiting_pages_are_zero_and_of_the_length(void **state)
+{
+	static const uint8_t zero[9 * 4096];
+	struct lockmem a, b, many[40];
+	struct clv_err err;
+	uint8_t *was;
+
+	(void)state;
+	assert_int_equal(lockmem_map(&a, 8 * 4096 + 1, &err), CLV_OK);
+	was = a.ptr;
+	assert_int_equal(a.len, sizeof zero);
+	memset(a.ptr, 0xa5, 5000);
+	lockmem_unmap(&a, 5000);
+	assert_int_equal(lockmem_map(&b, 4096, &err), CLV_OK); /* not a part of the longer one */
+	assert_int_equal(b.len, 4096);
+	lockmem_unmap(&b, 0);
+	assert_int_equal(lockmem_map(&a, sizeof zero, &err), CLV_OK);
+	assert_memory_equal(a.ptr, zero, sizeof zero);
+#ifndef CLV_ASAN
+	assert_ptr_equal(a.ptr, was);
+#endif
+	lockmem_unmap(&a, 0);
+	/* More than may wait: the oldest go, and each that comes again is whole. */
+	for (size_t turn = 0; turn < 3; turn++) {
+		for (size_t i = 0; i < 40; i++) {
+			assert_int_equal(lockmem_map(&many[i], (1 + i % 7) * 4096, &err), CLV_OK);
+			assert_int_equal(many[i].len, (1 + i % 7) * 4096);
+			assert_memory_equal(many[i].ptr, zero, many[i].len);
+			memset(many[i].ptr, (int)i + 1, many[i].len);
+		}
+		for (size_t i = 0; i < 40; i++)
+			for (size_t k = 0; k < many[i].len; k++)
+				assert_int_equal(many[i].ptr[k], i + 1);
+		for (size_t i = 0; i < 40; i++)
+			lockmem_unmap(&many[i], many[i].len);
+	}
+	(void)was;
+}
+
 static void touch_behind_the_largest(void)
 {
 	struct clv_secret *s = secret_new(CLV_SECRET_MAX, NULL);
@@ -241,7 +297,9 @@ static void guards_and_locking(void **state)
 #ifndef CLV_ASAN /* the sanitizer swallows mlock */
 	assert_int_equal(in_child(without_a_limit_nothing), 0);
 	assert_int_equal(in_child(within_a_limit_some), 0);
+	assert_int_equal(in_child(what_waits_gives_way), 0);
 #else
+	(void)what_waits_gives_way;
 	(void)within_a_limit_some;
 	(void)without_a_limit_nothing;
 #endif
@@ -341,6 +399,7 @@ int main(void)
 	    cmocka_unit_test(pages_used_again_are_empty),
 	    cmocka_unit_test(fill_and_equality),
 	    cmocka_unit_test(guards_and_locking),
+	    cmocka_unit_test(waiting_pages_are_zero_and_of_the_length),
 	    cmocka_unit_test(process_forbids_dumps),
 	};
 

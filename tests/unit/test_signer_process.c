@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The signer itself, a real process behind its walls: it signs handshakes for whoever has shown that the
- * newest file's key is its certificate's; every other request ends the asker's socket and nobody else's;
- * files that hold no key are told; a renewed key is taken beside the one in use.
+ * newest file's key is its certificate's; every other request ends the asker's socket and nobody else's; who
+ * asks without end delays nobody else; files that hold no key are told; a renewed key is taken beside the one
+ * in use.
  */
 #include "channel/sigblock.h"
+#include "proto/codec.h"
 #include "tests/lib/mkcert.h"
 #include "tests/lib/signer_end.h"
 #include "tests/lib/unit.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -259,6 +262,85 @@ static void messages_of_others_end_it_too(void **state)
 	end(&s);
 }
 
+/* --- one that asks without end --- */
+#define FLOOD  300u
+#define ROUNDS 10u
+
+static clv_rc count(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err)
+{
+	(void)m;
+	(void)fds;
+	(void)err;
+	++*(size_t *)ctx;
+	return CLV_OK;
+}
+
+static const struct ipc_row counted[] = {{IPC_SIGNER_ANSWER, count}, {0, NULL}};
+
+static void hold(const struct signer_end *s)
+{
+	int status = 0;
+
+	assert_int_equal(kill(s->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(s->pid, &status, WUNTRACED), s->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+/* As much as the socket takes. */
+static size_t flood(struct ipc *many)
+{
+	Clv__SignerSign m = CLV__SIGNER_SIGN__INIT;
+	size_t n = 0;
+
+	m.key = PROTO_BYTES(slice_of(ids[1], SIGBLOCK_KEY_LEN));
+	m.scheme = 0x0804;
+	m.block = PROTO_BYTES(slice_of(block, sizeof block));
+	for (; n < FLOOD && !ipc_unsent(many); n++) {
+		m.id = n + 2;
+		assert_int_equal(ipc_send(many, IPC_SIGNER_SIGN, &m.base, NULL, 0, NULL), CLV_OK);
+	}
+	return n;
+}
+
+/* How many of the flood are answered before one question of another: of several rounds the fewest, for the
+ * test itself may have to wait for the processor. */
+static void who_asks_without_end_delays_nobody_else(void **state)
+{
+	struct signer_end s;
+	struct ipc *many;
+	size_t fewest = SIZE_MAX, first = 0;
+
+	(void)state;
+	signer_end_start(&s);
+	signer_end_key_bytes(&s, buf_slice(&pem[1]));
+	signer_end_peer(&s, "net_node");
+	assert_int_equal(ask_has(&s, 1, NULL), CLV_OK);
+	many = s.net;
+	s.net = NULL;
+	signer_end_peer(&s, "net_console");
+	assert_int_equal(ask_has(&s, 1, NULL), CLV_OK);
+	for (size_t i = 0; i < ROUNDS; i++) {
+		size_t sent, answered = 0;
+		clv_rc asked, drained;
+
+		hold(&s);
+		sent = flood(many);
+		first = i ? first : sent;
+		(void)kill(s.pid, SIGCONT);
+		asked = ask_sign(&s, 1, NULL);
+		hold(&s);
+		drained = ipc_wait(many, counted, &answered, 0, NULL);
+		(void)kill(s.pid, SIGCONT);
+		assert_true(!asked && !drained);
+		fewest = answered < fewest ? answered : fewest;
+	}
+	print_message("of %zu before it, %zu were answered first\n", first, fewest);
+	assert_true(first >= 100);
+	assert_true(fewest < first / 3);
+	ipc_free(many);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +349,7 @@ int main(void)
 	    cmocka_unit_test(files_without_a_key_are_told),
 	    cmocka_unit_test(wrong_requests_end_the_askers_socket),
 	    cmocka_unit_test(messages_of_others_end_it_too),
+	    cmocka_unit_test(who_asks_without_end_delays_nobody_else),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

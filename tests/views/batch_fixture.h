@@ -77,10 +77,12 @@ static inline int run(const char *args)
 
 static char entered[200];
 
+static const char *joining; /* a management server that waits; NULL: none */
+
 static inline void serve(enum clv_role role)
 {
 	static struct fake_opts o;
-	o = (struct fake_opts){.path = sock, .n_agents = 1500, .role = role, .step_ms = 30};
+	o = (struct fake_opts){.path = sock, .n_agents = 1500, .role = role, .joins = joining, .step_ms = 30};
 	o.runas.entered = entered;
 	unlink(entered);
 	server = fake_server_start(&o);

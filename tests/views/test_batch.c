@@ -168,6 +168,23 @@ static void test_acts(void **state)
 	assert_int_equal(lines(out), 1);
 }
 
+/* A server that asks to join under another node's name does not take the digits typed for that node. */
+static void test_approve_beside_a_server(void **state)
+{
+	static const char *const names[] = {"app07.ops.test", "app07.ops.test.lab.test"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		fake_server_stop(server);
+		joining = names[i];
+		serve(CLV_ROLE_ADMINISTRATOR);
+		joining = NULL;
+		assert_int_equal(run("approve app07.ops.test --fingerprint 7d18:f465:0b9a"), 0);
+		assert_non_null(strstr(err, "app07.ops.test is accepted."));
+		assert_int_equal(run("get pending -o json"), 0);
+		assert_non_null(strstr(out, "management-server"));
+	}
+}
+
 static void test_accounts(void **state)
 {
 	static const char *const names[] = {"name", "type",      "state",   "distribution", "targets",
@@ -370,6 +387,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_json_names, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_exit_codes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_acts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_approve_beside_a_server, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_account_acts, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reenter, setup, teardown),

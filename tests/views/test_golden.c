@@ -95,6 +95,18 @@ static void test_pending(void **state)
 	app_action(a, ACTION_TOP);
 	app_action(a, ACTION_ACCEPT);
 	all_sizes(a, "question-accept");
+	question_end(a);
+	/* A server that joins has a code and no digits: nothing is asked. */
+	struct list *l = list_of(app_top(a));
+	clv_free(l->rows.u.pending[0].role);
+	l->rows.u.pending[0].role = clv_strdup("management-server");
+	app_action(a, ACTION_ACCEPT);
+	assert_int_equal(a->mode, MODE_LOOK);
+	all_sizes(a, "pending-server");
+	app_action(a, ACTION_MARK_ALL);
+	app_action(a, ACTION_ACCEPT);
+	assert_int_equal(a->q.n, 1);
+	all_sizes(a, "question-not-taken");
 	app_done(a);
 }
 

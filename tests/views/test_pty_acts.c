@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#define SOON 5000
+#define SOON 30000
 
 static char dir[128], sock[160], server_env[200], bin[512], home_env[160];
 static struct fake_opts opts;

@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#define SOON   5000
+#define SOON   30000
 #define SECRET "Zq7-correct+Horse/42"
 #define OTHER  "Wv3-another~Mule.77"
 
@@ -257,7 +257,7 @@ static void test_recover(void **state)
 	unlink(claims);
 	opts.runas.recovery = "under way";
 	opts.runas.claim = "snmp-core";
-	opts.runas.claims = claims;
+	opts.runas.claims = claims, opts.apart_ms = 300; /* the form is drawn between two answers */
 	start_server();
 	struct ptyterm *p = start("recover");
 	assert_true(pty_wait(p, "0 of 1 entered, 0 confirmed", SOON));
@@ -277,14 +277,14 @@ static void test_recover(void **state)
 	pty_keys(p, "E");
 	assert_true(pty_wait(p, "New keys of snmp-core", SOON));
 	assert_true(pty_wait(p, "ben is at it too, last key", SOON));
+	assert_true(pty_wait_gone(p, "Asking what", SOON));
 	pty_pump(p, 200);
 	pty_keys(p, "authkey1\rauthkey1\rprivkey2\rprivkey2\r");
 	assert_true(pty_wait(p, "Saved as v3", SOON));
 	pty_keys(p, "\r");
 	assert_true(pty_wait(p, "1 of 1 entered, 0 confirmed", SOON));
 	count_claims(claims, &n_claims, &n_leaves);
-	for (int i = 0; n_leaves == 0 && i < SOON / 50;
-	     i++) { /* told when it was saved; nothing on the screen says so */
+	for (int i = 0; n_leaves == 0 && i < SOON / 50; i++) { /* when it was saved; no screen says so */
 		pty_pump(p, 50);
 		count_claims(claims, &n_claims, &n_leaves);
 	}

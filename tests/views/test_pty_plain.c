@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#define SOON 5000
+#define SOON 30000
 #define TEXT "tests/data/plain-session.txt"
 
 static char dir[128], sock[160], bin[512];
