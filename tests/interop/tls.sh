@@ -44,7 +44,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 # Listening (0A); what lingers in TIME_WAIT does not matter.
 in_use() { awk -v p=":$(printf '%04X' "$1")" 'index($2, p) && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp; }
-port=$((20000 + RANDOM % 20000))
+port=$((10000 + ${CLAVIGER_PART:-$$} % 17 * 1300 + RANDOM % 1200))
 free_port() {
 	while in_use "$port"; do port=$((port + 1)); done
 	chosen=$port

@@ -49,4 +49,13 @@ check "stop" "$top/share/demo/stop" "$D"
 left=0
 for p in $pids; do case $(ps -o stat= -p "$p") in '' | Z*) ;; *) left=$((left + 1)) ;; esac; done
 equal "nothing is left running" "$left" 0
+
+# One that does not come up says so and ends what it had started: services, and the server that still waits to join.
+mkdir "$G/bin"
+ln -s "$BIN/clavigerd" "$G/bin/clavigerd"
+printf '#!/bin/sh\ncase " $* " in *" approve "*) exit 1 ;; esac\nexec "%s" "$@"\n' "$BIN/claviger" >"$G/bin/claviger"
+chmod +x "$G/bin/claviger"
+CLAVIGER_DEMO_BIN=$G/bin "$top/share/demo/run" --detach "$G/half" >"$G/out" 2>&1
+equal "a demo that does not come up says why" "$? $(tail -1 "$G/out")" "1 share/demo/run: ms1 was not accepted"
+equal "and leaves nothing running" "$(pgrep -c -f "$G/half/")" 0
 g_end

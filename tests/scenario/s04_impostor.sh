@@ -102,4 +102,16 @@ conflicts() { grep -qE 'event 2007[01]' "$G/web01/log"; }
 check "the one before is turned away and knows it" wait_for 10 conflicts
 check "removal" clv remove agent lab3 --yes
 equal "it is gone" "$(clv get agents --filter name:lab3.ops.test -o json 2>/dev/null | jq length)" 0
+
+# One identity, many keys: a few are shown side by side, no more; others ask as before.
+ask_as() { rm -f "$R/node.key"; rogue lab3.ops.test enroll >"$R/out"; sed -n 's/^Fingerprint //p' "$R/out"; }
+for _ in 1 2 3 4 5 6 7; do ask_as; done >"$R/keys"
+equal "seven keys of one identity ask" "$(sort -u "$R/keys" | wc -l)" 7
+equal "four of them wait" "$(clv get pending --filter name:lab3.ops.test --limit 100 -o json 2>/dev/null | jq '[.[]|select(.came_by=="certificate, own name")]|length')" 4
+check "which is said" has_event 'id:20001 text:"several that came like it wait already"'
+g_node other1 agent
+g_enroll other1
+equal "another host asks beside them" "$(clv get pending --filter name:other1.ops.test -o json 2>/dev/null | jq length)" 1
+for n in 2 3 4 5 6; do g_node "other$n" agent; g_enroll "other$n"; done
+equal "and five more" "$(clv get pending --filter name:other --limit 100 -o json 2>/dev/null | jq length)" 6
 g_end

@@ -10,7 +10,7 @@ g_node rms1 management-server
 g_start rms1 CLAVIGER_TEST_PLANT=1
 planted() { grep -q "planted: $1: [0-9]* granted" "$G/rms1/log"; }
 for p in keygen keyholder core signer net_node net_console; do
-	wait_for 60 planted "$p" || bad "$p planted nothing"
+	wait_for 180 planted "$p" || bad "$p planted nothing"
 	line=$(grep -o "planted: $p: [0-9]* granted, [0-9]* refused, [0-9]* not refused" "$G/rms1/log" | head -1)
 	printf '      %s\n' "$line"
 	case $line in *", 0 not refused") ok "$p refuses what its row does not grant" ;; *) bad "$p: $line $(grep "planted: $p: call" "$G/rms1/log" | head -3)" ;; esac
@@ -20,7 +20,7 @@ g_stop rms1
 # --- where Kerberos is on ---
 planted_at() { grep -q "planted: $2: [0-9]* granted" "$G/$1/log"; }
 judge() { # NODE PROCESS
-	wait_for 60 planted_at "$1" "$2" || bad "$2 planted nothing"
+	wait_for 180 planted_at "$1" "$2" || bad "$2 planted nothing"
 	line=$(grep -o "planted: $2: [0-9]* granted, [0-9]* refused, [0-9]* not refused" "$G/$1/log" | head -1)
 	printf '      %s\n' "$line"
 	case $line in *", 0 not refused") ok "$2 refuses what its row does not grant" ;; *) bad "$2: $line $(grep "planted: $2: call" "$G/$1/log" | head -3)" ;; esac

@@ -115,10 +115,10 @@ g_stop rms1
 g_start rms1
 wait_for 20 g_server_up
 for i in $(seq 100); do
-	clv account add "many$i" --type simple --user u
-	clv group add "many$i" 'm*'
-	clv profile add "many$i"
-	clv role grant "user:many$i" viewer --yes
+	"$ASK" account add "many$i" --type simple --user u
+	"$ASK" group add "many$i" 'm*'
+	"$ASK" profile add "many$i"
+	"$ASK" role grant "user:many$i" viewer --yes
 done >/dev/null 2>&1
 g_stop rms1
 cp "$db" "$G/many.db"

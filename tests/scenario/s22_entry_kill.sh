@@ -37,19 +37,28 @@ cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" Bac
 gives() { [ "$(cred)" = "$1" ]; }
 version() { clv describe account svc -o json 2>/dev/null | jq -r '.version // empty'; }
 at_rest() { # what the server says of it
-	[ "$(clv get accounts --filter name:svc -o json 2>/dev/null | jq -r '.[0].confirmed')" = 1 ] && [ "$(field_of web01 contact)" = up ]
+	[[ $("$ASK" get accounts --filter name:svc -o json 2>/dev/null) == *'"confirmed":1,'* ]] && [ "$(field_of web01 contact)" = up ]
 }
 # How many points a process of a node passed since it was started.
-count() { local v=''; [ ! -s "$G/count.$1/$2" ] || v=$(tr -d '\0' <"$G/count.$1/$2"); printf '%s' "$((10#0$v))"; }
+count() { read_count "$1" "$2"; printf '%s' "$counted"; }
+read_count() { # without a process of its own: quiet_disk asks a hundred times for each point
+	local v=''
+	[ ! -s "$G/count.$1/$2" ] || IFS= read -r -d '' v <"$G/count.$1/$2"
+	counted=$((10#0${v//[^0-9]/}))
+}
 # Nothing was written at either node for a while: what was begun is over. Limit 10 s.
 quiet_disk() {
-	local before='' now same=0
+	local before='' now p same=0
 	for _ in $(seq 250); do
-		now="$(count rms1 core) $(count rms1 keyholder) $(count web01 core) $(count web01 keyholder)"
+		now=''
+		for p in rms1/core rms1/keyholder web01/core web01/keyholder; do
+			read_count "${p%/*}" "${p#*/}"
+			now="$now $counted"
+		done
 		if [ "$now" = "$before" ]; then same=$((same + 1)); else same=0; fi
 		[ $same -lt 5 ] || return 0
 		before=$now
-		sleep 0.04
+		nap 0.04
 	done
 	return 1
 }

@@ -168,7 +168,7 @@ mount -t tmpfs -o size=3m,mode=755 tmpfs "$1/small" && cp -a "$1/rms1/state" "$1
 	sed "s,^state = .*,state = $1/small/state," "$1/rms1/clavigerd.conf" >"$1/full.conf" &&
 	{ "$2/clavigerd" run -c "$1/full.conf" </dev/null >"$1/full.log" 2>&1 & } &&
 	pid=$!
-for _ in $(seq 100); do "$2/claviger" get agents -o csv >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 300); do "$2/claviger" get agents -o csv >/dev/null 2>&1 && break; sleep 0.1; done
 dd if=/dev/zero of="$1/small/fill" bs=4k >/dev/null 2>&1
 for n in $(seq 60); do
 	"$2/clavigerd" key backup -c "$1/full.conf" --passphrase-fd 3 "$1/full.$n.key" 3<"$1/pass" >"$1/full.out" 2>&1 || break

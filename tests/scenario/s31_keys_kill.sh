@@ -29,7 +29,12 @@ mkdir -m 777 "$G/count"
 fault=() # the environment of the command that is to fail
 printf 'a passphrase for the keys\n' >"$G/pass"
 
-count() { local v=''; [ ! -s "$G/count/$1" ] || v=$(tr -d '\0' <"$G/count/$1"); printf '%s' "$((10#0$v))"; }
+count() { read_count "$1"; printf '%s' "$counted"; }
+read_count() {
+	local v=''
+	[ ! -s "$G/count/$1" ] || IFS= read -r -d '' v <"$G/count/$1"
+	counted=$((10#0${v//[^0-9]/}))
+}
 svc() { timeout 60 env "${fault[@]}" "$BIN/clavigerd" "$@"; }
 cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
 gives() { [ "$(cred)" = "$1" ]; }
@@ -40,7 +45,7 @@ enter() { printf '%s' "$2" | timeout 20 "$BIN/claviger" reenter "$1" --password-
 sql() { sqlite3 "$G/rms1/state/OperationsManager.db" "$1" 2>&1; }
 drill() { svc key drill -c "$conf" --passphrase-fd 3 "$G/keys.backup" 3<"$G/pass" >"$G/drill.out" 2>&1; }
 account() { clv account add "$1" --type simple --user "$1" && printf 'password of %s' "$1" | clv reenter "$1" --password-fd 0 --all-at-once; }
-settled() { [ "$(clv get accounts --filter name:one -o json 2>/dev/null | jq -r '.[0].confirmed')" = 1 ] && linked; }
+settled() { [[ $("$ASK" get accounts --filter name:one -o json 2>/dev/null) == *'"confirmed":1,'* ]] && linked; }
 fail() { printf '%s\n' "$*" >"$G/why"; return 1; }
 # need SECONDS TEXT COMMAND...: a sign that has to come.
 need() { local s=$1 text=$2; shift 2; wait_for "$s" "$@" || fail "$text"; }
@@ -210,13 +215,13 @@ moved() { # node: nothing is left under the old key, which is gone
 	[ "$(masters "$1")" = '1|1|2' ] || fail "$1's master keys: $(masters "$1")"
 }
 resting() { # the key holder wrote nothing for a while
-	local before='' same=0 now
+	local before='' same=0
 	for _ in $(seq 200); do
-		now=$(count keyholder)
-		if [ "$now" = "$before" ]; then same=$((same + 1)); else same=0; fi
+		read_count keyholder
+		if [ "$counted" = "$before" ]; then same=$((same + 1)); else same=0; fi
 		[ $same -lt 4 ] || return 0
-		before=$now
-		sleep 0.03
+		before=$counted
+		nap 0.03
 	done
 	return 1
 }

@@ -85,9 +85,9 @@ forwards() { # SERVERPORT LOCALPORT OPTION...: does the local port lead somewher
 L=$(g_port)
 check 'control: -L leads somewhere where forwarding is on' forwards "$O" "$L" -L "$L:127.0.0.1:$O"
 L=$(g_port)
-way 'ssh -L port to a port there' bash -c "! $(declare -f forwards banner wait_for ssh_listens); SSH=$SSH G=$G; ! forwards $F $L -L $L:127.0.0.1:$O"
+way 'ssh -L port to a port there' bash -c "! $(declare -f forwards banner wait_for nap ssh_listens); SSH=$SSH G=$G; ! forwards $F $L -L $L:127.0.0.1:$O"
 L=$(g_port)
-way 'ssh -L port to a socket there' bash -c "$(declare -f forwards banner wait_for ssh_listens); SSH=$SSH G=$G; ! forwards $F $L -L $L:$G/rms1.sock"
+way 'ssh -L port to a socket there' bash -c "$(declare -f forwards banner wait_for nap ssh_listens); SSH=$SSH G=$G; ! forwards $F $L -L $L:$G/rms1.sock"
 remote() { # SERVERPORT: does -R make a port there?
 	local r p
 	r=$(g_port)
@@ -216,7 +216,7 @@ begin() { # a console behind sshd; $console is its pid there
 	wait_for 10 find_console
 }
 find_console() { local p; for p in $(ssh_tree "${PID[sshd_f]}"); do [ "$(readlink "/proc/$p/exe")" = "$G/bin/claviger" ] && console=$p && grep -q web01 "$G/sig.out" && return 0; done; return 1; }
-gone() { ! kill -0 "$console" 2>/dev/null; }
+gone() { ! kill -0 "$console" 2>/dev/null || grep -q '^State:.*Z' "/proc/$console/status"; } # whoever adopts it may not look
 over() { kill "$client" 2>/dev/null; wait "$client" 2>/dev/null; }
 stopped() { [ "$(awk '/^State/{print $2}' "/proc/$console/status")" = T ]; }
 sed -i "s|^ForceCommand.*|ForceCommand ${leaks}claviger --restricted -s unix:$G/rms1.sock agents|" "$SSH/f.conf"
@@ -228,23 +228,23 @@ for sig in TSTP TTIN TTOU; do
 done
 way 'another user may not trace it, nor root read its dump' bash -c "[ \"\$(stat -c %U /proc/$console/mem 2>/dev/null)\" = root ] && grep -q '^Max core file size  *0 ' /proc/$console/limits"
 kill -QUIT "$console"
-way 'SIGQUIT ends it, without a core' bash -c "$(declare -f wait_for gone); console=$console; wait_for 5 gone && ! ls core* $HOME/core* 2>/dev/null | grep -q ."
+way 'SIGQUIT ends it, without a core' bash -c "$(declare -f wait_for nap gone); console=$console; wait_for 5 gone && ! ls core* $HOME/core* 2>/dev/null | grep -q ."
 over
 for sig in HUP TERM INT; do
 	begin
 	kill -$sig "$console"
-	way "SIG$sig ends it, and no shell follows" bash -c "$(declare -f wait_for gone); console=$console; wait_for 30 gone && wait_for 30 bash -c '! pgrep -P ${PID[sshd_f]}'"
+	way "SIG$sig ends it, and no shell follows" bash -c "$(declare -f wait_for nap gone); console=$console; wait_for 30 gone && wait_for 30 bash -c '! pgrep -P ${PID[sshd_f]}'"
 	over
 done
 begin
 client_pid=$(pgrep -P "$client" -x ssh || echo "$client")
 kill -KILL "$client_pid"
 wait "$client" 2>/dev/null
-way 'the client is killed: the console ends' bash -c "$(declare -f wait_for gone); console=$console; wait_for 10 gone"
+way 'the client is killed: the console ends' bash -c "$(declare -f wait_for nap gone); console=$console; wait_for 10 gone"
 over
 begin
 kill -STOP "$console"; ssh_cut f; kill -CONT "$console" 2>/dev/null
-way 'sshd is killed under a stopped console: it ends' bash -c "$(declare -f wait_for gone); console=$console; wait_for 10 gone"
+way 'sshd is killed under a stopped console: it ends' bash -c "$(declare -f wait_for nap gone); console=$console; wait_for 10 gone"
 over
 check 'nothing was started, written or left in all of this' clean
 printf '      %s ways were tried\n' "$ways"

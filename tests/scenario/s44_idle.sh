@@ -21,9 +21,11 @@ seconds=60
 [ -z "${CLAVIGER_ASAN:-}" ] || seconds=10
 sock=clv-idle-$$
 tm() { tmux -L "$sock" "$@"; }
+# exec: not every shell that an account may have replaces itself by its last command, and it would be the shell's
+# rest that is counted.
 i=0
 for s in "${screens[@]}"; do
-	tm -f /dev/null new-session -d -s "s$i" -x 80 -y 24 "env TERM=xterm-256color CLAVIGER_SERVER=$CLAVIGER_SERVER HOME=$HOME $BIN/claviger"
+	tm -f /dev/null new-session -d -s "s$i" -x 80 -y 24 "exec env TERM=xterm-256color CLAVIGER_SERVER=$CLAVIGER_SERVER HOME=$HOME $BIN/claviger"
 	i=$((i + 1))
 done
 shows() { tm capture-pane -p -t "s$1" | grep -q "$2"; }
@@ -58,6 +60,10 @@ tm pipe-pane -t s1 "cat >$G/bytes.1"
 p=$(pid_of 1); from=$(switches "$p")
 tm send-keys -t s1 '?'
 moved() { [ -s "$G/bytes.1" ] && [ "$(switches "$p")" -gt "$from" ]; }
-check 'a key is seen in both (control)' wait_for 10 moved
+if wait_for 10 moved; then
+	ok 'a key is seen in both (control)'
+else
+	bad "a key is seen in both (control): $(wc -c <"$G/bytes.1") bytes, switches $from to $(switches "$p"), $(tm capture-pane -p -t s1 | sed -n '2p;$p' | tr '\n' '|')"
+fi
 tm kill-server
 g_end

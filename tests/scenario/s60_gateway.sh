@@ -75,4 +75,12 @@ done
 kill -KILL "$(g_proc rms1 core)"
 check "after the server's core was killed all are back" wait_for 40 through
 equal "nobody raised an alarm in the meantime that is wrong" "$(event_count 'id:20028')" 0
+
+# Who was accepted as an agent is no gateway because it says so.
+g_agent web09 agent >/dev/null
+g_stop web09
+sed -i "s/^role = agent/role = gateway/; s/^server = /listen = 127.0.0.1:$(g_port)\n&/" "$G/web09/clavigerd.conf"
+g_start web09
+check "an agent that comes as a gateway is refused, and named" wait_for 20 has_event 'id:20002 text:"comes as gateway, and was accepted as agent"'
+g_stop web09
 g_end

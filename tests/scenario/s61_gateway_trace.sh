@@ -32,6 +32,7 @@ equal "the request came by Kerberos, through the gateway" "$(clv get pending -o 
 g_approve web01 >/dev/null
 g_start web01
 check "an agent behind it by Kerberos" wait_for 40 is_confirmed web01
+check "is in touch" wait_for 20 is_here web01
 equal "its link is shown as the gateway sees it" "$(field_of web01 mechanism) $(field_of web01 gateway)" "kerberos gw1.ops.test"
 VIA=gw1 g_agent db01 agent 'heartbeat = 1s' || g_end
 alert() { "$BIN/clavigerd" alert -c "$G/$1/clavigerd.conf" --severity warning --name "$2" --text "${3:-}" >/dev/null; }

@@ -25,18 +25,17 @@ gives() { [ "$(cred)" = "$1" ]; }
 searches=0 bytes=0 looked=0
 # All processes of the gateway, and what lies on its disk, hold none of what was entered so far.
 clean() {
-	local f hits=0 p n out
+	local all hits p n out
 	looked=0
-	for f in "$G"/secret.*; do
-		for p in "${PID[gw1]}" $(pgrep -P "${PID[gw1]}"); do
-			out=$("$leak" "$f" "pid:$p" 2>&1)
-			hits=$((hits + $(grep -c FOUND <<<"$out")))
-			n=$(sed -n 's/.*, \([0-9]*\) bytes,.*/\1/p' <<<"$out")
-			bytes=$((bytes + ${n:-0})) searches=$((searches + 1))
-			[ "${n:-0}" -le 1000000 ] || looked=$((looked + 1))
-		done
-		out=$("$leak" "$f" "$G/gw1" 2>&1)
-		hits=$((hits + $(grep -c FOUND <<<"$out"))) searches=$((searches + 1))
+	all=$(printf '%s,' "$G"/secret.*)
+	out=$("$leak" "${all%,}" "$G/gw1" 2>&1)
+	hits=$(grep -c FOUND <<<"$out") searches=$((searches + 1))
+	for p in "${PID[gw1]}" $(pgrep -P "${PID[gw1]}"); do
+		out=$("$leak" "${all%,}" "pid:$p" 2>&1)
+		hits=$((hits + $(grep -c FOUND <<<"$out")))
+		n=$(sed -n 's/.*, \([0-9]*\) bytes,.*/\1/p' <<<"$out")
+		bytes=$((bytes + ${n:-0})) searches=$((searches + 1))
+		[ "${n:-0}" -le 1000000 ] || looked=$((looked + 1))
 	done
 	[ "$hits" = 0 ]
 }
@@ -50,7 +49,7 @@ for i in 1 2 3 4; do
 	equal "while password $i passes nothing of it is in the gateway" "$passing" 0
 	check "password $i is tried and in use at the agent" wait_for 30 gives "$(cat "$G/secret.$i")"
 	check "and nothing is left in the gateway" clean
-	if [ "$looked" -ge $((4 * i)) ]; then ok "all its processes were looked at ($looked times)"; else bad "only $looked memories were looked at"; fi
+	if [ "$looked" -ge 4 ]; then ok "all its processes were looked at ($looked times)"; else bad "only $looked memories were looked at"; fi
 done
 equal "the agent comes by the gateway" "$(field_of web01 gateway)" gw1.ops.test
 # Entered while the gateway's processes die.

@@ -19,6 +19,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* An answer may wait for the disk: every denied act is a row of the audit trail. */
+#define WAIT_MS 60000
+
 struct line {
 	int fd;
 	struct chan *chan;
@@ -78,7 +81,7 @@ static void pump(struct line *l)
 
 static bool wait_type(struct line *l, uint16_t *type, struct clv_buf *body)
 {
-	int64_t limit = clock_mono_ms() + 5000;
+	int64_t limit = clock_mono_ms() + WAIT_MS;
 
 	while (clock_mono_ms() < limit) {
 		struct clv_slice b = {0};
@@ -131,18 +134,25 @@ static void hang_up(struct line *l)
 }
 
 /* A request whose every field but the number is empty: enough to be allowed or denied, too little to do
- * anything (a list without a limit, an act without a name). */
-static int try_request(struct line *l, uint16_t type, const char *name, enum clv_role need,
+ * anything (a list without a limit, an act without a name). The answer has to bear the same number. */
+static int try_request(struct line *l, uint8_t number, uint16_t type, const char *name, enum clv_role need,
                        enum clv_role role)
 {
 	struct clv_buf body;
 	ProtobufCMessage *m = NULL;
+	uint8_t head[2] = {0x08, number};
 	uint16_t got = 0;
 	bool denied = false, expected = role < need;
 
 	buf_init(&body, 1u << 20);
-	if (chan_send(l->chan, type, SLICE_LIT("\x08\x07"), NULL) || !wait_type(l, &got, &body)) {
-		printf("%s: the connection ended\n", name);
+	if (chan_send(l->chan, type, slice_of(head, 2), NULL) || !wait_type(l, &got, &body)) {
+		printf("%-16s %s WRONG\n", name, l->closed ? "the connection ended" : "no answer");
+		buf_release(&body);
+		return 1;
+	}
+	if (buf_slice(&body).len < 2 || memcmp(buf_slice(&body).ptr, head, 2) != 0) {
+		printf("%-16s another request's answer WRONG\n", name);
+		buf_release(&body);
 		return 1;
 	}
 	if (got == REP_REFUSED && !proto_decode(&clv__refused__descriptor, buf_slice(&body), &m, NULL))
@@ -186,7 +196,7 @@ int main(int argc, char **argv)
 	server = argv[5];
 	dial(&l);
 #define X(sym, num, body, reply, name, need, changes, help) \
-	wrong += try_request(&l, num, name, need, role), n++;
+	wrong += try_request(&l, (uint8_t)++n, num, name, need, role);
 	CLV_REQUEST_LIST(X)
 #undef X
 	hang_up(&l);

@@ -35,7 +35,7 @@
 #include <unistd.h>
 
 #define GROUP   "OMMG1"
-#define WAIT_MS 4000
+#define WAIT_MS 20000
 
 struct rogue {
 	const char *dir, *server, *name;
