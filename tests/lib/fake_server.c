@@ -359,7 +359,7 @@ static void handle(struct client *c, uint16_t type, struct clv_slice body)
 		return;
 	}
 	changed = changed || (type >= REQ_APPROVE && type < REQ_ALERTS) || type == REQ_CLAIM;
-	if (S.o->apart_ms > 0 && (type == REQ_CLAIM || type == REQ_INTAKE)) {
+	if (S.o->apart_ms > 0 && (type == REQ_CLAIM || type == REQ_INTAKE || type == REQ_AGENTS)) {
 		flush(c);
 		(void)usleep((useconds_t)S.o->apart_ms * 1000);
 	}

@@ -21,7 +21,7 @@ struct fake_opts {
 	size_t n_hostile;
 	const char *joins; /* a management server that waits, too, first of all; NULL: none */
 	int step_ms;       /* between two states of a rotation; 0: 100 */
-	int apart_ms;      /* before each answer of a claim or an intake, as from a busy server */
+	int apart_ms;      /* before an answer of claim, intake and agents, as from a busy server */
 	struct fake_runas_opts runas;
 };
 

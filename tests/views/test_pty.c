@@ -443,7 +443,8 @@ static void test_hostile(void **state)
 	                          .n_agents = 3,
 	                          .role = CLV_ROLE_ADMINISTRATOR,
 	                          .hostile = names,
-	                          .n_hostile = N_HOSTILE};
+	                          .n_hostile = N_HOSTILE,
+	                          .apart_ms = 60};
 	server = fake_server_start(&opts);
 	struct ptyterm *p = start_console("agents", NULL);
 	assert_true(pty_wait(p, "518", SOON));
@@ -451,6 +452,11 @@ static void test_hostile(void **state)
 		pty_keys(p, "\006");
 		pty_pump(p, 10);
 		if (i % 4 == 0) {
+			/* there and back: ^F was done; a row that has not come is not opened */
+			pty_keys(p, "?");
+			assert_true(pty_wait(p, "Help", SOON));
+			pty_keys(p, "q");
+			assert_true(pty_wait_gone(p, "Help", SOON) && pty_wait_gone(p, "\n   …", SOON));
 			pty_keys(p, "\r");
 			assert_true(pty_wait(p, "Key id", SOON));
 			assert_true(pty_row_of(p, "? help  q back") == 23);
