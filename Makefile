@@ -123,9 +123,17 @@ $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(TESTLIB_OBJ) $(LIB)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LIBS) -lvterm -lutil
 
+# It stands alone, so that it can watch over the build too.
+$(B)/tests/tools/warden: tests/tools/warden.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARN) -D_GNU_SOURCE -O2 -g -o $@ $<
+# RSA keys that tests take instead of making them; made once.
+$(B)/rsa3072.keys: $(B)/tests/tools/keypool
+	$< $@ 96
+
 test-programs: $(UNIT) $(VIEWT) $(TOOLS)
 test-build:
-	$(MAKE) B=build/test CFLAGS="$(CFLAGS) -DCLV_TEST_BUILD" all test-programs
+	$(MAKE) B=build/test CFLAGS="$(CFLAGS) -DCLV_TEST_BUILD" all test-programs build/test/rsa3072.keys
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan-build:
 	$(MAKE) B=build/asan CFLAGS="$(ASAN_FLAGS) -DCLV_TEST_BUILD -DCLV_ASAN" all test-programs

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "daemon/keyholder.h"
+#include "daemon/keyholder_keypool.h"
 #include "keys/statement.h"
 #include <errno.h>
 #include <openssl/rsa.h>
@@ -59,11 +60,15 @@ static clv_rc serve(int fd, struct clv_err *err)
 	for (;;) {
 		uint8_t ask[2];
 		EVP_PKEY *key;
+		uint32_t bits;
 		clv_rc rc;
 
 		if (read_all(fd, ask, sizeof ask, err))
 			return CLV_FAILED;
-		key = EVP_RSA_gen((unsigned)(ask[0] << 8 | ask[1]));
+		bits = (uint32_t)(ask[0] << 8 | ask[1]);
+		key = keypool_take(bits);
+		if (!key)
+			key = EVP_RSA_gen(bits);
 		if (!key)
 			return err_set(err, CLV_E_CRYPTO, "making an RSA key: %s", crypto_reason());
 		rc = send_key(fd, key, err);
@@ -84,6 +89,7 @@ static void child(int fd)
 		goto out;
 	warm = EVP_EC_gen("P-256"); /* fetches what is needed while files may still be opened */
 	EVP_PKEY_free(warm);
+	keypool_open();
 #ifdef CLV_TEST_BUILD
 	sandbox_plant("keygen", NULL);
 #endif

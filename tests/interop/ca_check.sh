@@ -3,8 +3,9 @@
 # `clavigerd ca` and `clavigerd check`, with openssl's x509, verify and crl as the other program.
 # Prints "N passed, N failed".
 set -u
-top=$(cd "$(dirname "$0")/../.." && pwd)
-clavigerd=${CLAVIGERD:-${CLAVIGER_BIN:-$top/${B:-build}}/clavigerd}
+# shellcheck source-path=SCRIPTDIR source=../lib/warden.sh
+. "$(dirname "$0")/../lib/warden.sh"
+clavigerd=${CLAVIGERD:-$BIN/clavigerd}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 2

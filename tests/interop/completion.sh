@@ -3,8 +3,10 @@
 # The completions in the shells that read them, and the manual in mandoc: commands, subcommands, options, choices, and
 # names that a server tells, of which none is run as a command. Prints "N passed, N failed".
 set -u
+# shellcheck source-path=SCRIPTDIR source=../lib/warden.sh
+. "$(dirname "$0")/../lib/warden.sh"
 cd "$(dirname "$0")/../.." || exit 2
-BIN=$(cd "${CLAVIGER_BIN:-build}" && pwd)
+BIN=$(cd "$BIN" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/completion.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0

@@ -3,8 +3,9 @@
 # The probe against certificates made by openssl's own commands, and safe text on hostile strings.
 # Prints "N passed, N failed".
 set -u
-top=$(cd "$(dirname "$0")/../.." && pwd)
-probe=${PROBE:-${CLAVIGER_BIN:-$top/${B:-build}}/tests/probe}
+# shellcheck source-path=SCRIPTDIR source=../lib/warden.sh
+. "$(dirname "$0")/../lib/warden.sh"
+probe=${PROBE:-$BIN/tests/probe}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0

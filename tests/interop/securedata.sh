@@ -4,8 +4,9 @@
 # says; what openssl seals in the one form, the probe opens; every weaker form that openssl or a small
 # tool can make is refused, and so is every flipped bit, with one text. Prints "N passed, N failed".
 set -u
-top=$(cd "$(dirname "$0")/../.." && pwd)
-bin=${CLAVIGER_BIN:-$top/${B:-build}}
+# shellcheck source-path=SCRIPTDIR source=../lib/warden.sh
+. "$(dirname "$0")/../lib/warden.sh"
+bin=$BIN
 probe=${PROBE:-$bin/tests/probe}
 tool=$bin/tests/tools/sealed_forms
 [ -x "$tool" ] || { echo "securedata.sh: $tool is missing: make test-programs"; exit 2; }

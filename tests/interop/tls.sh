@@ -5,8 +5,9 @@
 # clear event each; and what is not approved is told apart from what is not authenticated.
 # Prints "N passed, N failed".
 set -u
-top=$(cd "$(dirname "$0")/../.." && pwd)
-bin=${CLAVIGER_BIN:-$top/${B:-build}}
+# shellcheck source-path=SCRIPTDIR source=../lib/warden.sh
+. "$(dirname "$0")/../lib/warden.sh"
+bin=$BIN
 tool=${BADCERTS_TOOL:-$bin/tests/tools/badcerts_tool}
 dir=$(mktemp -d)
 passed=0
@@ -44,15 +45,9 @@ if [ "$(id -u)" = 0 ]; then
 fi
 # Listening (0A); what lingers in TIME_WAIT does not matter.
 in_use() { awk -v p=":$(printf '%04X' "$1")" 'index($2, p) && $4 == "0A" { found = 1 } END { exit !found }' /proc/net/tcp; }
-port=$((10000 + ${CLAVIGER_PART:-$$} % 17 * 1300 + RANDOM % 1200))
-free_port() {
-	while in_use "$port"; do port=$((port + 1)); done
-	chosen=$port
-	port=$((port + 1))
-}
-free_port; node_port=$chosen
-free_port; console_port=$chosen
-free_port; fake_port=$chosen
+node_port=$(g_port)
+console_port=$(g_port)
+fake_port=$(g_port)
 
 node() { # node SHORT NAME ROLE CHANNEL-LINES...
 	local d=$dir/$1

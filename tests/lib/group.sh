@@ -3,8 +3,8 @@
 # For scenario scripts: a management group of real processes in a temporary folder. Source it; call
 # g_begin first. Waits are for a sign, with a limit; everything started is ended by pid.
 set -uo pipefail
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-BIN=${CLAVIGER_BIN:-$top/build/test}
+# shellcheck source-path=SCRIPTDIR source=warden.sh
+. "$(dirname "${BASH_SOURCE[0]}")/warden.sh"
 passed=0
 failed=0
 LONG=${CLAVIGER_LONG:-}
@@ -12,7 +12,26 @@ G=''
 declare -A PID=() PORT=()
 
 ok() { passed=$((passed + 1)); printf 'ok    %s\n' "$*"; }
-bad() { failed=$((failed + 1)); printf 'FAIL  %s\n' "$*"; }
+# With the line of the script that it stands in.
+bad() {
+	local i=0
+	while [ $i -lt $((${#BASH_SOURCE[@]} - 1)) ] && [ "${BASH_SOURCE[i]}" != "$0" ]; do i=$((i + 1)); done
+	failed=$((failed + 1))
+	printf 'FAIL  %s:%s: %s\n' "${0#"$top/"}" "${BASH_LINENO[i > 0 ? i - 1 : 0]}" "$*"
+}
+# The parts of a script that can run by themselves, side by side: CLAVIGER_SWEEP names one; without it all are run.
+g_parts() {
+	local p rc=0
+	local -a pids=()
+	[ -z "${CLAVIGER_SWEEP:-}" ] || return 0
+	for p in "$@"; do
+		(unset CLAVIGER_PORTS; CLAVIGER_SWEEP=$p exec "$0" >"$CLAVIGER_TMP/part.$p" 2>&1) &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do wait "$p" || rc=1; done
+	for p in "$@"; do cat "$CLAVIGER_TMP/part.$p"; done # each closes with its count; who counts adds them up
+	exit $rc
+}
 check() { # text command...
 	local text=$1; shift
 	if "$@" >"$G/check.out" 2>&1; then ok "$text"; else bad "$text: $(tail -c 400 "$G/check.out" | tr '\n' ' ')"; fi
@@ -22,15 +41,16 @@ g_end() {
 	local n
 	trap - EXIT
 	for n in "${!PID[@]}"; do g_kill "$n"; done
-	if [ "$failed" != 0 ] && [ -n "${CLAVIGER_KEEP:-}" ]; then printf 'kept: %s\n' "$G"; else rm -rf "$G"; fi
+	[ "$failed" != 0 ] || rm -rf "$G" # else whoever runs it looks at the logs
 	rm -f "$G.nap"
 	printf '%s passed, %s failed\n' "$passed" "$failed"
 	[ "$failed" = 0 ]
 	exit
 }
 g_begin() {
-	G=$(mktemp -d "${CLAVIGER_TMP:-/tmp}/clv.XXXXXX")
+	G=$(mktemp -d "$CLAVIGER_TMP/g.XXX")
 	chmod go+x "$G"
+	keys_from_pool
 	mkfifo -m 600 "$G.nap"
 	trap 'bad "the script ended early"; g_end' EXIT
 	USERS=''
@@ -40,15 +60,12 @@ g_begin() {
 	export CLAVIGER_SERVER=unix:$G/rms1.sock HOME=$G/home TZ=UTC
 	mkdir -p "$HOME"
 }
-# Below the kernel's own choice for connections. A port looks free before its node listens and while it is stopped, so
-# scripts that run side by side draw from different parts (tests/run says which), and none is given twice in a script.
-g_port() {
-	local from=$((10000 + ${CLAVIGER_PART:-$$} % 17 * 1300)) p=''
-	read -r p 2>/dev/null <"$G/port"
-	p=$((${p:-$((from + RANDOM % 600))} + 1))
-	while grep -qi ":$(printf '%04X' "$p") " /proc/net/tcp /proc/net/tcp6 2>/dev/null; do p=$((p + 1)); done
-	[ "$p" -lt $((from + 1300)) ] || { printf 'no port is free from %s on\n' "$from" >&2; return 1; }
-	echo "$p" | tee "$G/port"
+# Key generation takes RSA keys that were made once for all tests, in order. REAL_KEYS=1 before g_begin: it makes them.
+keys_from_pool() {
+	[ -z "${REAL_KEYS:-}" ] || return 0
+	export CLAVIGER_TEST_KEYS=$top/build/test/rsa3072.keys CLAVIGER_TEST_KEYS_NEXT=$CLAVIGER_TMP/keys.next
+	printf '\0\0\0\0' >"$CLAVIGER_TEST_KEYS_NEXT"
+	chmod 666 "$CLAVIGER_TEST_KEYS_NEXT" # key generation is of another user
 }
 # g_node NAME agent|gateway|management-server [extra lines for [channel] ...]
 # VIA=gw1: behind that gateway; a gateway's port is PORT[NAME].

@@ -2,7 +2,19 @@
 #include "tests/lib/home.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+void home_make(char *dir, size_t len)
+{
+	const char *under = getenv("TMPDIR");
+	int n = snprintf(dir, len, "%s/t.XXXXXX", under && under[0] ? under : "/tmp");
+
+	if (n < 0 || (size_t)n >= len || !mkdtemp(dir)) {
+		perror(dir);
+		exit(1);
+	}
+}
 
 void home_remove(const char *home)
 {

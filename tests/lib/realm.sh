@@ -95,7 +95,7 @@ r_only() { # NODE
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	# shellcheck source-path=SCRIPTDIR source=group.sh
 	. "$(dirname "$0")/group.sh"
-	G=$(mktemp -d /tmp/clv.XXXXXX)
+	G=$(mktemp -d "$CLAVIGER_TMP/g.XXX")
 	trap 'g_kill kdc; rm -rf "$G"' EXIT
 	KDC_KINDS=''
 	KRB5_MORE='allow_rc4 = true' # the KDC's; what is refused is refused by Claviger

@@ -5,19 +5,8 @@
 # caller at the agent is given the old or the new password, never neither; what was acknowledged is what it comes
 # to; a further password arrives. (Must show 7.)
 . "$(dirname "$0")/../lib/group.sh"
-# Two groups side by side, one a node: most of a point is waiting for a link. CLAVIGER_SWEEP names one node, or
-# node:process.
-if [ -z "${CLAVIGER_SWEEP:-}" ]; then
-	out=$(mktemp -d /tmp/clv-s22.XXXXXX)
-	CLAVIGER_SWEEP=rms1 "$0" >"$out/rms1" 2>&1 &
-	first=$!
-	CLAVIGER_SWEEP=web01 "$0" >"$out/web01" 2>&1
-	rc=$?
-	wait $first || rc=1
-	cat "$out/rms1" "$out/web01" # each closes with its count; who counts adds them up
-	rm -rf "$out"
-	exit $rc
-fi
+# Two groups, one a node: CLAVIGER_SWEEP names a node, or node:process.
+g_parts rms1 web01
 g_begin
 step=10
 [ -z "${CLAVIGER_ASAN:-}" ] || step=50 # what the sanitizers look for does not depend on the point

@@ -5,20 +5,7 @@
 # move to a new master key at the server and at an agent: the old or the new opens, never neither; the same command
 # ends what was cut; what was acknowledged is there, once. (Must show 7; entry and delivery are s22.)
 . "$(dirname "$0")/../lib/group.sh"
-# The parts side by side: most of a point is waiting. CLAVIGER_SWEEP names one.
-if [ -z "${CLAVIGER_SWEEP:-}" ]; then
-	out=$(mktemp -d /tmp/clv-s31.XXXXXX)
-	jobs=()
-	for p in init recover restore rewrap; do
-		CLAVIGER_SWEEP=$p "$0" >"$out/$p" 2>&1 &
-		jobs+=($!)
-	done
-	rc=0
-	for p in "${jobs[@]}"; do wait "$p" || rc=1; done
-	cat "$out"/* # each closes with its count; who counts adds them up
-	rm -rf "$out"
-	exit $rc
-fi
+g_parts init recover restore rewrap
 g_begin
 step=10
 [ -z "${CLAVIGER_ASAN:-}" ] || step=40 # what the sanitizers look for does not depend on the point

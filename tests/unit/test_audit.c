@@ -4,6 +4,7 @@
 #include "base/db.h"
 #include "store/store.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/home.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -14,7 +15,7 @@
 
 #define ROWS 10000u
 
-static char dir[] = "/tmp/clv-audit-XXXXXX";
+static char dir[HOME_LEN];
 static char path[64], good[64];
 static struct store_audit_vouched head, middle;
 
@@ -62,7 +63,7 @@ static int setup(void **state)
 	struct db *d;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	home_make(dir, sizeof(dir));
 	(void)snprintf(path, sizeof path, "%s/store.db", dir);
 	(void)snprintf(good, sizeof good, "%s/good.db", dir);
 	d = open_store();

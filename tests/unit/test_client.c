@@ -12,6 +12,7 @@
 #include "tests/lib/fake_encode.h"
 #include "tests/lib/fake_server.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/home.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static char dir[64], sock[96], address[128];
+static char dir[HOME_LEN], sock[HOME_LEN + 8], address[HOME_LEN + 40];
 
 static struct clv_session *new_session(const char *server)
 {
@@ -376,9 +377,7 @@ int main(void)
 	    cmocka_unit_test(test_decode_damage), cmocka_unit_test(test_account_facts),
 	    cmocka_unit_test(test_intake),
 	};
-	snprintf(dir, sizeof(dir), "/tmp/claviger-client-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return 1;
+	home_make(dir, sizeof(dir));
 	snprintf(sock, sizeof(sock), "%s/s", dir);
 	fake_runas_prepare();
 	snprintf(address, sizeof(address), "unix:%s", sock);

@@ -5,6 +5,7 @@
 #include "base/db.h"
 #include "base/file.h"
 #include "tests/lib/unit.h"
+#include "tests/lib/home.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,13 +15,13 @@
 
 #define CALLS 42 /* fewer than the transaction makes: each point is reached */
 
-static char dir[] = "/tmp/clv-db-XXXXXX";
+static char dir[HOME_LEN];
 static char path[64];
 
 static int setup(void **state)
 {
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	home_make(dir, sizeof(dir));
 	(void)snprintf(path, sizeof path, "%s/store.db", dir);
 	return 0;
 }

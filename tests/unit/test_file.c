@@ -2,6 +2,7 @@
 /* Files: limits, modes, replacement, and that a killed or failed write leaves the old file. */
 #include "tests/lib/unit.h"
 #include "base/file.h"
+#include "tests/lib/home.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/clv-file-XXXXXX";
+static char dir[HOME_LEN];
 static char path[64];
 
 static int setup(void **state)
 {
 	(void)state;
-	if (mkdtemp(dir) == NULL)
-		return -1;
+	home_make(dir, sizeof(dir));
 	(void)snprintf(path, sizeof(path), "%s/file", dir);
 	return 0;
 }

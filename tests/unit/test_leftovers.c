@@ -14,6 +14,7 @@
 #include "tests/lib/unit.h"
 #include "vault/keyfile.h"
 #include "vault/vault.h"
+#include "tests/lib/home.h"
 #include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static const size_t needle_len[2] = {PLAIN, BASE64_LEN(PLAIN)};
 
 static EVP_PKEY *key, *group;
 static X509 *cert, *signer;
-static char dir[] = "/tmp/clv-left-XXXXXX";
+static char dir[HOME_LEN];
 
 static clv_rc mask(struct clv_slice bytes, void *ctx, struct clv_err *err)
 {
@@ -58,7 +59,7 @@ static int setup(void **state)
 	assert_int_equal(groupcert_make(group, "OMMG1", NOW, &der, NULL), CLV_OK);
 	assert_int_equal(x509_from_der(buf_slice(&der), &signer, NULL), CLV_OK);
 	buf_release(&der);
-	assert_non_null(mkdtemp(dir));
+	home_make(dir, sizeof(dir));
 	return 0;
 }
 

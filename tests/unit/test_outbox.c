@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct box {
-	char dir[64], path[96];
+	char dir[HOME_LEN], path[HOME_LEN + 32];
 	struct db *d;
 };
 
@@ -20,8 +20,7 @@ static int setup(void **state)
 {
 	struct box *b = clv_calloc(1, sizeof *b);
 
-	(void)snprintf(b->dir, sizeof b->dir, "/tmp/claviger-outbox-XXXXXX");
-	assert_non_null(mkdtemp(b->dir));
+	home_make(b->dir, sizeof(b->dir));
 	(void)snprintf(b->path, sizeof b->path, "%s/box.db", b->dir);
 	assert_int_equal(outbox_open(b->path, &b->d, NULL), CLV_OK);
 	*state = b;

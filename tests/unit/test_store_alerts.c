@@ -16,7 +16,7 @@
 #define OTHER  slice_of("another run, ano", 16)
 
 struct base {
-	char dir[64];
+	char dir[HOME_LEN];
 	struct db *d;
 };
 
@@ -25,8 +25,7 @@ static int setup(void **state)
 	struct base *b = clv_calloc(1, sizeof *b);
 	char path[96];
 
-	(void)snprintf(b->dir, sizeof b->dir, "/tmp/claviger-store-XXXXXX");
-	assert_non_null(mkdtemp(b->dir));
+	home_make(b->dir, sizeof(b->dir));
 	(void)snprintf(path, sizeof path, "%s/store.db", b->dir);
 	assert_int_equal(store_open(path, &b->d, NULL), CLV_OK);
 	*state = b;

@@ -7,6 +7,7 @@
 #include "tests/lib/unit.h"
 #include "vault/blob.h"
 #include "vault/vault.h"
+#include "tests/lib/home.h"
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #define LATER (NOW + 91 * DAY)
 #define NONE  slice_of(NULL, 0)
 
-static char dir[] = "/tmp/clv-vault-XXXXXX";
+static char dir[HOME_LEN];
 static char path[64], copy_path[64];
 static struct clv_secret *machine, *other;
 
@@ -44,7 +45,7 @@ static inline void remove_vault(const char *p)
 static inline int setup(void **state)
 {
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	home_make(dir, sizeof(dir));
 	(void)snprintf(path, sizeof path, "%s/vault.db", dir);
 	(void)snprintf(copy_path, sizeof copy_path, "%s/copy.db", dir);
 	(void)umask(077);

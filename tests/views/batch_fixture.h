@@ -9,6 +9,7 @@
 #include "tests/lib/unit.h"
 
 #include "claviger/buf.h"
+#include "tests/lib/home.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -132,8 +133,7 @@ static inline bool batch_begin(const char *self)
 {
 	find_program(self);
 	snprintf(dir, sizeof(dir), "/tmp/claviger-batch-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return false;
+	home_make(dir, sizeof(dir));
 	snprintf(sock, sizeof(sock), "%s/s", dir);
 	snprintf(entered, sizeof(entered), "%s/entered", dir);
 	fake_runas_prepare();

@@ -518,9 +518,7 @@ int main(int argc, char **argv)
 	};
 	(void)argc;
 	find_program(argv[0]);
-	snprintf(dir, sizeof(dir), "/tmp/claviger-pty-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return 1;
+	home_make(dir, sizeof(dir));
 	snprintf(sock, sizeof(sock), "%s/s", dir);
 	snprintf(server_env, sizeof(server_env), "CLAVIGER_SERVER=unix:%s", sock);
 	snprintf(home_env, sizeof(home_env), "HOME=%s", dir);

@@ -585,9 +585,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	find_program(argv[0]);
 	fake_runas_prepare();
-	snprintf(dir, sizeof(dir), "/tmp/claviger-entry-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return 1;
+	home_make(dir, sizeof(dir));
 	snprintf(sock, sizeof(sock), "%s/s", dir);
 	snprintf(entered, sizeof(entered), "%s/entered", dir);
 	snprintf(server_env, sizeof(server_env), "CLAVIGER_SERVER=unix:%s", sock);

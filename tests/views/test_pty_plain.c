@@ -259,9 +259,7 @@ int main(int argc, char **argv)
 	                                   cmocka_unit_test(test_same_text)};
 	(void)argc;
 	find_program(argv[0]);
-	snprintf(dir, sizeof(dir), "/tmp/claviger-plain-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return 1;
+	home_make(dir, sizeof(dir));
 	snprintf(sock, sizeof(sock), "%s.s", dir);
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(sock);

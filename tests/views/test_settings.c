@@ -5,6 +5,7 @@
  */
 #include "console/needs.h"
 #include "tests/views/golden_fixture.h"
+#include "tests/lib/home.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -334,11 +335,11 @@ static void test_idle_lock(void **state)
 
 static void test_file(void **state)
 {
-	char dir[] = "/tmp/clv-export.XXXXXX", *path = NULL, other[200];
+	char dir[HOME_LEN], *path = NULL, other[HOME_LEN + 100];
 	struct clv_err err = {0};
 	struct stat st;
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	home_make(dir, sizeof(dir));
 	FILE *f = export_open(dir, "a.csv", &path, &err);
 	assert_non_null(f);
 	assert_int_equal(fstat(fileno(f), &st), 0);

@@ -12,6 +12,7 @@
 #include "console/ssh_key.h"
 #include "console/ssh_talk.h"
 #include "console/ssh_url.h"
+#include "tests/lib/home.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,9 +197,9 @@ static void match_exec(void **state)
 	             {"Include \"%s/mo*\"\n", true},
 	             {"include=%s/none %s/more\n", true},
 	             {"Include %s/none\n", false}};
-	char dir[] = "/tmp/clv-match.XXXXXX", path[64], more[64], text[300], where[300];
+	char dir[HOME_LEN], path[HOME_LEN + 40], more[HOME_LEN + 40], text[300], where[300];
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	home_make(dir, sizeof(dir));
 	snprintf(path, sizeof(path), "%s/config", dir);
 	snprintf(more, sizeof(more), "%s/more", dir);
 	write_file(more, "Host x\nMatch all exec true\n");
