@@ -304,7 +304,8 @@ static bool is_due(const struct core *c, const struct node *n)
 
 	if (!n->session || !n->has_key || n->queued || n->session->sealing)
 		return false;
-	/* Published while a configuration for the key before was being sealed: nothing is sealed for this one yet. */
+	/* Published while a configuration for the key before was being sealed: nothing is sealed for this one
+	 * yet. */
 	if (n->key.state == CLV_KEY_STORED)
 		return true;
 	deliver_content(c, n, content);

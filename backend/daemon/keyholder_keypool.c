@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pool of RSA keys of the test build: the file CLAVIGER_TEST_KEYS has them, each as a length and PKCS#8;
- * CLAVIGER_TEST_KEYS_NEXT, which all processes of a test share, counts which is next. Run by key generation. The
- * product has nothing of this.
+ * CLAVIGER_TEST_KEYS_NEXT, which all processes of a test share, counts which is next. Run by key generation.
+ * The product has nothing of this.
  */
 #include "daemon/keyholder_keypool.h"
 
@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define POOL_MAX (16u * 1024u * 1024u)
-#define POOL_BITS 3072u
+#define POOL_MAX     (16u * 1024u * 1024u)
+#define POOL_BITS    3072u
 #define POOL_KEY_MAX 4096u
 
 static struct {

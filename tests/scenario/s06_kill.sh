@@ -5,50 +5,59 @@
 # itself, generations never fall, the newest configuration opens, nothing acknowledged is lost, nothing is
 # stored twice. (Must show 6; T29.)
 . "$(dirname "$0")/../lib/group.sh"
+g_parts enrol web01:core web01:keyholder rms1:core rms1:keyholder
 g_begin
 step=10
 [ -z "${CLAVIGER_ASAN:-}" ] || step=50 # what the sanitizers look for does not depend on the point
 [ -z "$LONG" ] || step=1
 points=0 killed=0
 
-# --- enrolment: a cut one is simply done again ---
 g_init || g_end
-for process in core keyholder; do
-	n=1
-	while [ -z "${CLAVIGER_SWEEP:-}" ] && [ $n -lt 400 ]; do
-		name=e${process:0:1}$n
-		g_node "$name" agent
-		env CLAVIGER_TEST_KILL_IN=$process CLAVIGER_TEST_KILL_AT=$n \
-			"$BIN/clavigerd" enroll -c "$G/$name/clavigerd.conf" --role agent >"$G/$name/enroll.out" 2>&1 && done_first=1 || done_first=''
-		points=$((points + 1))
-		if [ -z "$done_first" ]; then
-			killed=$((killed + 1))
-			g_enroll "$name" || { bad "enrolment of $name cut at $process call $n cannot be repeated: $(tail -1 "$G/$name/enroll.out")"; break; }
-		fi
-		mine() { [ "$(clv get pending --filter "name:$name.ops.test" -o json 2>/dev/null | jq length)" = 1 ]; }
-		wait_for 10 mine || { bad "$name: $(clv get pending --filter "name:$name.ops.test" -o json | jq length) requests wait"; break; }
-		rm -rf "${G:?}/$name"
-		[ -n "$done_first" ] && break
-		n=$((n + step))
+# --- enrolment: a cut one is simply done again ---
+enrolments() {
+	for process in core keyholder; do
+		n=1
+		while [ $n -lt 400 ]; do
+			name=e${process:0:1}$n
+			g_node "$name" agent
+			env CLAVIGER_TEST_KILL_IN=$process CLAVIGER_TEST_KILL_AT=$n \
+				"$BIN/clavigerd" enroll -c "$G/$name/clavigerd.conf" --role agent >"$G/$name/enroll.out" 2>&1 && done_first=1 || done_first=''
+			points=$((points + 1))
+			if [ -z "$done_first" ]; then
+				killed=$((killed + 1))
+				g_enroll "$name" || { bad "enrolment of $name cut at $process call $n cannot be repeated: $(tail -1 "$G/$name/enroll.out")"; break; }
+			fi
+			mine() { [ "$(clv get pending --filter "name:$name.ops.test" -o json 2>/dev/null | jq length)" = 1 ]; }
+			wait_for 10 mine || { bad "$name: $(clv get pending --filter "name:$name.ops.test" -o json | jq length) requests wait"; break; }
+			rm -rf "${G:?}/$name"
+			[ -n "$done_first" ] && break
+			n=$((n + step))
+		done
 	done
-done
-ok "enrolment cut at $killed of $points points and repeated; one request each"
+	ok "enrolment cut at $killed of $points points and repeated; one request each"
+}
 
 # --- init at the server ---
-for process in core keyholder; do
-	n=1
-	while [ -z "${CLAVIGER_SWEEP:-}" ] && [ $n -lt 400 ]; do
-		g_node "i$process$n" management-server
-		if env CLAVIGER_TEST_KILL_IN=$process CLAVIGER_TEST_KILL_AT=$n "$BIN/clavigerd" init -c "$G/i$process$n/clavigerd.conf" >/dev/null 2>&1; then
-			break
-		fi
-		"$BIN/clavigerd" init -c "$G/i$process$n/clavigerd.conf" >"$G/out" 2>&1 || grep -q 'belongs to a management group already' "$G/out" ||
-			bad "init cut at $process call $n: $(tail -1 "$G/out")"
-		rm -rf "${G:?}/i$process$n"
-		n=$((n + step))
+inits() {
+	for process in core keyholder; do
+		n=1
+		while [ $n -lt 400 ]; do
+			g_node "i$process$n" management-server
+			if env CLAVIGER_TEST_KILL_IN=$process CLAVIGER_TEST_KILL_AT=$n "$BIN/clavigerd" init -c "$G/i$process$n/clavigerd.conf" >/dev/null 2>&1; then
+				break
+			fi
+			"$BIN/clavigerd" init -c "$G/i$process$n/clavigerd.conf" >"$G/out" 2>&1 || grep -q 'belongs to a management group already' "$G/out" ||
+				bad "init cut at $process call $n: $(tail -1 "$G/out")"
+			rm -rf "${G:?}/i$process$n"
+			n=$((n + step))
+		done
 	done
-done
-ok "init cut in core and key holder, and gone on with"
+	ok "init cut in core and key holder, and gone on with"
+}
+if [ "$CLAVIGER_SWEEP" = enrol ]; then
+	enrolments
+	inits
+fi
 
 # --- publication and rotation ---
 g_agent web01 agent || g_end
@@ -93,28 +102,29 @@ sweep() { # node process
 	points=$((points + total)) killed=$((killed + hit))
 	ok "$node: $process killed at $hit of $total points tried (every ${step}th) while a key was rotated; each came back by itself"
 }
-# CLAVIGER_SWEEP names one node:process, so that the long lane's sweeps can run side by side.
-for s in web01:core web01:keyholder rms1:core rms1:keyholder; do
-	[ -z "${CLAVIGER_SWEEP:-}" ] || [ "$CLAVIGER_SWEEP" = "$s" ] || continue
-	sweep "${s%:*}" "${s#*:}"
-done
-for p in net_node parent; do
-	sha=$(sure sha256)
-	if [ $p = parent ]; then kill -KILL "${PID[web01]}"; wait "${PID[web01]}" 2>/dev/null; else kill -KILL "$(g_proc web01 $p)"; fi
-	[ $p != parent ] || g_start web01
-	quiet clv rotate web01 --yes
-	rotated() { is_confirmed web01 && [ "$(sure sha256)" != "$sha" ]; }
-	check "web01: $p killed, and a rotation afterwards" wait_for 40 rotated
-done
-for node in rms1 web01; do
-	sha=$(sure sha256)
-	quiet clv rotate web01 --yes
-	kill -KILL "$(g_proc $node keyholder)"
-	rotated() { is_confirmed web01 && [ "$(sure sha256)" != "$sha" ]; }
-	check "$node: key holder killed during a rotation" wait_for 60 rotated
-done
-kill -KILL "$(g_proc rms1 net_console)"
-check "rms1: net_console killed; consoles answer again" wait_for 10 g_server_up
+others() {
+	for p in net_node parent; do
+		sha=$(sure sha256)
+		if [ $p = parent ]; then kill -KILL "${PID[web01]}"; wait "${PID[web01]}" 2>/dev/null; else kill -KILL "$(g_proc web01 $p)"; fi
+		[ $p != parent ] || g_start web01
+		quiet clv rotate web01 --yes
+		rotated() { is_confirmed web01 && [ "$(sure sha256)" != "$sha" ]; }
+		check "web01: $p killed, and a rotation afterwards" wait_for 40 rotated
+	done
+	for node in rms1 web01; do
+		sha=$(sure sha256)
+		quiet clv rotate web01 --yes
+		kill -KILL "$(g_proc $node keyholder)"
+		rotated() { is_confirmed web01 && [ "$(sure sha256)" != "$sha" ]; }
+		check "$node: key holder killed during a rotation" wait_for 60 rotated
+	done
+	kill -KILL "$(g_proc rms1 net_console)"
+	check "rms1: net_console killed; consoles answer again" wait_for 10 g_server_up
+}
+case $CLAVIGER_SWEEP in
+enrol) others ;;
+*) sweep "${CLAVIGER_SWEEP%:*}" "${CLAVIGER_SWEEP#*:}" ;;
+esac
 
 # Nothing twice: each configuration was applied once, and told once.
 g_stop web01; g_stop rms1

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keypool FILE COUNT: RSA-3072 keys made once for all tests, since making one takes half a second of a processor. The test build's key
- * generation takes them from there (backend/daemon/keyholder_keypool.c): each as a length of four bytes and PKCS#8.
+ * keypool FILE COUNT: RSA-3072 keys made once for all tests, since making one takes half a second of a
+ * processor. The test build's key generation takes them from there (backend/daemon/keyholder_keypool.c): each
+ * as a length of four bytes and PKCS#8.
  */
 #include <openssl/evp.h>
 #include <openssl/rsa.h>

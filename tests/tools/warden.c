@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs one command of the tests and lets nothing of it outlive it: processes that it left are ended, and named; its
- * folder goes. It ends in the same way when it is told to, or when whoever started it is gone, so that a run that
- * was killed leaves nothing. Free ports are kept for the command: bound, with nobody listening, so that the kernel
- * gives them to no one else while a node listens there, is stopped, and listens again.
+ * Runs one command of the tests and lets nothing of it outlive it: processes that it left are ended, and
+ * named; its folder goes. It ends in the same way when it is told to, or when whoever started it is gone, so
+ * that a run that was killed leaves nothing. Free ports are kept for the command: bound, with nobody
+ * listening, so that the kernel gives them to no one else while a node listens there, is stopped, and listens
+ * again.
  *
- *   warden [--seconds N] [--folder DIR] [--keep-failed] [--out FILE] [--report FILE] [--ports N] -- COMMAND...
+ *   warden [--seconds N] [--folder DIR] [--keep-failed] [--out FILE] [--report FILE] [--ports N] --
+ * COMMAND...
  *
- * The command finds its folder in CLAVIGER_TMP and TMPDIR and its ports in CLAVIGER_PORTS. The report is one line:
- * "STATUS SECONDS USER SYSTEM LOAD REASON", REASON being "ended", "limit", "stopped" or "left:NAMES".
+ * The command finds its folder in CLAVIGER_TMP and TMPDIR and its ports in CLAVIGER_PORTS. The report is one
+ * line: "STATUS SECONDS USER SYSTEM LOAD REASON", REASON being "ended", "limit", "stopped" or "left:NAMES".
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -31,8 +33,8 @@
 #include <unistd.h>
 
 #define PORTS_MAX 512
-#define GRACE_MS 1500 /* for what is on its way out when the command ends */
-#define LEFT_MAX 200
+#define GRACE_MS  1500 /* for what is on its way out when the command ends */
+#define LEFT_MAX  200
 
 static struct {
 	int seconds, ports;
@@ -58,8 +60,9 @@ static void die(const char *what)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: warden [--seconds N] [--folder DIR] [--keep-failed] [--out FILE] [--report FILE] "
-	                "[--ports N] -- COMMAND...\n");
+	fprintf(stderr,
+	        "usage: warden [--seconds N] [--folder DIR] [--keep-failed] [--out FILE] [--report FILE] "
+	        "[--ports N] -- COMMAND...\n");
 	exit(125);
 }
 
@@ -170,8 +173,8 @@ static void end_strays(void)
 }
 
 /*
- * A second process, of no terminal and no parent of ours, takes the folder away where we are killed and cannot. It
- * waits at a pipe: a byte says that all is done, the end alone that we are gone.
+ * A second process, of no terminal and no parent of ours, takes the folder away where we are killed and
+ * cannot. It waits at a pipe: a byte says that all is done, the end alone that we are gone.
  */
 static int begin_janitor(void)
 {
@@ -224,7 +227,8 @@ static void keep_ports(void)
 		int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 		if (s < 0 || setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-		    bind(s, (struct sockaddr *)&at, sizeof(at)) || getsockname(s, (struct sockaddr *)&at, &len))
+		    bind(s, (struct sockaddr *)&at, sizeof(at)) ||
+		    getsockname(s, (struct sockaddr *)&at, &len))
 			die("a port to keep");
 		if (!free_for_datagrams(&at))
 			continue; /* stays bound, so that it does not come again */
@@ -292,7 +296,8 @@ static void each_child(void (*does)(pid_t pid, const char *name))
 		f = fopen(path, "re");
 		if (!f)
 			continue;
-		if (fgets(line, sizeof(line), f) && (name = strchr(line, '(')) && (end = strrchr(line, ')'))) {
+		if (fgets(line, sizeof(line), f) && (name = strchr(line, '(')) &&
+		    (end = strrchr(line, ')'))) {
 			*end = '\0';
 			if (sscanf(end + 1, " %*c %d", &parent) == 1 && parent == getpid())
 				does((pid_t)strtol(e->d_name, NULL, 10), name + 1);
