@@ -132,6 +132,7 @@ $(B)/rsa3072.keys: $(B)/tests/tools/keypool
 	$< $@ 96
 
 test-programs: $(UNIT) $(VIEWT) $(TOOLS)
+bench-programs: $(filter $(B)/tests/bench/%,$(TOOLS)) $(B)/tests/tools/warden
 test-build:
 	$(MAKE) B=build/test CFLAGS="$(CFLAGS) -DCLV_TEST_BUILD" all test-programs build/test/rsa3072.keys
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -148,8 +149,9 @@ lint: all manual
 	tests/lint/run
 fuzz:
 	tests/fuzz/run
-bench: all
-	$(MAKE) test-programs
+bench:
+	@share/packaging/ensure build bench
+	$(MAKE) all bench-programs
 	tests/bench/run
 demo: all
 	share/demo/run
@@ -183,7 +185,7 @@ clean:
 
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
-.PHONY: fuzz-programs test-programs
+.PHONY: fuzz-programs test-programs bench-programs
 fuzz-programs: $(FUZZ_BIN)
 # The screens as an archive: a target takes of them what it names, and the library comes first.
 $(B)/libscreens.a: $(VIEW_OBJ) $(CONSOLE_OBJ)

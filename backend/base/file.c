@@ -210,7 +210,7 @@ clv_rc file_read_private(const char *path, struct clv_buf *b, struct clv_err *er
 }
 
 /* fsyncs the folder that path lies in, which makes a rename or removal last. */
-static clv_rc sync_folder(const char *path, struct clv_err *err)
+clv_rc file_sync_folder(const char *path, struct clv_err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char folder[PATH_MAX];
@@ -290,7 +290,7 @@ static clv_rc put(const char *path, struct clv_slice bytes, mode_t mode, bool fr
 			(void)err_sys(err, CLV_E_IO, "cannot put %s into place", path);
 		goto fail;
 	}
-	return sync_folder(path, err);
+	return file_sync_folder(path, err);
 fail:
 	keep = errno;
 	(void)unlink(temp);
@@ -317,7 +317,7 @@ clv_rc file_remove(const char *path, struct clv_err *err)
 			return CLV_OK;
 		return err_sys(err, CLV_E_IO, "cannot remove %s", path);
 	}
-	return sync_folder(path, err);
+	return file_sync_folder(path, err);
 }
 
 static clv_rc make_one(const char *path, mode_t mode, struct clv_err *err)

@@ -17,6 +17,8 @@ CLV_MUST clv_rc file_read_fd(int fd, const char *name, struct clv_buf *b, struct
 CLV_MUST clv_rc file_read_private(const char *path, struct clv_buf *b, struct clv_err *err);
 /* Writes path.new (mode, umask ignored), fsyncs, renames over path, fsyncs the folder. */
 CLV_MUST clv_rc file_replace(const char *path, struct clv_slice bytes, mode_t mode, struct clv_err *err);
+/* Makes a rename or removal last: fsyncs the folder that path lies in. Blocks on the disk. CLV_E_IO. */
+CLV_MUST clv_rc file_sync_folder(const char *path, struct clv_err *err);
 /* As file_replace but refuses when path exists (CLV_E_EXISTS). */
 CLV_MUST clv_rc file_create(const char *path, struct clv_slice bytes, mode_t mode, struct clv_err *err);
 CLV_MUST clv_rc file_remove(const char *path, struct clv_err *err); /* absent is fine; fsyncs the folder */

@@ -210,7 +210,7 @@ static clv_rc put_in_place(const struct restoring *r, struct clv_err *err)
 		return CLV_FAILED;
 	if (rename(r->fresh, r->db))
 		return err_sys(err, CLV_E_IO, "putting %s in place", r->db);
-	return file_remove(r->fresh, err); /* is gone; the folder is made sure of */
+	return file_sync_folder(r->db, err);
 }
 
 static clv_rc restore(struct restoring *r, struct clv_err *err)

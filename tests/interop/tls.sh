@@ -72,7 +72,7 @@ until_ok 20 "$bin/claviger" get agents -o csv || { tail -5 "$dir/ms/log"; exit 2
 events() { "$bin/claviger" get events --filter "id:$1" --limit 1000 -o csv 2>/dev/null | tail -n +2; }
 count() { events "$1" | wc -l; }
 client() { # client ARGS... : bytes that came, then its words
-	timeout 10 openssl s_client -connect "127.0.0.1:$node_port" -CAfile "$dir/ca.pem" -quiet "$@" \
+	timeout 30 openssl s_client -connect "127.0.0.1:$node_port" -CAfile "$dir/ca.pem" -quiet "$@" \
 		<"$dir/hello" >"$dir/bytes" 2>"$dir/words"
 }
 printf '\0\0\0\4\0\20hi' >"$dir/hello"
@@ -107,7 +107,7 @@ for old in -tls1_2 -tls1_1 -tls1; do
 	client "$old" -cipher 'ALL:@SECLEVEL=0' -cert "$dir/app01.ops.test.pem" -key "$dir/app01.ops.test.key"
 	refused "$old" "does not speak TLS 1.3"
 done
-timeout 10 openssl s_client -connect "127.0.0.1:$node_port" -CAfile "$dir/ca.pem" -cert "$dir/app01.ops.test.pem" \
+timeout 30 openssl s_client -connect "127.0.0.1:$node_port" -CAfile "$dir/ca.pem" -cert "$dir/app01.ops.test.pem" \
 	-key "$dir/app01.ops.test.key" </dev/null >"$dir/good" 2>&1
 if grep -q 'New, TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384' "$dir/good" && grep -q 'Verify return code: 0' "$dir/good"; then
 	good
@@ -117,11 +117,11 @@ fi
 
 # --- the agent's end ---
 dial() { # dial ARGS...: an s_server, and an agent that enrols there
-	timeout 20 openssl s_server -accept "127.0.0.1:$fake_port" -CAfile "$dir/ca.pem" -Verify 3 -quiet "$@" \
+	timeout 60 openssl s_server -accept "127.0.0.1:$fake_port" -CAfile "$dir/ca.pem" -Verify 3 -quiet "$@" \
 		</dev/null >"$dir/bytes" 2>"$dir/words" &
 	local server=$!
 	until_ok 5 in_use "$fake_port"
-	timeout 15 "$bin/clavigerd" enroll -c "$dir/app/conf" --role agent --server "web01.ops.test@127.0.0.1:$fake_port" \
+	timeout 60 "$bin/clavigerd" enroll -c "$dir/app/conf" --role agent --server "web01.ops.test@127.0.0.1:$fake_port" \
 		>"$dir/enroll.out" 2>&1 </dev/null
 	dial_rc=$?
 	kill "$server" 2>/dev/null

@@ -11,7 +11,7 @@ export CLAVIGER_SEED=${CLAVIGER_SEED:-$((RANDOM * 32768 + RANDOM))}
 began=$SECONDS
 passed=0 failed=0 skipped=0 flaky=0
 names=() kinds=() limits=() commands=() # of a test, by its number
-queue=() again=() running=0
+queue=() again=() tries=() running=0
 declare -A lasts=() # seconds that a test took when it was last written down
 mkfifo -m 600 "$log/nap"
 nap() { read -rt "$1" _ <>"$log/nap"; }
@@ -66,6 +66,7 @@ by_length() {
 	local n
 	for n in "${queue[@]}"; do printf '%s %s\n' "${lasts[${names[n]}]:-3}" "$n"; done | sort -k1,1nr -k2,2n | cut -d' ' -f2
 }
+shortest_first() { [ ${#queue[@]} = 0 ] || mapfile -t queue < <(by_length | tac); }
 sort_queue() { [ ${#queue[@]} = 0 ] || mapfile -t queue < <(by_length); }
 
 # --- how many side by side ---
@@ -164,6 +165,7 @@ ended() { # NUMBER
 	read -r status seconds user system load reason <"$log/$n.report"
 	running=$((running - 1)) tries[n]=$((${tries[n]:-0} + 1))
 	read -r p f s <<<"$(count_in "$log/$n.out")"
+	if [ "${kinds[n]}" = lint ]; then grep -a '^lint: ' "$log/$n.out"; fi
 	if { [ "$status" != 0 ] || [ "$reason" != ended ]; } && [ "$f" = 0 ]; then f=1; fi
 	[ $((p + f + s)) != 0 ] || f=1 # ran nothing
 	# Sanitizers write to stderr; a report anywhere fails the test that made it.
@@ -189,6 +191,7 @@ ended() { # NUMBER
 		cat "$log/$n.first" >>"$log/flaky"
 		[ -z "$loaded" ] || f=1
 	fi
+	[ "${kinds[n]}" != lint ] || p=0 # looked at, not tested
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	rm -rf "${log:?}/$n" "$log/$n.out" "$log/$n.report"
 }
@@ -264,11 +267,13 @@ fuzz_seconds=${CLAVIGER_FUZZ_SECONDS:-120}
 load_begin_beside() {
 	local i
 	for ((i = 0; i < 2; i++)); do (while :; do :; done) & done
-	(while :; do dd if=/dev/zero of="$top/build/loaded.tmp" bs=64k count=256 conv=fsync 2>/dev/null; done; rm -f "$top/build/loaded.tmp") &
+	disk=$(mktemp -d "$top/build/loaded.XXX")
+	(while :; do dd if=/dev/zero of="$disk/written" bs=64k count=256 conv=fsync 2>/dev/null; done) &
 }
 
 close() {
-	local n_failed n_flaky
+	local n_failed
+	[ -z "${disk:-}" ] || rm -rf "$disk"
 	mkdir -p build
 	[ ! -s "$log/times" ] || cp "$log/times" build/tests.times
 	if [ -s "$log/flaky" ]; then
@@ -282,7 +287,7 @@ close() {
 		[ "$n_failed" -le 32 ] || printf '   and %s lines more, above\n' $((n_failed - 32))
 	fi
 	printf '%s s in all; seed %s\n' "$((SECONDS - began))" "$CLAVIGER_SEED"
-	[ "$flaky" = 0 ] || printf 'flaky: %s\n' "$flaky"
+	[ "$flaky" = 0 ] || printf 'flaky: %s%s\n' "$flaky" "${loaded:+ (counted as failed beside a load)}"
 	if [ "$skipped" != 0 ]; then
 		printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 	else
@@ -291,22 +296,60 @@ close() {
 	[ "$failed" = 0 ]
 }
 
-suite_main() {
-	tries=()
-	read_lengths
+# --- the lanes ---
+
+# The long lane in parts of an hour at most, each by itself.
+long_parts='sweeps loads asan fuzz-1 fuzz-2'
+is_sweep() { grep -qE '^step=' "$1"; }
+long_lane() { # PART
+	local t
+	case " $long_parts " in *" $long "*) ;; *) printf 'tests/run --long PART, with one of: %s\n' "$long_parts"; exit 2 ;; esac
+	script_limit=3300 fuzz_seconds=${CLAVIGER_FUZZ_SECONDS:-3000}
+	make -s -j"$cores" all && make -s -j"$cores" test-build || exit 1
+	case $long in
+	sweeps | loads)
+		export CLAVIGER_LONG=1
+		for t in tests/scenario/*.sh; do
+			if is_sweep "$t"; then [ "$long" != sweeps ] || add_script plain "$t"; else [ "$long" != loads ] || add_script plain "$t"; fi
+		done
+		[ "$long" != loads ] || add_programs plain build/test
+		;;
+	asan)
+		make -s -j"$cores" asan-build || exit 1
+		add_programs asan build/asan
+		add_scripts asan
+		;;
+	fuzz-*)
+		export CLAVIGER_FUZZ_HALF=${long#fuzz-}
+		build_fuzz && fuzz_built
+		;;
+	esac
+}
+short_lane() {
 	if [ -n "$plain" ]; then
-		make -s -j"$cores" all || exit 1
-		make -s -j"$cores" test-build || exit 1
-	fi
-	[ -z "$loaded" ] || load_begin_beside
-	if [ -n "$plain" ]; then
+		make -s -j"$cores" all && make -s -j"$cores" test-build || exit 1
 		add_programs plain build/test
 		add_scripts plain
 		add release scenario/s02_inventory 300 tests/scenario/s02_inventory.sh
 	fi
+	[ -z "$lint" ] || add lint lint 2400 nice -n 5 make -s lint
 	[ -z "$asan" ] || builds+=(asan)
 	[ -z "$fuzz" ] || builds+=(fuzz)
-	sort_queue
+}
+changed_lane() {
+	make -s -j"$cores" test-build || exit 1
+	add_programs plain build/test
+	add_scripts plain
+	# shellcheck source=changed.sh
+	. tests/lib/changed.sh
+	changed_only
+	[ ${#queue[@]} != 0 ] || printf 'nothing that changed is in a test\n'
+}
+suite_main() {
+	read_lengths
+	if [ -n "$long" ]; then long_lane; elif [ -n "$changed" ]; then changed_lane; else short_lane; fi
+	[ -z "$loaded" ] || load_begin_beside
+	if [ -n "$changed" ]; then shortest_first; else sort_queue; fi
 	run_queue
 	[ ${#again[@]} = 0 ] || run_again
 	close

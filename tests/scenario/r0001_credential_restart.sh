@@ -8,7 +8,7 @@ mkdir -p "$G/web01"
 printf '[profile Backup]\nusers = %s\n' "$(id -un)" >"$G/web01/profiles"
 g_init
 g_agent web01 agent
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" Backup; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" Backup; }
 has() { [ "$(cred 2>/dev/null)" = 'kept throughout' ]; }
 { clv account add backup --type simple --user backup && clv account distribute backup --to web01 --yes &&
 	clv profile add Backup && clv profile associate Backup backup --all; } >"$G/out" 2>&1 || bad "accounts: $(tail -2 "$G/out")"

@@ -24,7 +24,7 @@ wait_for 20 g_server_up || bad "the server does not answer"
 
 client() { # cert key more options...
 	local cert=$1 key=$2; shift 2
-	{ sleep "${HOLD:-0.4}"; } | timeout 10 openssl s_client -connect "127.0.0.1:$NODE_PORT" -CAfile "$M/ca.pem" -verify_return_error \
+	{ sleep "${HOLD:-0.4}"; } | timeout 30 openssl s_client -connect "127.0.0.1:$NODE_PORT" -CAfile "$M/ca.pem" -verify_return_error \
 		-cert "$cert" -cert_chain "$cert" -key "$key" "$@" 2>"$G/client.err"
 }
 client "$M/web01.ops.test.pem" "$M/web01.ops.test.key" >"$G/client.out"
@@ -37,7 +37,7 @@ for old in tls1_2 tls1_1 tls1; do
 done
 turned_away() { clv get events --filter 'id:20002' --limit 1000 -o json 2>/dev/null | jq -r '.[].text'; }
 before=$(turned_away | wc -l)
-timeout 10 openssl s_client -connect "127.0.0.1:$NODE_PORT" -CAfile "$M/ca.pem" -quiet </dev/null >"$G/client.out" 2>/dev/null
+timeout 30 openssl s_client -connect "127.0.0.1:$NODE_PORT" -CAfile "$M/ca.pem" -quiet </dev/null >"$G/client.out" 2>/dev/null
 one_more() { [ "$(turned_away | wc -l)" -gt "$before" ]; }
 check "no certificate is refused, with an event" wait_for 10 one_more
 

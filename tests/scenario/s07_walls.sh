@@ -6,6 +6,9 @@
 . "$(dirname "$0")/../lib/group.sh"
 . "$(dirname "$0")/../lib/realm.sh"
 g_begin
+as_written() { # PROCESS LINE: and no more than tests/data/walls.txt says
+	equal "$1: its wall is as wide as is written down" "$(sed -E 's/.*: ([0-9]+) granted.*/\1/' <<<"$2")" "$(sed -n "s/^$1 //p" "$top/tests/data/walls.txt")"
+}
 g_node rms1 management-server
 g_start rms1 CLAVIGER_TEST_PLANT=1
 planted() { grep -q "planted: $1: [0-9]* granted" "$G/rms1/log"; }
@@ -14,6 +17,7 @@ for p in keygen keyholder core signer net_node net_console; do
 	line=$(grep -o "planted: $p: [0-9]* granted, [0-9]* refused, [0-9]* not refused" "$G/rms1/log" | head -1)
 	printf '      %s\n' "$line"
 	case $line in *", 0 not refused") ok "$p refuses what its row does not grant" ;; *) bad "$p: $line $(grep "planted: $p: call" "$G/rms1/log" | head -3)" ;; esac
+	as_written "$p" "$line"
 done
 g_stop rms1
 
@@ -24,6 +28,7 @@ judge() { # NODE PROCESS
 	line=$(grep -o "planted: $2: [0-9]* granted, [0-9]* refused, [0-9]* not refused" "$G/$1/log" | head -1)
 	printf '      %s\n' "$line"
 	case $line in *", 0 not refused") ok "$2 refuses what its row does not grant" ;; *) bad "$2: $line $(grep "planted: $2: call" "$G/$1/log" | head -3)" ;; esac
+	as_written "$2" "$line"
 }
 r_begin || g_end
 mkdir -p "$G/rms2"
@@ -40,5 +45,6 @@ g_stop web01
 line=$(CLAVIGER_TEST_PLANT=1 "$BIN/libexec/claviger/resolve" localhost 2>&1 | tail -1)
 printf '      %s\n' "$line"
 case $line in *", 0 not refused") ok "resolve refuses what its row does not grant" ;; *) bad "resolve: $line" ;; esac
+as_written resolve "$line"
 # The parent's children cannot be started without walls unless the configuration says so aloud.
 g_end

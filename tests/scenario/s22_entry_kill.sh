@@ -22,7 +22,7 @@ g_agent web01 agent || g_end
 } >"$G/out" 2>&1 || { bad "an account: $(cat "$G/out")"; g_end; }
 
 enter() { printf '%s' "$1" | timeout 40 "$BIN/claviger" reenter svc --password-fd 0 --all-at-once >"$G/enter.out" 2>&1; }
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" Backup 2>/dev/null; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" Backup 2>/dev/null; }
 gives() { [ "$(cred)" = "$1" ]; }
 version() { clv describe account svc -o json 2>/dev/null | jq -r '.version // empty'; }
 at_rest() { # what the server says of it

@@ -42,7 +42,7 @@ for i in $(seq -f %02g $accounts); do
 done >"$G/out" 2>&1
 all_confirmed() { [ "$(clv get accounts --limit 100 -o json 2>/dev/null | jq '[.[] | select(.confirmed==6 and .missing==0 and .state=="ok")] | length')" = "$accounts" ]; }
 check "$accounts accounts on 6 agents" wait_for 60 all_confirmed
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/$1/clavigerd.conf" "P$2" 2>/dev/null; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/$1/clavigerd.conf" "P$2" 2>/dev/null; }
 equal 'an agent gives one' "$(cred web03 07)" "$(password 07)"
 check 'a copy of the database' svc store backup -c "$conf" before
 cp "$G"/rms1/state/backup/before* "$G/before.db"
@@ -53,7 +53,7 @@ ask_always() {
 	while [ ! -e "$G/enough" ]; do
 		for a in $agents; do
 			i=$((i % accounts + 1))
-			got=$(timeout 20 "$BIN/clavigerd" credential -c "$G/$a/clavigerd.conf" "P$(printf %02d $i)" 2>"$G/asked.err")
+			got=$(timeout 60 "$BIN/clavigerd" credential -c "$G/$a/clavigerd.conf" "P$(printf %02d $i)" 2>"$G/asked.err")
 			n=$((n + 1))
 			case $got in "first $(printf %02d $i) pw-"*|"second $(printf %02d $i) pw-"*) ;; *) f=$((f + 1)); echo "$a P$i: '$got' $(tr '\n' ' ' <"$G/asked.err")" >>"$G/asked.bad" ;; esac
 		done

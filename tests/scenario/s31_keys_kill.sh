@@ -23,12 +23,12 @@ read_count() {
 	counted=$((10#0${v//[^0-9]/}))
 }
 svc() { timeout 60 env "${fault[@]}" "$BIN/clavigerd" "$@"; }
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
 gives() { [ "$(cred)" = "$1" ]; }
 states() { clv get accounts -o json 2>/dev/null | jq -r '[.[] | .name + " " + .state] | sort | join(",")'; }
 version() { clv describe account "$1" -o json 2>/dev/null | jq -r '.version // 0'; }
 linked() { [ "$(field_of web01 contact)" = up ]; }
-enter() { printf '%s' "$2" | timeout 20 "$BIN/claviger" reenter "$1" --password-fd 0 --all-at-once >"$G/enter.out" 2>&1; }
+enter() { printf '%s' "$2" | timeout 60 "$BIN/claviger" reenter "$1" --password-fd 0 --all-at-once >"$G/enter.out" 2>&1; }
 sql() { sqlite3 "$G/rms1/state/OperationsManager.db" "$1" 2>&1; }
 drill() { svc key drill -c "$conf" --passphrase-fd 3 "$G/keys.backup" 3<"$G/pass" >"$G/drill.out" 2>&1; }
 account() { clv account add "$1" --type simple --user "$1" && printf 'password of %s' "$1" | clv reenter "$1" --password-fd 0 --all-at-once; }

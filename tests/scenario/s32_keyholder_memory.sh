@@ -42,7 +42,7 @@ clean() { # VERB [NODE...]: both nodes unless named
 		equal "what it surely holds is found in $n's" "$("$leak" "$G/control" "pid:$pid" | grep -c FOUND | awk '{print ($1 > 0)}')" 1
 	done
 }
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
 gives() { [ "$(cred)" = "$1" ]; }
 enter() { clv reenter svc --password-fd 0 "${@:2}" <"$G/$1"; }
 tested() { [ -s "$G/asked" ] && [ "$(clv get accounts -o json 2>/dev/null | jq -r '.[0].confirmed')" = 1 ]; }

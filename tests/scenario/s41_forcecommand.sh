@@ -34,9 +34,9 @@ ssh_know "$F" "$SSH/host_ed25519.pub"; ssh_know "$O" "$SSH/host_ed25519.pub"
 ssh_client "$SSH/c.ssh"
 printf '#!/bin/sh\ntouch %s/ran-rc\n' "$G" >"$HOME/.ssh/rc"
 mark=$G/escaped
-s() { timeout -k 2 8 ssh -F "$SSH/c.ssh" -o BatchMode=yes -o ConnectTimeout=5 -p "$F" "$@" </dev/null; }
-so() { timeout -k 2 8 ssh -F "$SSH/c.ssh" -o BatchMode=yes -o ConnectTimeout=5 -p "$O" "$@" </dev/null; }
-pty() { timeout -k 2 30 "$BIN/tests/tools/drive" -- "$@"; }
+s() { timeout -k 2 30 ssh -F "$SSH/c.ssh" -o BatchMode=yes -o ConnectTimeout=5 -p "$F" "$@" </dev/null; }
+so() { timeout -k 2 30 ssh -F "$SSH/c.ssh" -o BatchMode=yes -o ConnectTimeout=5 -p "$O" "$@" </dev/null; }
+pty() { timeout -k 2 100 "$BIN/tests/tools/drive" -- "$@"; }
 drop() { # the programs that a trace names, but those that belong there
 	sed -n 's/.*execve("\([^"]*\)".*= 0$/\1/p' "$SSH/$1.exec" | grep -vxE '/usr/sbin/sshd|/(usr/)?bin/bash|/proc/self/exe' | grep -vxF "$G/bin/claviger"
 }
@@ -58,13 +58,13 @@ touch $mark" "> $mark" 'env' 'exec sh' "scp -t $mark" "rsync --server . $mark" '
 done
 
 # --- subsystems and file transfer ---
-check 'control: sftp works where nothing is forced' bash -c "printf 'ls /\n' | timeout 8 sftp -F $SSH/c.ssh -o BatchMode=yes -P $O -b - 127.0.0.1"
-way 'sftp' bash -c "! printf 'ls /\n' | timeout 8 sftp -F $SSH/c.ssh -o BatchMode=yes -P $F -b - 127.0.0.1 >/dev/null 2>&1"
-way 'the sftp subsystem asked for by name' bash -c "! timeout 8 ssh -F $SSH/c.ssh -o BatchMode=yes -p $F -s 127.0.0.1 sftp </dev/null >$G/out 2>&1 && ! grep -qi sftp-server $G/out"
-way 'another subsystem' bash -c "! timeout 8 ssh -F $SSH/c.ssh -o BatchMode=yes -p $F -s 127.0.0.1 netconf </dev/null >/dev/null 2>&1"
-way 'scp to it (sftp protocol)' bash -c "! timeout 8 scp -F $SSH/c.ssh -o BatchMode=yes -P $F $SSH/c.ssh 127.0.0.1:$mark >/dev/null 2>&1; [ ! -e $mark ]"
-way 'scp to it (old protocol)' bash -c "! timeout 8 scp -O -F $SSH/c.ssh -o BatchMode=yes -P $F $SSH/c.ssh 127.0.0.1:$mark >/dev/null 2>&1; [ ! -e $mark ]"
-way 'scp from it' bash -c "! timeout 8 scp -F $SSH/c.ssh -o BatchMode=yes -P $F 127.0.0.1:/etc/passwd $G/got >/dev/null 2>&1; [ ! -s $G/got ]"
+check 'control: sftp works where nothing is forced' bash -c "printf 'ls /\n' | timeout 30 sftp -F $SSH/c.ssh -o BatchMode=yes -P $O -b - 127.0.0.1"
+way 'sftp' bash -c "! printf 'ls /\n' | timeout 30 sftp -F $SSH/c.ssh -o BatchMode=yes -P $F -b - 127.0.0.1 >/dev/null 2>&1"
+way 'the sftp subsystem asked for by name' bash -c "! timeout 30 ssh -F $SSH/c.ssh -o BatchMode=yes -p $F -s 127.0.0.1 sftp </dev/null >$G/out 2>&1 && ! grep -qi sftp-server $G/out"
+way 'another subsystem' bash -c "! timeout 30 ssh -F $SSH/c.ssh -o BatchMode=yes -p $F -s 127.0.0.1 netconf </dev/null >/dev/null 2>&1"
+way 'scp to it (sftp protocol)' bash -c "! timeout 30 scp -F $SSH/c.ssh -o BatchMode=yes -P $F $SSH/c.ssh 127.0.0.1:$mark >/dev/null 2>&1; [ ! -e $mark ]"
+way 'scp to it (old protocol)' bash -c "! timeout 30 scp -O -F $SSH/c.ssh -o BatchMode=yes -P $F $SSH/c.ssh 127.0.0.1:$mark >/dev/null 2>&1; [ ! -e $mark ]"
+way 'scp from it' bash -c "! timeout 30 scp -F $SSH/c.ssh -o BatchMode=yes -P $F 127.0.0.1:/etc/passwd $G/got >/dev/null 2>&1; [ ! -s $G/got ]"
 way 'the rc file in .ssh' test ! -e "$G/ran-rc"
 
 # --- forwardings ---
@@ -78,7 +78,7 @@ forwards() { # SERVERPORT LOCALPORT OPTION...: does the local port lead somewher
 	ssh -F "$SSH/c.ssh" -o BatchMode=yes -N -p "$port" "$@" 127.0.0.1 </dev/null >"$G/fwd.out" 2>&1 &
 	p=$!
 	wait_for 3 ssh_listens "$lport"
-	timeout 3 bash -c "exec 5<>/dev/tcp/127.0.0.1/$lport; head -c 4 <&5" >"$G/got" 2>/dev/null
+	timeout 8 bash -c "exec 5<>/dev/tcp/127.0.0.1/$lport; head -c 4 <&5" >"$G/got" 2>/dev/null
 	kill "$p" 2>/dev/null; wait "$p" 2>/dev/null
 	banner "$G/got"
 }
@@ -108,7 +108,7 @@ socks() { # a SOCKS5 request through -D
 	ssh -F "$SSH/c.ssh" -o BatchMode=yes -N -p "$1" -D "$L" 127.0.0.1 </dev/null >/dev/null 2>&1 &
 	p=$!
 	wait_for 3 ssh_listens "$L"
-	timeout 3 bash -c "exec 5<>/dev/tcp/127.0.0.1/$L; printf '\5\1\0' >&5; head -c 2 <&5 >/dev/null; printf '\5\1\0\1\177\0\0\1\\$(printf '%03o' $((O / 256)))\\$(printf '%03o' $((O % 256)))' >&5; head -c 14 <&5 | tail -c 4" >"$G/got" 2>/dev/null
+	timeout 8 bash -c "exec 5<>/dev/tcp/127.0.0.1/$L; printf '\5\1\0' >&5; head -c 2 <&5 >/dev/null; printf '\5\1\0\1\177\0\0\1\\$(printf '%03o' $((O / 256)))\\$(printf '%03o' $((O % 256)))' >&5; head -c 14 <&5 | tail -c 4" >"$G/got" 2>/dev/null
 	kill "$p" 2>/dev/null; wait "$p" 2>/dev/null
 	banner "$G/got"
 }
@@ -156,7 +156,7 @@ for c in 1a 1c 1d 19 11 13 0f 18 14 03; do keys+=("$(printf "\\x$c")"); done
 		printf 'key :pending\\r\nwait Nobody waits\nkey :agents\\r\nwait web01\nsay held %s.\n' "$i"
 	done
 } >"$G/script"
-timeout -k 2 240 "$BIN/tests/tools/drive" -- /usr/bin/ssh -F "$SSH/c.ssh" -tt -p "$F" 127.0.0.1 <"$G/script" >"$G/keys.out" 2>&1
+timeout -k 2 500 "$BIN/tests/tools/drive" -- /usr/bin/ssh -F "$SSH/c.ssh" -tt -p "$F" 127.0.0.1 <"$G/script" >"$G/keys.out" 2>&1
 for i in "${!keys[@]}"; do
 	way "keys $(printf '%s' "${keys[$i]}" | cat -v | sed "s|$G|…|g")" grep -q "^held $i\.$" "$G/keys.out"
 done
@@ -191,9 +191,9 @@ done
 way 'a program started because of any of them' bash -c "! grep -q 'execve(' $G/trace"
 way 'a write to any file' bash -c "! grep -E 'O_WRONLY|O_RDWR|O_CREAT' $G/trace | grep -vE '/dev/(pts/[0-9]+|tty|null)|/dev/ptmx' | grep -q ' = [0-9]'"
 printf 'wait web01\nhas OMMG1\nsay fits\n' >"$G/script"
-way 'LINES and COLUMNS that lie' bash -c "timeout 20 $BIN/tests/tools/drive -- /usr/bin/env LINES=4 COLUMNS=9 $BIN/claviger --restricted -s unix:$G/rms1.sock agents <$G/script"
+way 'LINES and COLUMNS that lie' bash -c "timeout 60 $BIN/tests/tools/drive -- /usr/bin/env LINES=4 COLUMNS=9 $BIN/claviger --restricted -s unix:$G/rms1.sock agents <$G/script"
 for t in evil '../../evil' "$G/evil/x/xterm-256color" '%n%n' "$(printf 'a%.0s' $(seq 300))"; do
-	way "TERM=$(printf '%s' "$t" | cut -c1-30 | sed "s|$G|…|g")" bash -c "timeout 20 $BIN/tests/tools/drive -- /usr/bin/env TERM='$t' /usr/bin/ssh -F $SSH/c.ssh -tt -p $F 127.0.0.1 <<<'wait keytab'"
+	way "TERM=$(printf '%s' "$t" | cut -c1-30 | sed "s|$G|…|g")" bash -c "timeout 60 $BIN/tests/tools/drive -- /usr/bin/env TERM='$t' /usr/bin/ssh -F $SSH/c.ssh -tt -p $F 127.0.0.1 <<<'wait keytab'"
 done
 
 # --- another server, another program, by options and configuration ---

@@ -51,7 +51,7 @@ check 'the server accepts consoles as' grep -q 'consoles are accepted as MSOMSdk
 r_node rc4
 r_admin ktadd -k "$G/rc4/keytab" -e arcfour-hmac:normal MSOMHSvc/rc4.ops.test
 equal 'a keytab with an RC4 key is a problem' "$(said rc4 | grep -c 'PROBLEM.*holds a key of arcfour-hmac')" 1
-check 'and the service does not start with it' not timeout 20 "$BIN/clavigerd" enroll -c "$G/rc4/clavigerd.conf" --role agent
+check 'and the service does not start with it' not timeout 60 "$BIN/clavigerd" enroll -c "$G/rc4/clavigerd.conf" --role agent
 "$BIN/clavigerd" enroll -c "$G/rc4/clavigerd.conf" --role agent >"$G/rc4/out" 2>&1
 check 'and says why' grep -q 'the keytab holds a key of arcfour-hmac for MSOMHSvc/rc4.ops.test@OPS.TEST' "$G/rc4/out"
 

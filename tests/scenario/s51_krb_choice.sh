@@ -77,7 +77,7 @@ r_admin ktadd -norandkey -k "$G/rms1/keytab" MSOMHSvc/rms1.ops.test
 chmod 600 "$G/rms1/keytab"
 sed -i '/^mechanism = /d' "$G/rms1/clavigerd.conf" "$G/web01/clavigerd.conf"
 : >"$G/rms1/log"
-timeout 20 "$BIN/clavigerd" run -c "$G/rms1/clavigerd.conf" </dev/null >>"$G/rms1/log" 2>&1
+timeout 60 "$BIN/clavigerd" run -c "$G/rms1/clavigerd.conf" </dev/null >>"$G/rms1/log" 2>&1
 check 'a server whose keytab has an RC4 key does not start' logged rms1 'the keytab holds a key of arcfour-hmac for MSOMHSvc/rms1.ops.test@OPS.TEST'
 sed -i 's/^realms = .*/&\npermit_rc4 = yes/' "$G/rms1/clavigerd.conf"
 g_start rms1

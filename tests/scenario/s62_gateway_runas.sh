@@ -20,7 +20,7 @@ printf '[profile P]\nusers = %s\ncheck = %s %s\n' "$(id -un)" "$G/try" "$G/expec
 g_init 'heartbeat = 1s' || g_end
 g_agent gw1 gateway 'heartbeat = 1s' || g_end
 VIA=gw1 g_agent web01 agent 'heartbeat = 1s' || g_end
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
 gives() { [ "$(cred)" = "$1" ]; }
 searches=0 bytes=0 looked=0
 # All processes of the gateway, and what lies on its disk, hold none of what was entered so far.

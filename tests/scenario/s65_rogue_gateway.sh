@@ -164,7 +164,7 @@ honest
 rogue words
 foreign() { # NODE COMMAND...: it ends, with one line of ours
 	local n=$1; shift
-	timeout 20 "$BIN/clavigerd" "$@" -c "$G/$n/clavigerd.conf" >"$G/out" 2>&1 </dev/null
+	timeout 60 "$BIN/clavigerd" "$@" -c "$G/$n/clavigerd.conf" >"$G/out" 2>&1 </dev/null
 	equal "$1 says nothing in the gateway's words" "$? $(grep -c 'before it had shown' "$G/out") $(grep -cE '^Code|AAAA-BBBB' "$G/out") $(tr -dc '\033' <"$G/out" | wc -c)" "1 1 0 0"
 }
 NODE_PORT=$(g_port) CONSOLE_PORT=$(g_port) g_node rms7 management-server 'retry = 500ms'
@@ -173,7 +173,7 @@ VIA=gw1 g_node new02 agent
 foreign new02 enroll --role agent
 rogue group
 VIA=gw1 g_node new01 agent 'heartbeat = 1s'
-timeout 20 "$BIN/clavigerd" enroll -c "$G/new01/clavigerd.conf" --role agent >"$G/new01/enroll.out" 2>&1
+timeout 60 "$BIN/clavigerd" enroll -c "$G/new01/clavigerd.conf" --role agent >"$G/new01/enroll.out" 2>&1
 if clv get pending -o json 2>/dev/null | jq -e '[.[]|select(.name=="new01.ops.test")]|length>0' >/dev/null; then
 	clv approve new01.ops.test --fingerprint "$(digits_of new01)" --yes >"$G/out" 2>&1
 	equal "the digits of another group are not those that an operator sees" $? 1

@@ -18,7 +18,7 @@ sed -i "s/^server = .*/&, rms2.ops.test@127.0.0.1:$SECOND_PORT/" "$G/web01/clavi
 g_start web01
 { clv account add svc --type simple --user svc && clv profile add P && clv profile associate P svc --all && clv account distribute svc --to web01 --yes; } >"$G/out" 2>&1
 printf 'the Secret word 41' | clv reenter svc --password-fd 0 --all-at-once >"$G/out" 2>&1
-cred() { timeout 20 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
+cred() { timeout 60 "$BIN/clavigerd" credential -c "$G/web01/clavigerd.conf" P 2>/dev/null; }
 gives() { [ "$(cred)" = 'the Secret word 41' ]; }
 check 'a group with a password at a host' wait_for 30 gives
 
@@ -115,7 +115,7 @@ check 'an agent takes the list of servers, which has two now' wait_for 30 up
 equal 'it does not join twice' "$? $(grep -c 'has the keys of a management group already' "$G/out")" '1 1'
 "$BIN/clavigerd" init -c "$G/rms2/clavigerd.conf" >"$G/out" 2>&1
 equal 'init makes no second group of it' "$? $(grep -c 'joined the group' "$G/out")" '1 1'
-timeout 20 "$BIN/clavigerd" run -c "$G/rms2/clavigerd.conf" >"$G/out" 2>&1 </dev/null
+timeout 60 "$BIN/clavigerd" run -c "$G/rms2/clavigerd.conf" >"$G/out" 2>&1 </dev/null
 equal 'run says in one line that it cannot serve' "$? $(grep -c 'has no database of its own and does not serve' "$G/out")" '1 1'
 
 # A code counts once: it was accepted, but the server forgot what was sealed before the joiner came for it.

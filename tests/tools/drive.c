@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define LIMIT_MS 15000
+#define LIMIT_MS 60000
 
 static void send_keys(struct ptyterm *p, const char *s)
 {

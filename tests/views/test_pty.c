@@ -240,7 +240,7 @@ static void test_server_lost(void **state)
 	pty_keys(p, "R");
 	assert_true(pty_wait(p, "You can look, not act", SOON));
 	start_server(CLV_ROLE_ADMINISTRATOR);
-	assert_true(pty_wait(p, "Back, by", 20000));
+	assert_true(pty_wait(p, "Back, by", 60000));
 	assert_true(pty_wait(p, "ask again", SOON));
 	assert_true(pty_wait(p, "34 of 37   1 marked", SOON));
 	pty_pump(p, 500);

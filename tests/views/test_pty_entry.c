@@ -318,7 +318,7 @@ static void test_lost_line(void **state)
 	pty_keys(p, "E");
 	assert_true(pty_wait(p, "You can look, not act", SOON));
 	start_server();
-	assert_true(pty_wait(p, "Back, by", 20000));
+	assert_true(pty_wait(p, "Back, by", 60000));
 	assert_int_equal(entered_size(), 0);
 	pty_free(p);
 }
