@@ -5,7 +5,7 @@
 # group is made, an agent joins and a key is rotated.
 # shellcheck source-path=SCRIPTDIR source=../lib/group.sh
 . "$(dirname "$0")/../lib/group.sh"
-TRACE=(strace -f -qq -y -e trace=write,pwrite64,writev,rename,renameat,renameat2,fsync,fdatasync -e signal=none)
+TRACE=(strace -f -qq -y -e "trace=write,pwrite64,writev,rename,renameat,renameat2,fsync,fdatasync" -e signal=none)
 traced() { # NAME COMMAND...
 	"${TRACE[@]}" -o "$G/trace.$1" "${@:2}"
 }

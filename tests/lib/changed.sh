@@ -58,6 +58,18 @@ script_touched() { # SCRIPT
 	return 1
 }
 
+# Of the sanitized programs, those that can be touched.
+changed_programs() {
+	local n
+	local -a before=("${queue[@]}")
+	queue=()
+	add_programs asan build/asan
+	for n in "${queue[@]}"; do
+		has_one "build/asan/tests/${names[n]}" && before+=("$n")
+	done
+	queue=("${before[@]}")
+}
+
 # Takes out of the queue what cannot be touched.
 changed_only() {
 	local n name file
@@ -65,6 +77,7 @@ changed_only() {
 	changed_files >"$log/changed.files"
 	if grep -qE '^(Makefile|tests/lib/suite\.sh|tests/lib/warden\.sh)$' "$log/changed.files"; then
 		echo "changed: the build or the suite itself: all is run"
+		find build/test/obj -name '*.d' | sed -e 's|^build/test/obj/||' -e 's|\.d$|.c|' | sort -u >"$log/changed.sources"
 		return
 	fi
 	sources_of "$log/changed.files" >"$log/changed.sources"
