@@ -35,6 +35,7 @@ clv_rc batch_dial_check(const struct options *o, struct clv_err *err)
 
 static clv_rc open_socket(const struct options *o, int *fd, struct clv_err *err)
 {
+	static const struct timeval patience = {.tv_sec = 2};
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	char *server = options_server(o, err);
 	clv_rc rc = CLV_FAILED;
@@ -45,8 +46,12 @@ static clv_rc open_socket(const struct options *o, int *fd, struct clv_err *err)
 		goto out;
 	}
 	memcpy(sa.sun_path, server + 5, strlen(server + 5) + 1);
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*fd < 0 || connect(*fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Where many knock at once the socket's queue is full for a moment. */
+	if (*fd >= 0)
+		(void)setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (*fd < 0 || connect(*fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+	    fcntl(*fd, F_SETFL, O_NONBLOCK) != 0)
 		err_sys(err, CLV_E_CLOSED, "cannot reach the server at %s", server);
 	else
 		rc = CLV_OK;

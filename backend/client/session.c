@@ -132,14 +132,20 @@ static clv_rc open_channel(struct clv_session *s, struct clv_err *err)
 
 static clv_rc connect_unix(struct clv_session *s, struct clv_err *err)
 {
+	static const struct timeval patience = {.tv_sec = 2};
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	memcpy(sa.sun_path, s->path, strlen(s->path) + 1);
-	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		return err_sys(err, CLV_E_IO, "no socket");
+	/* Where many knock at once the socket's queue is full for a moment: it is waited for, not given up.
+	 */
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(s->fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
 		return err_sys(err, errno == ENOENT || errno == ECONNREFUSED ? CLV_E_NOTFOUND : CLV_E_IO,
 		               "cannot reach the server at %s", s->server);
+	if (fd_nonblock(s->fd, err))
+		return CLV_FAILED;
 	return open_channel(s, err);
 }
 

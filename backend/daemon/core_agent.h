@@ -7,6 +7,7 @@
 #ifndef DAEMON_CORE_AGENT_H
 #define DAEMON_CORE_AGENT_H
 
+#include "base/quota.h"
 #include "daemon/core.h"
 #include "keys/agentcert.h"
 #include "store/outbox.h"
@@ -40,6 +41,12 @@ struct agent_lane {
 	bool refused;
 	size_t at; /* its server */
 };
+
+/* Local callers who raise alerts, at once: of all users, of one, and the last of them for root alone (T36).
+ */
+#define AGENT_CALLERS_MAX   64u
+#define AGENT_CALLERS_EACH  16u
+#define AGENT_CALLERS_SPARE 16u
 
 struct agent {
 	struct agent_server servers[AGENT_SERVERS_MAX];
@@ -90,8 +97,8 @@ struct agent {
 	uint64_t sent_upto, busy_upto; /* busy: what is being sent is not let go */
 	bool renewing;                 /* a new outbox is being opened */
 	bool probing;
-	struct alert_caller *callers; /* local callers who raise alerts; core_agent_alert.c */
-	size_t n_callers;
+	struct alert_caller *callers;   /* local callers who raise alerts; core_agent_alert.c */
+	struct quota n_callers;         /* by user of this host */
 	struct trying *trying;          /* accounts whose checks run; core_agent_accounts.c */
 	uint32_t tried_good, tried_bad; /* of this round of checks */
 	struct join *join;              /* core_agent_join.c; NULL: it does not join */

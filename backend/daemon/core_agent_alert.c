@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CALLERS_MAX  64u
 #define WAITING_MAX  1000u /* alerts of one caller that are not stored yet: it is read no further */
 #define IN_MAX       65536u
 #define OUT_MAX      (WAITING_MAX * 700u)
@@ -82,7 +81,7 @@ static void end_caller(struct core *c, struct alert_caller *k)
 		at = &(*at)->next;
 	if (*at)
 		*at = k->next;
-	c->agent->n_callers--;
+	quota_give(&c->agent->n_callers, k->uid);
 	uv_close((uv_handle_t *)k->poll, on_closed);
 	(void)close(k->fd);
 	buf_release(&k->in);
@@ -225,9 +224,9 @@ void agent_alert_caller(struct core *c, int fd)
 	struct agent *a = c->agent;
 	struct alert_caller *k;
 	struct ucred cred = {0, (uid_t)-1, (gid_t)-1};
-	bool may = a && a->started && c->mode == 'r' && a->n_callers < CALLERS_MAX && entitled(c, fd, &cred);
+	bool may = a && a->started && c->mode == 'r' && entitled(c, fd, &cred);
 
-	if (!a || !a->started || a->n_callers >= CALLERS_MAX) {
+	if (!a || !a->started || !quota_take(&a->n_callers, cred.uid)) {
 		(void)close(fd);
 		return;
 	}
@@ -243,7 +242,6 @@ void agent_alert_caller(struct core *c, int fd)
 	(void)uv_poll_init(&c->loop, k->poll, fd);
 	k->next = a->callers;
 	a->callers = k;
-	a->n_callers++;
 	if (!may) {
 		log_warn("refused an alert uid=%u pid=%d: neither root, who runs the service, nor in "
 		         "alert_users or "

@@ -287,6 +287,8 @@ static void free_console(struct core *c, struct console *k)
 		clv_free(k->principals[i]);
 	clv_free(k->name);
 	clv_free(k->from);
+	if (k->local)
+		quota_give(&c->srv->local_consoles, k->uid);
 	scan_forget(c, k->conn, 0);
 	scan_release(k);
 	clv_free(k);
@@ -369,7 +371,12 @@ void console_adopt(struct core *c, int fd)
 		(void)close(fd);
 		return;
 	}
+	if (!quota_take(&c->srv->local_consoles, cred.uid)) {
+		(void)close(fd);
+		return;
+	}
 	k = new_console(c, c->next_id++, "local");
+	k->uid = cred.uid;
 	k->local = k->proven = true;
 	k->root = cred.uid == 0;
 	(void)snprintf(k->channel, sizeof k->channel, "local");

@@ -13,7 +13,11 @@
 
 #define CONSOLE_PRINCIPALS_MAX 64u
 #define CONSOLE_WATCHES_MAX    32u
-#define CONSOLE_ROWS_MAX       1000u
+/* Local consoles at once: of all users, of one, and the last of them for root alone (T36). */
+#define CONSOLE_LOCAL_MAX   128u
+#define CONSOLE_LOCAL_EACH  32u
+#define CONSOLE_LOCAL_SPARE 32u
+#define CONSOLE_ROWS_MAX    1000u
 
 struct console_watch {
 	uint64_t req;
@@ -28,6 +32,7 @@ struct console {
 	struct console *next;
 	uint64_t conn;
 	bool local, proven, root;                 /* root: uid 0, by the kernel's word */
+	uint32_t uid;                             /* of a local one */
 	char *principals[CONSOLE_PRINCIPALS_MAX]; /* first: its own; then groups */
 	size_t n_principals;
 	char *name, *from;

@@ -289,7 +289,8 @@ static clv_rc on_local_console(void *ctx, const ProtobufCMessage *m, int *fds, s
 	if (!c->role->local_console)
 		return err_set(err, CLV_E_PROTO, "an agent has no console");
 	fds[0] = -1;
-	c->role->local_console(c, fd);
+	if (fd >= 0) /* else no descriptor was free for it here: it is closed already */
+		c->role->local_console(c, fd);
 	return CLV_OK;
 }
 
@@ -334,7 +335,8 @@ static clv_rc on_alert_caller(void *ctx, const ProtobufCMessage *m, int *fds, st
 	if (!c->role->alert_caller)
 		return err_set(err, CLV_E_PROTO, "a server takes no alerts of local callers");
 	fds[0] = -1;
-	c->role->alert_caller(c, fd);
+	if (fd >= 0)
+		c->role->alert_caller(c, fd);
 	return CLV_OK;
 }
 

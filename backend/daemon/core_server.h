@@ -7,6 +7,7 @@
 #ifndef DAEMON_CORE_SERVER_H
 #define DAEMON_CORE_SERVER_H
 
+#include "base/quota.h"
 #include "daemon/core.h"
 #include "proto/refusal.h"
 #include "proto/types.h"
@@ -112,6 +113,7 @@ struct server {
 	size_t n_roles;
 	struct session *sessions;
 	struct console *consoles;
+	struct quota local_consoles;        /* by user of this host */
 	struct scan *scans;                 /* core_console_scan.c: windows that are being looked up */
 	struct clv_buf list_body, list_sig; /* signed list of servers */
 	struct joining *joins;              /* core_server_join.c: requests to join, of this run */

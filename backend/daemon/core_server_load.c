@@ -126,6 +126,7 @@ static struct server *new_server(void)
 	if (RAND_bytes(s->run, sizeof s->run) != 1)
 		clv_fatal("no random bytes");
 	s->retain_at = clock_mono_ms() + 5000;
+	quota_init(&s->local_consoles, CONSOLE_LOCAL_EACH, CONSOLE_LOCAL_MAX, CONSOLE_LOCAL_SPARE);
 	return s;
 }
 

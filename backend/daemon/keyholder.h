@@ -7,6 +7,7 @@
 #ifndef DAEMON_KEYHOLDER_H
 #define DAEMON_KEYHOLDER_H
 
+#include "base/quota.h"
 #include "claviger/secret.h"
 #include "daemon/keyholder_given.h"
 #include "ipc.pb-c.h"
@@ -55,7 +56,8 @@ struct kh {
 	int machine_fd;                        /* the machine secret, until the vault is open */
 	int given[KH_GIVEN_N];                 /* keyholder_given.h; -1: not given */
 	struct kh_group *group;                /* keyholder_group.h */
-	struct kh_release *releases[32];       /* local callers; keyholder_release.c */
+	struct kh_release *releases[64];       /* local callers; keyholder_release.c */
+	struct quota callers;                  /* them, by user */
 	size_t n_releases;
 	struct kh_keyask *keyask; /* local caller about the key backup; keyholder_keyask.c */
 	uint64_t keyask_id;

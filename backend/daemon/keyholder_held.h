@@ -12,7 +12,9 @@
 
 #define KH_PURPOSE_RUNAS   "runas"
 #define KH_PURPOSE_PROFILE "profile"
-#define KH_RELEASES_MAX    32u
+#define KH_RELEASES_MAX    64u /* local callers at once; of one user and for root: KH_RELEASES_EACH, _SPARE */
+#define KH_RELEASES_EACH   16u
+#define KH_RELEASES_SPARE  16u
 
 /* keyholder_held.c. Inside the caller's vault transaction: what `opened` names stays or comes, all else goes.
  * Adds to *m what is held now (kh_held_free). */

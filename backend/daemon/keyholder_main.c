@@ -77,6 +77,8 @@ static clv_rc on_credential(void *ctx, const ProtobufCMessage *m, int *fds, stru
 
 	(void)m;
 	fds[0] = -1;
+	if (fd < 0)
+		return CLV_OK; /* no descriptor was free for it here: it is closed already */
 	if (strcmp(k->start->role, "management-server") == 0)
 		return kh_keyask_take(k, fd);
 	return kh_release_take(k, fd, err);
@@ -263,6 +265,7 @@ int main(void)
 	struct clv_err err = {0};
 	int status = 1;
 
+	quota_init(&k.callers, KH_RELEASES_EACH, KH_RELEASES_MAX, KH_RELEASES_SPARE);
 	log_init("keyholder", "", 2, LOG_INFO);
 	fault_init("keyholder");
 	if (prepare(&k, &err))

@@ -43,6 +43,7 @@ struct kh_release {
 
 static void end(struct kh *k, size_t i)
 {
+	quota_give(&k->callers, k->releases[i]->peer.uid);
 	fd_close(&k->releases[i]->fd);
 	clv_free(k->releases[i]);
 	k->n_releases--;
@@ -82,23 +83,25 @@ static void read_unit(struct kh_release *r)
 clv_rc kh_release_take(struct kh *k, int fd, struct clv_err *err)
 {
 	struct kh_release *r;
-	socklen_t len = sizeof r->peer;
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t len = sizeof peer;
 
 	(void)err;
-	if (k->n_releases == KH_RELEASES_MAX) {
-		log_warn("more than %u callers ask for credentials at once; one is turned away",
-		         KH_RELEASES_MAX);
+	if (fd_nonblock(fd, NULL) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len)) {
+		(void)close(fd);
+		return CLV_OK;
+	}
+	if (!quota_take(&k->callers, peer.uid)) {
+		log_warn("uid=%u asks for more credentials at once than one user may, or too many ask; one "
+		         "caller is turned away",
+		         peer.uid);
 		(void)close(fd);
 		return CLV_OK;
 	}
 	r = clv_calloc(1, sizeof *r);
 	r->fd = fd;
+	r->peer = peer;
 	r->deadline = clock_mono_ms() + ASK_TIME_MS;
-	if (fd_nonblock(fd, NULL) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &r->peer, &len)) {
-		(void)close(fd);
-		clv_free(r);
-		return CLV_OK;
-	}
 	len = sizeof r->groups;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, r->groups, &len) == 0)
 		r->n_groups = len / sizeof r->groups[0];

@@ -426,6 +426,10 @@ void net_dialed(struct net *n, uint64_t id, const char *name, const char *addres
 
 	/* S2, T15: a server that was proven by its certificate is not tried by less. */
 	o.no_krb = pinned == CHAN_MECH_CERTIFICATE && o.pref == CHAN_PREF_AUTO;
+	if (fd < 0) {
+		tell_not_begun(n, id, true, name, CLV_E_AGAIN, "no descriptor is free for it");
+		return;
+	}
 	chan = o.creds || o.krb ? chan_new(&o, &err) : NULL;
 	if (!chan) {
 		if (o.creds || o.krb)
@@ -450,12 +454,17 @@ void net_dialed(struct net *n, uint64_t id, const char *name, const char *addres
 void net_adopt(struct net *n, uint64_t id, const char *principal, int fd)
 {
 	struct clv_err err = {0};
-	struct chan *chan = chan_new_local(principal, &err);
+	struct chan *chan = NULL;
 	struct conn *c;
 
+	if (fd < 0)
+		(void)err_set(&err, CLV_E_LIMIT, "no descriptor is free for it");
+	else
+		chan = chan_new_local(principal, &err);
 	if (!chan) {
 		log_err(LOG_WARN, &err, "adopting a local console");
-		(void)close(fd);
+		fd_close(&fd);
+		tell_not_begun(n, id, false, "", err.code, err.text);
 		return;
 	}
 	c = add(n, id, fd, chan, "local");

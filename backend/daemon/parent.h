@@ -8,6 +8,7 @@
 #define DAEMON_PARENT_H
 
 #include "base/conf.h"
+#include "base/quota.h"
 #include "ipc.pb-c.h"
 #include "proto/ipc.h"
 #include <poll.h>
@@ -88,8 +89,11 @@ struct parent {
 	char *node_listen_text; /* first address, as bound */
 	int console_fd;         /* unix socket; -1 */
 	int credential_fd;      /* unix socket of an agent; -1 */
-	int alert_fd;           /* unix socket of an agent; -1 */
-	struct check *checks;   /* running; parent_host.c */
+	struct pace pace;       /* of local callers */
+	uint32_t turned_away;   /* since it was told last */
+	int64_t turned_away_told;
+	int alert_fd;         /* unix socket of an agent; -1 */
+	struct check *checks; /* running; parent_host.c */
 	uint64_t console_serial, creds_serial;
 	struct dial dials[PARENT_DIALS_MAX];
 	uint8_t creds_mark[64], creds_next[64]; /* what the files looked like */
@@ -122,7 +126,11 @@ CLV_MUST clv_rc parent_send_creds(struct parent *p, enum proc_id id, struct clv_
 /* The private key's file, to the signer alone; none is sent where it cannot be opened. */
 CLV_MUST clv_rc parent_send_key(struct parent *p, struct clv_err *err);
 void parent_watch_creds(struct parent *p, int64_t now_ms, bool at_once);
-void parent_accept_console(struct parent *p);
+void parent_take_console(struct parent *p, int fd);
+/* parent_door.c: takes who knocks at a local socket, turns away who comes too often, hands over the rest.
+ * Never blocks. */
+void parent_door_init(struct parent *p);
+void parent_door(struct parent *p, int listener, void (*take)(struct parent *p, int fd));
 
 /* parent_krb.c: where [kerberos] is set */
 CLV_MUST clv_rc parent_prepare_krb(struct parent *p, struct clv_err *err);
@@ -145,8 +153,9 @@ void parent_persons_release(Clv__Start *m);
 /* The same, before anything listens. */
 CLV_MUST clv_rc parent_persons_check(const struct parent *p, struct clv_err *err);
 CLV_MUST clv_rc parent_unix_listen(const char *path, int *out, struct clv_err *err);
-void parent_accept_credential(struct parent *p);
-void parent_accept_alert(struct parent *p);
+/* Hand over a caller that was let in; they own fd. */
+void parent_take_credential(struct parent *p, int fd);
+void parent_take_alert(struct parent *p, int fd);
 /* Who may raise alerts here, as numbers; for core. */
 CLV_MUST clv_rc parent_alert_fill(const struct parent *p, Clv__Start *m, struct clv_err *err);
 clv_rc parent_on_check(void *ctx, const ProtobufCMessage *m, int *fds, struct clv_err *err);

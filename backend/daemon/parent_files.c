@@ -196,14 +196,11 @@ clv_rc parent_listen(struct parent *p, struct clv_err *err)
 	return parent_unix_listen(conf_str(p->conf, "channel", "console_socket"), &p->console_fd, err);
 }
 
-void parent_accept_console(struct parent *p)
+void parent_take_console(struct parent *p, int fd)
 {
 	Clv__LocalConsole m = CLV__LOCAL_CONSOLE__INIT;
 	struct clv_err err = {0};
-	int fd = accept4(p->console_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return;
 	m.serial = ++p->console_serial;
 	if (!p->children[PROC_CORE].ipc)
 		(void)close(fd);

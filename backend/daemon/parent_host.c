@@ -212,19 +212,16 @@ clv_rc parent_unix_listen(const char *path, int *out, struct clv_err *err)
 	(void)unlink(path);
 	/* Who may do what is decided by the kernel's word on each peer, so anybody may knock. */
 	if (*out < 0 || bind(*out, (struct sockaddr *)&un, sizeof un) || chmod(path, 0666) ||
-	    listen(*out, 64))
+	    listen(*out, SOMAXCONN))
 		return err_sys(err, CLV_E_IO, "listening at %s", path);
 	return CLV_OK;
 }
 
-void parent_accept_credential(struct parent *p)
+void parent_take_credential(struct parent *p, int fd)
 {
 	Clv__Credential m = CLV__CREDENTIAL__INIT;
 	struct clv_err err = {0};
-	int fd = accept4(p->credential_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return;
 	m.what = (char *)(uintptr_t) "credential";
 	if (!p->children[PROC_KEYHOLDER].ipc)
 		(void)close(fd);
@@ -232,14 +229,11 @@ void parent_accept_credential(struct parent *p)
 		log_err(LOG_WARN, &err, "handing a caller to the key holder");
 }
 
-void parent_accept_alert(struct parent *p)
+void parent_take_alert(struct parent *p, int fd)
 {
 	Clv__AlertCaller m = CLV__ALERT_CALLER__INIT;
 	struct clv_err err = {0};
-	int fd = accept4(p->alert_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return;
 	m.what = (char *)(uintptr_t) "alert";
 	if (!p->children[PROC_CORE].ipc)
 		(void)close(fd);

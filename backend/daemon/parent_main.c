@@ -307,11 +307,11 @@ static void turn(struct parent *p)
 	if (fds[0].revents)
 		on_signal(p);
 	if (fds[1].revents)
-		parent_accept_console(p);
+		parent_door(p, p->console_fd, parent_take_console);
 	if (fds[2].revents && p->children[PROC_KEYHOLDER].ipc)
-		parent_accept_credential(p);
+		parent_door(p, p->credential_fd, parent_take_credential);
 	if (fds[3].revents)
-		parent_accept_alert(p);
+		parent_door(p, p->alert_fd, parent_take_alert);
 	parent_checks_step(p, now);
 	parent_dial_step(p, fds, n, now);
 	reap(p);
@@ -359,6 +359,7 @@ static void stop_all(struct parent *p)
 
 static void init_fds(struct parent *p)
 {
+	parent_door_init(p);
 	p->passphrase_fd = p->vault_fd = p->new_secret_fd = -1;
 	p->log_fd = p->signal_fd = p->null_fd = p->console_fd = p->credential_fd = p->alert_fd = -1;
 	for (size_t i = 0; i < PROC_MAX; i++)

@@ -13,10 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IPC_MAGIC      0x49504331u
-#define IPC_HEADER     8u
-#define IPC_READ_CHUNK 65536u
-#define IPC_FDQ_MAX    64u
+#define IPC_MAGIC       0x49504331u
+#define IPC_HEADER      8u
+#define IPC_READ_CHUNK  65536u
+#define IPC_FDQ_MAX     64u
+#define IPC_FDS_AT_ONCE (IPC_FDS_MAX * 4u) /* what one read can bring */
 
 struct ipc_kind {
 	enum ipc_type type;
@@ -250,8 +251,11 @@ clv_rc ipc_send(struct ipc *i, enum ipc_type type, const ProtobufCMessage *m, co
 	return ipc_flush(i, err);
 }
 
-static clv_rc keep_fds(struct ipc *i, struct msghdr *mh, struct clv_err *err)
+static clv_rc keep_fds(struct ipc *i, struct msghdr *mh, struct clv_slice came, struct clv_err *err)
 {
+	size_t before = i->n_fdq;
+	uint16_t named = 0;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
 		size_t n;
 
@@ -263,8 +267,18 @@ static clv_rc keep_fds(struct ipc *i, struct msghdr *mh, struct clv_err *err)
 		memcpy(i->fdq + i->n_fdq, CMSG_DATA(c), n * sizeof(int));
 		i->n_fdq += n;
 	}
-	if (mh->msg_flags & MSG_CTRUNC)
+	if (!(mh->msg_flags & MSG_CTRUNC))
+		return CLV_OK;
+	/*
+	 * This process has no descriptor left: pressure, and no fault of the sender. What came begins with
+	 * the header of the message that they belong to (see write_some); those that are missing are -1 for
+	 * its handler.
+	 */
+	if (came.len < IPC_HEADER)
 		return err_set(err, CLV_E_LIMIT, "descriptors from %s were cut", i->peer);
+	named = (uint16_t)(came.ptr[6] << 8 | came.ptr[7]);
+	while (i->n_fdq - before < named && i->n_fdq < IPC_FDQ_MAX)
+		i->fdq[i->n_fdq++] = -1;
 	return CLV_OK;
 }
 
@@ -272,7 +286,7 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX * 4)];
+		char bytes[CMSG_SPACE(sizeof(int) * IPC_FDS_AT_ONCE)];
 	} control;
 
 	for (;;) {
@@ -284,8 +298,14 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 		uint8_t *room = NULL;
 		ssize_t n;
 
+		/* Dispatch first, before bytes or descriptors are more than there is room for. Where there is
+		 * nothing to dispatch the sender breaks the grammar: no message has so many. */
 		if (buf_slice(&i->in).len > IPC_BODY_MAX)
-			return CLV_OK; /* dispatch first */
+			return CLV_OK;
+		if (i->n_fdq > IPC_FDQ_MAX - IPC_FDS_AT_ONCE)
+			return ipc_ready(i) ? CLV_OK
+			                    : err_set(err, CLV_E_PROTO,
+			                              "%s sent descriptors that no message names", i->peer);
 		if (buf_reserve(&i->in, IPC_READ_CHUNK, &room, err))
 			return CLV_FAILED;
 		iov.iov_base = room;
@@ -306,7 +326,7 @@ clv_rc ipc_read(struct ipc *i, struct clv_err *err)
 		if (n == 0)
 			return err_set(err, CLV_E_CLOSED, "%s is gone", i->peer);
 		buf_commit(&i->in, (size_t)n);
-		if (keep_fds(i, &mh, err))
+		if (keep_fds(i, &mh, slice_of(room, (size_t)n), err))
 			return CLV_FAILED;
 	}
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -234,11 +235,132 @@ static void full(void **state)
 	ipc_free(b);
 }
 
+/* Callers whom a stranger sends by hundreds: all that the socket holds is read before anything is dispatched.
+ */
+static clv_rc on_caller(void *ctx, const ProtobufCMessage *msg, int *fds, struct clv_err *err)
+{
+	unsigned *counts = ctx; /* with a descriptor, without */
+
+	(void)msg;
+	(void)err;
+	counts[fds[0] < 0]++;
+	return CLV_OK;
+}
+
+static const struct ipc_row callers[] = {{IPC_LOCAL_CONSOLE, on_caller}, {0, NULL}};
+
+static void send_callers(struct ipc *a, int n)
+{
+	Clv__LocalConsole m = CLV__LOCAL_CONSOLE__INIT;
+	struct clv_err err;
+
+	for (int i = 0; i < n; i++) {
+		int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		m.serial = (uint64_t)i + 1;
+		assert_true(fd >= 0);
+		assert_int_equal(ipc_send(a, IPC_LOCAL_CONSOLE, &m.base, &fd, 1, &err), CLV_OK);
+	}
+}
+
+static void many_descriptors_wait(void **state)
+{
+	unsigned counts[2] = {0, 0};
+	struct clv_err err = {0};
+	struct ipc *a, *b;
+
+	(void)state;
+	pair_of(&a, &b);
+	send_callers(a, 200);
+	for (int i = 0; i < 100 && counts[0] < 200; i++)
+		if (ipc_wait(b, callers, counts, 0, &err) || ipc_flush(a, &err))
+			fail_msg("%s", err.text);
+	assert_int_equal(counts[0], 200);
+	assert_int_equal(counts[1], 0);
+	ipc_free(a);
+	ipc_free(b);
+}
+
+/* Where no descriptor is free the message comes without, and nothing ends. */
+static void no_descriptor_is_free(void **state)
+{
+	struct rlimit before, few;
+	unsigned counts[2] = {0, 0};
+	struct clv_err err = {0};
+	struct ipc *a, *b;
+	int probe;
+
+	(void)state;
+	pair_of(&a, &b);
+	send_callers(a, 10);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	probe = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	(void)close(probe);
+	few = before;
+	few.rlim_cur = (rlim_t)probe;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (int i = 0; i < 20 && counts[1] < 10; i++)
+		if (ipc_wait(b, callers, counts, 0, &err))
+			fail_msg("%s", err.text);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(counts[0], 0);
+	assert_int_equal(counts[1], 10);
+	send_callers(a, 3);
+	assert_int_equal(ipc_wait(b, callers, counts, 0, &err), CLV_OK);
+	assert_int_equal(counts[0], 3);
+	ipc_free(a);
+	ipc_free(b);
+}
+
+/* A sibling that was taken over sends descriptors that no message names: it is ended, and nothing is kept. */
+static void descriptors_without_a_message(void **state)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 4)];
+	} control;
+	struct clv_err err = {0};
+	struct ipc *a;
+	int fds[2];
+	bool ended = false;
+
+	(void)state;
+	assert_int_equal(ipc_pair(fds, &err), CLV_OK);
+	assert_int_equal(ipc_new(fds[0], "a", &a, &err), CLV_OK);
+	for (int i = 0; i < 40 && !ended; i++) {
+		uint8_t byte = 0;
+		struct iovec v = {&byte, 1};
+		struct msghdr m = {.msg_iov = &v,
+		                   .msg_iovlen = 1,
+		                   .msg_control = control.bytes,
+		                   .msg_controllen = sizeof control.bytes};
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		int mine[4] = {0, 0, 0, 0};
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof mine);
+		memcpy(CMSG_DATA(c), mine, sizeof mine);
+		assert_int_equal(sendmsg(fds[1], &m, 0), 1);
+		ended = ipc_wait(a, callers, NULL, 0, &err) != CLV_OK;
+	}
+	assert_true(ended);
+	assert_int_equal(err.code, CLV_E_PROTO);
+	ipc_free(a);
+	(void)close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(last_words),       cmocka_unit_test(descriptors), cmocka_unit_test(bad_headers),
-	    cmocka_unit_test(not_in_the_table), cmocka_unit_test(full),
+	    cmocka_unit_test(last_words),
+	    cmocka_unit_test(descriptors),
+	    cmocka_unit_test(bad_headers),
+	    cmocka_unit_test(not_in_the_table),
+	    cmocka_unit_test(full),
+	    cmocka_unit_test(many_descriptors_wait),
+	    cmocka_unit_test(no_descriptor_is_free),
+	    cmocka_unit_test(descriptors_without_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
