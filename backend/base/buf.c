@@ -28,6 +28,16 @@ bool slice_eq(struct clv_slice a, struct clv_slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+bool slice_fill(struct clv_slice s, void *out, size_t len)
+{
+	if (s.len != len || s.ptr == NULL) {
+		memset(out, 0, len);
+		return false;
+	}
+	memcpy(out, s.ptr, len);
+	return true;
+}
+
 bool slice_eq_str(struct clv_slice a, const char *s)
 {
 	return slice_eq(a, slice_str(s));

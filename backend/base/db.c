@@ -23,6 +23,7 @@ struct db_row {
 struct db {
 	sqlite3 *h;
 	char *path;
+	enum db_kind kind;
 	struct {
 		const char *sql;
 		sqlite3_stmt *st;
@@ -96,6 +97,10 @@ static clv_rc configure(struct db *d, enum db_kind kind, struct clv_err *err)
 	return integrity(d, err);
 }
 
+/* In each database of core: which transaction was the last to commit. */
+#define MARKS_TABLE \
+	"CREATE TABLE IF NOT EXISTS commits(one INTEGER PRIMARY KEY CHECK(one=1), mark INTEGER NOT NULL)"
+
 clv_rc db_open(const char *path, enum db_kind kind, struct db **out, struct clv_err *err)
 {
 	struct db *d = clv_calloc(1, sizeof *d);
@@ -109,13 +114,14 @@ clv_rc db_open(const char *path, enum db_kind kind, struct db **out, struct clv_
 	}
 	(void)sqlite3_extended_result_codes(d->h, 1);
 	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* We have neither: what there is was put there by somebody who writes the file (T37). */
+	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	if (configure(d, kind, err))
 		goto fail;
-	if (kind == DB_STORE && (exec(d,
-	                              "CREATE TABLE IF NOT EXISTS commits(one INTEGER PRIMARY KEY "
-	                              "CHECK(one=1), mark INTEGER NOT NULL)",
-	                              err) ||
-	                         db_number(d, 0, &d->mark, err, "SELECT mark FROM commits", "")))
+	d->kind = kind;
+	if (kind == DB_STORE &&
+	    (exec(d, MARKS_TABLE, err) || db_number(d, 0, &d->mark, err, "SELECT mark FROM commits", "")))
 		goto fail;
 	*out = d;
 	return CLV_OK;
@@ -182,6 +188,12 @@ static clv_rc bind_all(struct db *d, const char *sql, const char *fmt, va_list *
 	return CLV_OK;
 }
 
+/* A statement after which there is one row more. */
+static bool inserts(const char *sql)
+{
+	return strncmp(sql, "INSERT INTO", 11) == 0 && !strstr(sql, "SELECT") && !strstr(sql, "ON CONFLICT");
+}
+
 static clv_rc run(struct db *d, const char *sql, const char *fmt, va_list *ap, struct clv_err *err)
 {
 	sqlite3_stmt *st = NULL;
@@ -195,6 +207,8 @@ static clv_rc run(struct db *d, const char *sql, const char *fmt, va_list *ap, s
 	while (step == SQLITE_ROW);
 	if (step != SQLITE_DONE)
 		rc = fail(d, sql, err);
+	else if (inserts(sql) && sqlite3_changes(d->h) == 0)
+		rc = err_set(err, CLV_E_CORRUPT, "%s: a row was not taken, and nothing said why", d->path);
 	(void)sqlite3_reset(st);
 	(void)sqlite3_clear_bindings(st);
 	return rc;
@@ -385,6 +399,85 @@ static clv_rc schema_step(struct db *d, const char *step, size_t number, struct 
 	return CLV_OK;
 }
 
+/* All that a file holds besides rows, but for what SQLite makes by itself. */
+#define SCHEMA_OF                                                                              \
+	"SELECT type || ' ' || name || ' on ' || tbl_name, ifnull(sql, '') FROM sqlite_schema" \
+	" WHERE name NOT LIKE 'sqlite\\_autoindex\\_%' ESCAPE '\\' AND name <> 'sqlite_sequence' ORDER BY 1"
+
+/* The first thing in which two schemas differ; "" in what, where there is none. */
+static clv_rc compare(struct db *d, sqlite3 *ours, char *what, size_t size, struct clv_err *err)
+{
+	sqlite3_stmt *a = NULL, *b = NULL;
+	int at_a = SQLITE_ROW, at_b = SQLITE_ROW;
+	clv_rc rc = CLV_FAILED;
+
+	*what = '\0';
+	if (sqlite3_prepare_v2(d->h, SCHEMA_OF, -1, &a, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(ours, SCHEMA_OF, -1, &b, NULL) != SQLITE_OK) {
+		rc = fail(d, SCHEMA_OF, err);
+		goto out;
+	}
+	while (!*what && (at_a = sqlite3_step(a)) == SQLITE_ROW) {
+		const char *is = (const char *)sqlite3_column_text(a, 0);
+		const char *should = NULL;
+
+		at_b = sqlite3_step(b);
+		should = at_b == SQLITE_ROW ? (const char *)sqlite3_column_text(b, 0) : NULL;
+		if (!should || strcmp(is, should) != 0)
+			(void)snprintf(what, size, "%.100s%s%.100s", is,
+			               should ? " where there should be " : ", which is not ours",
+			               should ? should : "");
+		else if (strcmp((const char *)sqlite3_column_text(a, 1),
+		                (const char *)sqlite3_column_text(b, 1)) != 0)
+			(void)snprintf(what, size, "%.100s was changed", is);
+	}
+	if (!*what && at_a != SQLITE_DONE) {
+		(void)fail(d, SCHEMA_OF, err);
+		goto out;
+	}
+	if (!*what && sqlite3_step(b) == SQLITE_ROW)
+		(void)snprintf(what, size, "%.100s is missing", (const char *)sqlite3_column_text(b, 0));
+	rc = CLV_OK;
+out:
+	(void)sqlite3_finalize(a);
+	(void)sqlite3_finalize(b);
+	return rc;
+}
+
+/*
+ * Is the schema exactly ours (T37)? A trigger, a view in a table's place or a column more would change what
+ * our statements do. What ours is, is found by making it in memory, by the same steps.
+ */
+static clv_rc schema_is_ours(struct db *d, const char *const *steps, size_t n, struct clv_err *err)
+{
+	sqlite3 *ours = NULL;
+	char what[256];
+	clv_rc rc = CLV_FAILED;
+
+	if (sqlite3_open_v2(":memory:", &ours, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+	        SQLITE_OK ||
+	    (d->kind == DB_STORE && sqlite3_exec(ours, MARKS_TABLE, NULL, NULL, NULL) != SQLITE_OK)) {
+		(void)err_set(err, CLV_E_INTERNAL, "no database in memory");
+		goto out;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (sqlite3_exec(ours, steps[i], NULL, NULL, NULL) != SQLITE_OK) {
+			(void)err_set(err, CLV_E_INTERNAL, "schema step %zu: %s", i + 1,
+			              sqlite3_errmsg(ours));
+			goto out;
+		}
+	if (compare(d, ours, what, sizeof what, err))
+		goto out;
+	rc = *what ? err_set(err, CLV_E_CORRUPT,
+	                     "%s has another schema than this release makes: %s. Somebody wrote to it; bring "
+	                     "back a copy",
+	                     d->path, what)
+	           : CLV_OK;
+out:
+	(void)sqlite3_close(ours);
+	return rc;
+}
+
 clv_rc db_schema(struct db *d, const char *const *steps, size_t n, struct clv_err *err)
 {
 	int64_t have = 0;
@@ -398,7 +491,7 @@ clv_rc db_schema(struct db *d, const char *const *steps, size_t n, struct clv_er
 	for (size_t i = (size_t)have; i < n; i++)
 		if (schema_step(d, steps[i], i + 1, err))
 			return CLV_FAILED;
-	return CLV_OK;
+	return schema_is_ours(d, steps, n, err);
 }
 
 clv_rc db_copy(struct db *d, const char *path, struct clv_err *err)

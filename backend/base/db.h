@@ -51,7 +51,8 @@ CLV_MUST clv_rc db_savepoint(struct db *d, struct clv_err *err);
 CLV_MUST clv_rc db_release(struct db *d, struct clv_err *err);
 void db_rollback_to(struct db *d);
 /* Numbered schema steps: runs those above the stored number, one transaction each. A file that is
- * newer than the last step is refused. */
+ * newer than the last step is refused, and so is one that holds anything else than these steps make: a
+ * trigger, a view, an index or a column of somebody else (CLV_E_CORRUPT, naming it; T37). */
 CLV_MUST clv_rc db_schema(struct db *d, const char *const *steps, size_t n, struct clv_err *err);
 /* A consistent copy, page by page, into a new file (must not exist). */
 CLV_MUST clv_rc db_copy(struct db *d, const char *path, struct clv_err *err);

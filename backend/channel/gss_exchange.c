@@ -338,7 +338,7 @@ clv_rc gss_begin(const struct gss_from *from, const char *target, struct clv_sli
 		e[n++] = (gss_key_value_element_desc){"client_keytab", from->keytab};
 	a = clv_calloc(1, sizeof *a);
 	a->permit_rc4 = permit_rc4;
-	memcpy(a->t, t.ptr, sizeof a->t);
+	(void)slice_fill(t, a->t, sizeof a->t);
 	if (import_name(target, &a->target, err) ||
 	    acquire(from->principal, GSS_C_INITIATE, e, n, &a->cred, err) ||
 	    go(a, slice_of(NULL, 0), r, err)) {

@@ -63,7 +63,7 @@ clv_rc offer_decode(struct clv_slice body, struct chan_offer *out, struct clv_er
 		if (mechs.ptr[i] == 0 || memchr(mechs.ptr + i + 1, mechs.ptr[i], mechs.len - i - 1) != NULL)
 			return err_set(err, CLV_E_PROTO, "the peer's offer names a mechanism twice, or none");
 	}
-	memcpy(o.nonce, nonce.ptr, sizeof(o.nonce));
+	(void)slice_fill(nonce, o.nonce, sizeof(o.nonce)); /* was taken by this length */
 	memcpy(o.mechs, mechs.ptr, mechs.len);
 	o.n_mechs = mechs.len;
 	memcpy(o.role, role.ptr, role.len);
@@ -118,7 +118,7 @@ clv_rc answer_decode(struct clv_slice body, const struct chan_offer *offer, stru
 		return err_set(err, CLV_E_PROTO, "the peer's answer has a reason that is no text");
 	if (choice > CHAN_MECH_KERBEROS)
 		return err_set(err, CLV_E_PROTO, "the peer chose mechanism %u, which is not known", choice);
-	memcpy(a.nonce, nonce.ptr, sizeof(a.nonce));
+	(void)slice_fill(nonce, a.nonce, sizeof(a.nonce));
 	a.choice = (enum chan_mech)choice;
 	if (reason.len > 0)
 		memcpy(a.reason, reason.ptr, reason.len);

@@ -86,11 +86,10 @@ clv_rc sig_request_read(const Clv__SignerSign *m, struct sig_request *out, struc
 
 	if (s == NULL)
 		return err_set(err, CLV_E_PROTO, "0x%x is no signature scheme of ours", m->scheme);
-	if (m->key.len != SIGBLOCK_KEY_LEN)
+	if (!slice_fill(slice_of(m->key.data, m->key.len), out->key, SIGBLOCK_KEY_LEN))
 		return err_set(err, CLV_E_PROTO, "a key is named by %u bytes", SIGBLOCK_KEY_LEN);
 	if (sigblock_check(slice_of(m->block.data, m->block.len), err) != CLV_OK)
 		return CLV_FAILED;
-	memcpy(out->key, m->key.data, SIGBLOCK_KEY_LEN);
 	out->scheme = s;
 	out->block = slice_of(m->block.data, m->block.len);
 	return CLV_OK;

@@ -63,7 +63,7 @@ static clv_rc begin_step(struct session_exchange *x, const struct chan_step *ste
 	buf_clear(&x->token);
 	if (buf_put(&x->token, step->token, err) != CLV_OK)
 		return CLV_FAILED;
-	memcpy(x->t, step->t.ptr, sizeof(x->t));
+	(void)slice_fill(step->t, x->t, sizeof(x->t));
 	memcpy(x->target, step->target, strlen(step->target) + 1);
 	x->running = true;
 	x->done = false;

@@ -207,7 +207,7 @@ static void on_row_made(struct core *c, void *ctx, enum ipc_type type, const Pro
 	struct clv_err none = {0};
 
 	(void)type;
-	if (!m || !k->row || k->row->mac.len != ROW_MAC_LEN) {
+	if (!m || !k->row || !slice_fill(PROTO_SLICE(k->row->mac), r->mac, sizeof r->mac)) {
 		(void)err_set(&none, CLV_E_INTERNAL, "the key holder made no row");
 		act_refuse(c, a, m ? &none : err);
 		if (a->failed)
@@ -216,7 +216,6 @@ static void on_row_made(struct core *c, void *ctx, enum ipc_type type, const Pro
 		return;
 	}
 	r->seq = k->row->seq;
-	memcpy(r->mac, k->row->mac.data, sizeof r->mac);
 	a->at++;
 	next_row(c, a);
 }

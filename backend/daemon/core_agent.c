@@ -416,8 +416,7 @@ static void agent_creds(struct core *c, const Clv__CredsResult *m)
 		return;
 	}
 	had = c->has_thumbprint;
-	if (m->thumbprint.len == 32) {
-		memcpy(c->thumbprint, m->thumbprint.data, 32);
+	if (slice_fill(PROTO_SLICE(m->thumbprint), c->thumbprint, 32)) {
 		c->has_thumbprint = true;
 	}
 	if (changed && had && c->agent) {

@@ -52,9 +52,7 @@ static void on_state_signed(struct core *c, void *ctx, enum ipc_type type, const
 
 void agent_take_nonce(struct agent *a, ProtobufCBinaryData nonce)
 {
-	a->nonce_len = nonce.len == sizeof a->nonce ? sizeof a->nonce : 0;
-	if (a->nonce_len)
-		memcpy(a->nonce, nonce.data, sizeof a->nonce);
+	a->nonce_len = slice_fill(PROTO_SLICE(nonce), a->nonce, sizeof a->nonce) ? sizeof a->nonce : 0;
 }
 
 void agent_heartbeat(struct core *c)

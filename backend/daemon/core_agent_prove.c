@@ -56,8 +56,8 @@ static void sign_proof(struct core *c, Clv__SignedStatement *enroll)
 	f->version = (char *)(uintptr_t)CLV_VERSION;
 	f->repinned = c->agent->repinned;
 	pr->conn = c->agent->conn;
-	if (c->agent->aside && c->agent->other.open && c->agent->other.open->fingerprint.len == 16) {
-		memcpy(pr->renews, c->agent->other.open->fingerprint.data, 16);
+	if (c->agent->aside && c->agent->other.open &&
+	    slice_fill(PROTO_SLICE(c->agent->other.open->fingerprint), pr->renews, 16)) {
 		f->renews = PROTO_BYTES(slice_of(pr->renews, 16));
 	}
 	kh_sign_link(c, c->agent->open, true, on_proof_signed, pr);

@@ -392,14 +392,22 @@ static void bounds(struct search *s)
 }
 
 /* Every byte lies between the bounds: they differ from each other only behind the digits. */
-static bool key_hit(const struct search *s, const uint8_t *p, size_t len)
+static bool slice_hit(const struct search *s, struct clv_slice key)
 {
+	const uint8_t *p = key.ptr;
+	size_t len = key.len;
+
 	if (!s->digits[0] || strlen(s->digits) > 2 * len)
 		return false;
 	for (size_t i = 0; i < len && i < 32; i++)
 		if ((p[i] & ~(s->least[i] ^ s->most[i])) != (s->least[i] & ~(s->least[i] ^ s->most[i])))
 			return false;
 	return true;
+}
+
+static bool key_hit(const struct search *s, const uint8_t *p, size_t len)
+{
+	return slice_hit(s, slice_of(p, len));
 }
 
 static bool text_hit(const struct search *s, const char *text)
@@ -426,7 +434,7 @@ static void find_nodes(const struct core *c, struct search *s)
 			set_go(add(&s->found, "channel certificate", n->name, "configured"), "agent",
 			       n->name);
 		if (n->session && n->session->open->mechanism == CLV_MECHANISM_CERTIFICATE &&
-		    key_hit(s, n->session->open->peer_thumbprint.data, 32))
+		    slice_hit(s, PROTO_SLICE(n->session->open->peer_thumbprint)))
 			set_go(add(&s->found, "channel certificate", n->name, "in use"), "agent", n->name);
 	}
 	for (size_t i = 0; i < c->srv->n_pendings && !full(s); i++) {

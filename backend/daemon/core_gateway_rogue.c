@@ -197,8 +197,10 @@ const Clv__Greeting *rogue_greeting(struct core *c, const Clv__Greeting *g)
 	return &out;
 }
 
-void rogue_opened(const struct channel *ch, const Clv__RelayOpen *m)
+void rogue_opened(const struct channel *ch, Clv__RelayOpen *m)
 {
+	if (rogue_is("thumbprint"))
+		m->peer_thumbprint = (ProtobufCBinaryData){0};
 	if (!is_ghost(ch) || !rogue_is("replay") || shown)
 		return;
 	if (proto_dup(&m->base, (ProtobufCMessage **)&shown, NULL))

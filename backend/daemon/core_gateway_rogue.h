@@ -19,7 +19,7 @@ bool rogue_down(struct core *c, struct channel *ch, uint16_t type, struct clv_sl
 bool rogue_up(struct core *c, struct channel *ch, uint16_t type, struct clv_slice *body, struct clv_buf *tmp);
 /* What it shows of the group instead; NULL: what it should. */
 const Clv__Greeting *rogue_greeting(struct core *c, const Clv__Greeting *g);
-void rogue_opened(const struct channel *ch, const Clv__RelayOpen *m);
+void rogue_opened(const struct channel *ch, Clv__RelayOpen *m);
 /* The link is gone, and nobody is told. */
 bool rogue_ghost(struct core *c, struct channel *ch);
 void rogue_tick(struct core *c);

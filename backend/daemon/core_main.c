@@ -505,6 +505,20 @@ static clv_rc warm_openssl(struct clv_err *err)
 	return rc;
 }
 
+/* Nothing that starting again could mend: the service ends, and says why. */
+static void say_unusable(struct ipc *parent, const struct clv_err *why)
+{
+	Clv__Outcome m = CLV__OUTCOME__INIT;
+	struct clv_err err = {0};
+
+	if (why->code != CLV_E_CORRUPT && why->code != CLV_E_VERSION)
+		return;
+	m.status = 1;
+	m.text = (char *)(uintptr_t)why->text;
+	if (ipc_send(parent, IPC_OUTCOME, &m.base, NULL, 0, &err))
+		log_err(LOG_WARN, &err, "telling why core ends");
+}
+
 static clv_rc prepare(struct core *c, struct clv_err *err)
 {
 	struct ipc *parent = NULL;
@@ -532,6 +546,8 @@ static clv_rc prepare(struct core *c, struct clv_err *err)
 	    clv_asprintf("%s/%s", c->start->state, c->server ? "OperationsManager.db" : "HealthService.db");
 	rc = c->server ? store_open(path, &db, err) : outbox_open(path, &db, err);
 	clv_free(path);
+	if (rc)
+		say_unusable(parent, err);
 	/* The database thread shuts its own walls: Landlock holds for the thread that enters it. */
 	if (rc || core_db_start(c, db, walls, err) || walls(c, err))
 		return CLV_FAILED;

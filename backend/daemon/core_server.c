@@ -295,8 +295,7 @@ static void on_link_proof(struct core *c, struct session *s, const Clv__LinkProo
 	} else if (!relay_may(c, s, n)) {
 		relay_refuse(c, s, n);
 	} else {
-		if (f->renews.len == sizeof s->renews)
-			memcpy(s->renews, f->renews.data, sizeof s->renews);
+		(void)slice_fill(PROTO_SLICE(f->renews), s->renews, sizeof s->renews); /* 0: none */
 		if (f->repinned)
 			core_event(c, 20024, "%s took this group's new signing key: %s.", n->name,
 			           pin_how_words(f->repinned));
@@ -477,9 +476,7 @@ static void server_creds(struct core *c, const Clv__CredsResult *m)
 	if (s && s->loaded && c->has_thumbprint && m->thumbprint.len == 32 &&
 	    !slice_eq(slice_of(c->thumbprint, 32), PROTO_SLICE(m->thumbprint)))
 		core_event(c, 20053, "A renewed channel certificate was loaded and is in use.");
-	if (m->thumbprint.len == 32)
-		memcpy(c->thumbprint, m->thumbprint.data, 32);
-	c->has_thumbprint = m->thumbprint.len == 32;
+	c->has_thumbprint = slice_fill(PROTO_SLICE(m->thumbprint), c->thumbprint, 32);
 	c->cert_not_after = m->not_after;
 	c->ca_not_after = m->ca_not_after;
 	c->crl_due = m->crl_due;

@@ -436,7 +436,7 @@ static void of_outbox(struct session *s, struct clv_slice outbox)
 		s->upto = s->told = 0;
 		s->beat_seen = s->told_looked = s->conflicted = false;
 	}
-	memcpy(s->outbox, outbox.ptr, sizeof s->outbox);
+	(void)slice_fill(outbox, s->outbox, sizeof s->outbox);
 }
 
 bool alerts_on_state(struct core *c, struct session *s, const Clv__SignedStatement *st)

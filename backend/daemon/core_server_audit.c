@@ -224,7 +224,7 @@ static clv_rc take_head(const struct store_head *h, void *ctx, struct clv_err *e
 		return CLV_OK;
 	l->vouched = clv_realloc(l->vouched, l->n_heads + 2, sizeof *l->vouched);
 	l->vouched[l->n_heads].seq = h->seq;
-	memcpy(l->vouched[l->n_heads++].hash, h->hash.ptr, 32);
+	(void)slice_fill(h->hash, l->vouched[l->n_heads++].hash, 32); /* of a statement that was verified */
 	l->signed_seq = h->seq;
 	l->signed_at = h->time;
 	return CLV_OK;
@@ -479,10 +479,8 @@ static struct look *begin(struct core *c)
 void audit_start(struct core *c, const Clv__KhInfo *info)
 {
 	c->srv->trail = clv_calloc(1, sizeof *c->srv->trail);
-	if (info->audit_hash.len != 32)
-		return;
-	c->srv->trail->seq = info->audit_seq;
-	memcpy(c->srv->trail->hash, info->audit_hash.data, 32);
+	if (slice_fill(PROTO_SLICE(info->audit_hash), c->srv->trail->hash, 32))
+		c->srv->trail->seq = info->audit_seq;
 }
 
 void audit_check(struct core *c, void (*next)(struct core *c))

@@ -360,7 +360,8 @@ static clv_rc make_pending(const struct core *c, const struct session *s, const 
 	put_text(p->looks_like, sizeof p->looks_like, "proved its name");
 	memcpy(p->node_key, f->node_key.data, f->node_key.len);
 	p->node_key_len = f->node_key.len;
-	memcpy(p->machine, lp->machine.data, sizeof p->machine);
+	if (!slice_fill(PROTO_SLICE(lp->machine), p->machine, sizeof p->machine))
+		return err_set(err, CLV_E_PROTO, "a machine's hash of another length");
 	p->time = clock_wall_ms();
 	if (known && known->role == NODE_SERVER &&
 	    slice_eq(buf_slice(&known->node_key), PROTO_SLICE(f->node_key)))

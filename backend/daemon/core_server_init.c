@@ -89,14 +89,13 @@ static void on_role_made(struct core *c, void *ctx, enum ipc_type type, const Pr
 	struct init_job *j = ctx;
 
 	(void)type;
-	if (!m || !k->row || k->row->mac.len != ROW_MAC_LEN) {
+	if (!m || !k->row || !slice_fill(PROTO_SLICE(k->row->mac), j->mac, sizeof j->mac)) {
 		core_outcome(c, 1, "the first administrator's row was not made: %s",
 		             m ? "no MAC" : err->text);
 		free_init(j);
 		return;
 	}
 	j->seq = k->row->seq;
-	memcpy(j->mac, k->row->mac.data, sizeof j->mac);
 	core_db_put(c, run_init, done_init, j);
 }
 

@@ -120,8 +120,7 @@ static void apply_item(struct core *c, struct node *n, const Clv__OutboxItem *i,
 		deliver_apply(c, n, i, now);
 		break;
 	case OUTBOX_CHANNEL:
-		if (i->thumbprint.len == 32) {
-			memcpy(n->configured, i->thumbprint.data, 32);
+		if (slice_fill(PROTO_SLICE(i->thumbprint), n->configured, 32)) {
 			n->has_configured = true;
 		}
 		break;

@@ -356,10 +356,9 @@ static void on_row(struct core *c, void *ctx, enum ipc_type type, const Protobuf
 	struct taken *t = &r->rows[r->at];
 
 	(void)type;
-	if (m && k->row && k->row->mac.len == ROW_MAC_LEN) {
+	if (m && k->row && slice_fill(PROTO_SLICE(k->row->mac), t->mac, sizeof t->mac)) {
 		t->made = true;
 		t->new_seq = k->row->seq;
-		memcpy(t->mac, k->row->mac.data, sizeof t->mac);
 		r->n_made++;
 	} else if (m || err->code == CLV_E_CLOSED) {
 		core_outcome(c, 1, "the key holder was lost; the same command goes on");

@@ -154,6 +154,13 @@ static bool is_on_the_way(const struct session *s, const char *name)
 }
 
 /* What a gateway says of a link, and so what a rogue one may say. */
+/* A certificate has one, a ticket none or an empty one (32 bytes of 0). */
+static bool has_thumbprint(const Clv__RelayOpen *m)
+{
+	return m->peer_thumbprint.len == 32 ||
+	       (m->peer_thumbprint.len == 0 && m->mechanism == CLV_MECHANISM_KERBEROS);
+}
+
 static clv_rc check_open(const struct core *c, const struct session *via, const Clv__RelayOpen *m,
                          struct clv_err *err)
 {
@@ -161,7 +168,7 @@ static clv_rc check_open(const struct core *c, const struct session *via, const 
 
 	if (!names_is_node(m->peer_name) || strlen(m->protocol) > TEXT_MAX || strlen(m->cipher) > TEXT_MAX ||
 	    strlen(m->address) > TEXT_MAX || strlen(m->principal) > 512 || m->fingerprint.len != 16 ||
-	    m->t.len > T_MAX || (m->peer_thumbprint.len && m->peer_thumbprint.len != 32) ||
+	    m->t.len > T_MAX || !has_thumbprint(m) ||
 	    (m->mechanism != CLV_MECHANISM_CERTIFICATE && m->mechanism != CLV_MECHANISM_KERBEROS))
 		return err_set(err, CLV_E_PROTO, "a link that is not described as one");
 	if (m->channel == 0 || find(c->srv, via, m->channel))

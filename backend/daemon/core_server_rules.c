@@ -178,8 +178,8 @@ static clv_rc put_rule(struct rule_list *l, const ProtobufCMessageDescriptor *bo
 	r->msg = msg;
 	r->seq = row->seq;
 	buf_clear(&r->body);
-	if (row->mac.len == ROW_MAC_LEN)
-		memcpy(r->mac, row->mac.ptr, ROW_MAC_LEN);
+	if (row->mac.len) /* else it keeps the one that it has */
+		(void)slice_fill(row->mac, r->mac, ROW_MAC_LEN);
 	return buf_put(&r->body, row->body, err);
 }
 
@@ -327,7 +327,7 @@ static void use_approval(struct core *c, const struct loaded *l)
 		remember_unused(c->srv->rules, l->kind, l->key, l->seq);
 	} else {
 		n->row_seq = l->seq;
-		memcpy(n->row_mac, buf_slice(&l->mac).ptr, ROW_MAC_LEN);
+		(void)slice_fill(buf_slice(&l->mac), n->row_mac, ROW_MAC_LEN); /* was found to hold */
 	}
 	buf_release(&body);
 }

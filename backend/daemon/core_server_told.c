@@ -28,8 +28,7 @@ static clv_rc add_lost(struct clv_slice outbox, uint64_t next, uint64_t told, vo
 	struct told_job *j = ctx;
 
 	(void)err;
-	if (j->n_lost < LOST_MAX && outbox.len == TRACE_OUTBOX_LEN) {
-		memcpy(j->lost[j->n_lost].outbox, outbox.ptr, TRACE_OUTBOX_LEN);
+	if (j->n_lost < LOST_MAX && slice_fill(outbox, j->lost[j->n_lost].outbox, TRACE_OUTBOX_LEN)) {
 		j->lost[j->n_lost].from = next;
 		j->lost[j->n_lost++].to = told;
 	}
@@ -102,7 +101,7 @@ void told_on_state(struct core *c, struct session *s, const Clv__OutboxState *o)
 	s->told_looked = true;
 	j = clv_calloc(1, sizeof *j);
 	(void)memcpy(j->name, s->node->name, strlen(s->node->name) + 1);
-	memcpy(j->outbox, o->outbox.data, sizeof j->outbox);
+	(void)slice_fill(PROTO_SLICE(o->outbox), j->outbox, sizeof j->outbox); /* compared by the caller */
 	j->conn = s->conn;
 	if (more)
 		s->told = j->made = o->made;

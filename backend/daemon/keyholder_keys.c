@@ -191,7 +191,7 @@ static clv_rc load_audit_head(struct kh *k, struct clv_err *err)
 	v = buf_slice(&b);
 	if (!rc && v.len && (rc = slice_get_u64(&v, &k->audit_seq, err)) == CLV_OK &&
 	    (rc = slice_get(&v, 32, &hash, err)) == CLV_OK)
-		memcpy(k->audit_hash, hash.ptr, 32);
+		(void)slice_fill(hash, k->audit_hash, 32);
 	buf_release(&b);
 	return rc;
 }

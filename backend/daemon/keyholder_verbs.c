@@ -379,7 +379,7 @@ static clv_rc on_audit_head(void *ctx, const ProtobufCMessage *msg, int *fds, st
 	buf_release(&b);
 	if (!rc) {
 		k->audit_seq = q->seq;
-		memcpy(k->audit_hash, q->hash.data, 32);
+		(void)slice_fill(PROTO_SLICE(q->hash), k->audit_hash, 32); /* compared above */
 	}
 	return VERB_RESULT(rc, q->id);
 }

@@ -144,15 +144,15 @@ static clv_rc answer(struct peer *p, uint64_t id, struct clv_slice signature, co
 	return ipc_send(p->ipc, IPC_SIGNER_ANSWER, &m.base, NULL, 0, err);
 }
 
-static bool is_key(const struct sigkey *k, const uint8_t *id)
+static bool is_key(const struct sigkey *k, struct clv_slice id)
 {
-	return k && slice_eq(slice_of(sigkey_id(k), SIGBLOCK_KEY_LEN), slice_of(id, SIGBLOCK_KEY_LEN));
+	return k && slice_eq(slice_of(sigkey_id(k), SIGBLOCK_KEY_LEN), id);
 }
 
 /* From now on this process may show a certificate of the newest key. */
 static void take(struct peer *p, struct sigkey *k)
 {
-	if (is_key(p->taken[0], sigkey_id(k)))
+	if (is_key(p->taken[0], slice_of(sigkey_id(k), SIGBLOCK_KEY_LEN)))
 		return;
 	sigkey_free(p->taken[TAKEN_MAX - 1]);
 	memmove(p->taken + 1, p->taken, (TAKEN_MAX - 1) * sizeof *p->taken);
@@ -169,7 +169,7 @@ static clv_rc on_has(void *ctx, const ProtobufCMessage *msg, int *fds, struct cl
 	(void)fds;
 	if (m->key.len != SIGBLOCK_KEY_LEN)
 		return err_set(err, CLV_E_PROTO, "a key is named by %u bytes", SIGBLOCK_KEY_LEN);
-	if (is_key(s->newest, m->key.data))
+	if (is_key(s->newest, PROTO_SLICE(m->key)))
 		take(p, s->newest);
 	else if (s->newest)
 		(void)err_set(&why, CLV_E_CONFIG, CHAN_KEY_MISMATCH);
@@ -192,7 +192,7 @@ static clv_rc on_sign(void *ctx, const ProtobufCMessage *msg, int *fds, struct c
 	if (sig_request_read(m, &r, err))
 		return CLV_FAILED;
 	for (size_t i = 0; i < TAKEN_MAX && !key; i++)
-		if (is_key(p->taken[i], r.key))
+		if (is_key(p->taken[i], slice_of(r.key, SIGBLOCK_KEY_LEN)))
 			key = p->taken[i];
 	buf_init(&b, SIGBLOCK_SIGNATURE_MAX);
 	if (!key)

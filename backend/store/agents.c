@@ -16,14 +16,6 @@ static void copy_text(char *out, size_t cap, const char *in)
 	out[n] = 0;
 }
 
-static bool copy_exact(uint8_t *out, size_t len, struct clv_slice in)
-{
-	if (in.len != len)
-		return false;
-	memcpy(out, in.ptr, len);
-	return true;
-}
-
 static clv_rc damaged(struct clv_err *err, const char *what)
 {
 	return err_set(err, CLV_E_CORRUPT, "a stored %s has the wrong size", what);
@@ -35,7 +27,7 @@ static clv_rc key_fact(struct db_row *r, int c, struct clv_key_fact *k, struct c
 	k->generation = (uint64_t)db_i(r, c);
 	k->ordinal = (uint32_t)db_i(r, c + 1);
 	k->state = (enum clv_key_state)db_i(r, c + 2);
-	if (!copy_exact(k->sha1, 20, db_b(r, c + 3)) || !copy_exact(k->sha256, 32, db_b(r, c + 4)) ||
+	if (!slice_fill(db_b(r, c + 3), k->sha1, 20) || !slice_fill(db_b(r, c + 4), k->sha256, 32) ||
 	    k->state >= CLV_KEY_STATE_MAX)
 		return damaged(err, "key");
 	memcpy(k->key_id, k->sha256, sizeof k->key_id);
@@ -72,7 +64,7 @@ static clv_rc one_agent(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	copy_text(a.name, sizeof a.name, db_t(r, 0));
 	copy_text(a.role, sizeof a.role, db_t(r, 1));
 	copy_text(a.pinned_by, sizeof a.pinned_by, db_t(r, 6));
-	if (key.len > sizeof a.node_key || !copy_exact(a.machine, 32, db_b(r, 4)))
+	if (key.len > sizeof a.node_key || !slice_fill(db_b(r, 4), a.machine, 32))
 		return damaged(err, "node");
 	memcpy(a.node_key, key.ptr, key.len);
 	a.node_key_len = key.len;
@@ -85,9 +77,9 @@ static clv_rc one_agent(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	a.config_confirmed_ordinal = (uint32_t)db_i(r, 12);
 	a.config_confirmed_at = db_i(r, 13);
 	a.last_seen = db_i(r, 14);
-	a.has_configured = copy_exact(a.channel_configured, 32, db_b(r, 15));
+	a.has_configured = slice_fill(db_b(r, 15), a.channel_configured, 32);
 	a.row_version = (uint64_t)db_i(r, 16);
-	(void)copy_exact(a.content, 32, db_b(r, 17));
+	(void)slice_fill(db_b(r, 17), a.content, 32);
 	copy_text(a.via, sizeof a.via, db_t(r, 18));
 	copy_text(a.via_before, sizeof a.via_before, db_t(r, 19));
 	copy_text(a.address, sizeof a.address, db_t(r, 20));
@@ -453,8 +445,8 @@ static clv_rc one_pending(struct db_row *r, void *ctx, bool *stop, struct clv_er
 	copy_text(p.from, sizeof p.from, db_t(r, 6));
 	copy_text(p.came_by, sizeof p.came_by, db_t(r, 7));
 	copy_text(p.looks_like, sizeof p.looks_like, db_t(r, 8));
-	if (key.len > sizeof p.node_key || !copy_exact(p.machine, 32, db_b(r, 4)) ||
-	    !copy_exact(p.fingerprint, 32, db_b(r, 5)))
+	if (key.len > sizeof p.node_key || !slice_fill(db_b(r, 4), p.machine, 32) ||
+	    !slice_fill(db_b(r, 5), p.fingerprint, 32))
 		return damaged(err, "request");
 	if (key.len)
 		memcpy(p.node_key, key.ptr, key.len);

@@ -43,10 +43,9 @@ static clv_rc take_last(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	struct last *l = ctx;
 
 	*stop = true;
-	if (db_b(r, 1).len != 32)
+	if (!slice_fill(db_b(r, 1), l->hash, 32))
 		return err_set(err, CLV_E_CORRUPT, "the audit trail's last hash has the wrong size");
 	l->seq = (uint64_t)db_i(r, 0);
-	memcpy(l->hash, db_b(r, 1).ptr, 32);
 	return CLV_OK;
 }
 
@@ -221,9 +220,7 @@ static clv_rc walk_row(struct db_row *r, void *ctx, bool *stop, struct clv_err *
 	if (judge(w, seq, &a, hash, err))
 		return CLV_FAILED;
 	compare_vouched(w, seq, hash);
-	memset(w->hash, 0, 32);
-	if (hash.len == 32)
-		memcpy(w->hash, hash.ptr, 32);
+	(void)slice_fill(hash, w->hash, 32);
 	w->last = seq;
 	w->rows++;
 	return CLV_OK;
@@ -323,8 +320,7 @@ static clv_rc one_audit(struct db_row *r, void *ctx, bool *stop, struct clv_err 
 	    .detail = (char *)(uintptr_t)db_t(r, 7),
 	};
 
-	if (db_b(r, 8).len == 32)
-		memcpy(a.hash, db_b(r, 8).ptr, 32);
+	(void)slice_fill(db_b(r, 8), a.hash, 32);
 	return c->fn(&a, c->ctx, stop, err);
 }
 

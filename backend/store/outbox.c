@@ -61,9 +61,8 @@ clv_rc outbox_open(const char *path, struct db **out, struct clv_err *err)
 static clv_rc take_id(struct db_row *r, void *ctx, bool *stop, struct clv_err *err)
 {
 	*stop = true;
-	if (db_b(r, 0).len != OUTBOX_ID_LEN)
+	if (!slice_fill(db_b(r, 0), ctx, OUTBOX_ID_LEN))
 		return err_set(err, CLV_E_CORRUPT, "the outbox's id has the wrong size");
-	memcpy(ctx, db_b(r, 0).ptr, OUTBOX_ID_LEN);
 	return CLV_OK;
 }
 

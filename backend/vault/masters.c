@@ -104,11 +104,10 @@ static clv_rc read_protection(struct db_row *r, void *ctx, bool *stop, struct cl
 		               " iterations; fewer than %u or more than %u are refused: its parameters were "
 		               "changed, restore a backup",
 		               iterations, VAULT_ITERATIONS, VAULT_ITERATIONS_MAX);
-	if (salt.len != VAULT_SALT)
+	if (!slice_fill(salt, p->salt, VAULT_SALT))
 		return err_set(err, CLV_E_CORRUPT, "the vault has a salt of %zu bytes, not %u", salt.len,
 		               VAULT_SALT);
 	p->iterations = (uint32_t)iterations;
-	memcpy(p->salt, salt.ptr, VAULT_SALT);
 	return CLV_OK;
 }
 

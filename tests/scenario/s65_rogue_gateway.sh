@@ -68,6 +68,14 @@ for _ in $(seq 15); do ! quiet up web01 || linked=1; nap 0.2; done
 equal "and by no link through it" "$linked" ""
 honest
 
+# A certificate's link without its thumbprint: a search by digits would read what is not there.
+rogue thumbprint
+check "a link without its certificate's thumbprint is refused" wait_for 20 logged rms1 'a link that is not described as one'
+core_was=$(g_proc rms1 core)
+quiet clv find AB12
+equal "a search by digits ends nothing" "$(g_proc rms1 core)" "$core_was"
+honest
+
 # A list that is kept back: the agent has seen a newer one elsewhere.
 rogue list-old
 wait_for 40 up web01

@@ -184,6 +184,25 @@ static void heap_helpers(void **state)
 	clv_free(clv_memdup("", 0));
 }
 
+static void fields_of_one_length(void **state)
+{
+	static const uint8_t nought[4];
+	uint8_t out[4] = {9, 9, 9, 9};
+
+	(void)state;
+	assert_true(slice_fill(SLICE_LIT("abcd"), out, 4));
+	assert_memory_equal(out, "abcd", 4);
+	assert_false(slice_fill(SLICE_LIT("abcde"), out, 4));
+	assert_memory_equal(out, nought, 4);
+	out[0] = 9;
+	assert_false(slice_fill(SLICE_LIT("abc"), out, 4));
+	assert_memory_equal(out, nought, 4);
+	out[0] = 9;
+	assert_false(slice_fill((struct clv_slice){NULL, 0}, out, 4));
+	assert_memory_equal(out, nought, 4);
+	assert_false(slice_fill((struct clv_slice){NULL, 4}, out, 4));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +215,7 @@ int main(void)
 	    cmocka_unit_test(equality),
 	    cmocka_unit_test(hexadecimal),
 	    cmocka_unit_test(heap_helpers),
+	    cmocka_unit_test(fields_of_one_length),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

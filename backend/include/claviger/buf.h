@@ -28,6 +28,9 @@ struct clv_buf {
 struct clv_slice slice_of(const void *ptr, size_t len);
 struct clv_slice slice_str(const char *s);             /* without the final 0; NULL gives an empty one */
 bool slice_eq(struct clv_slice a, struct clv_slice b); /* not constant time */
+/* A field that has exactly len bytes into out: the one way to read what a peer, a sibling or a file gives a
+ * length of its own for. Where s has another length out is all 0 and false comes back. */
+bool slice_fill(struct clv_slice s, void *out, size_t len);
 bool slice_eq_str(struct clv_slice a, const char *s);
 /* Constant time in the content (not in the length). For MACs, fingerprints, codes. */
 bool slice_eq_ct(struct clv_slice a, struct clv_slice b);
