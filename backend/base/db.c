@@ -114,7 +114,8 @@ clv_rc db_open(const char *path, enum db_kind kind, struct db **out, struct clv_
 	}
 	(void)sqlite3_extended_result_codes(d->h, 1);
 	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	/* We have neither: what there is was put there by somebody who writes the file (T37). */
+	/* Until the schema was seen to be ours (db_schema): what there is may have been put there by somebody
+	 * who writes the file (T37). */
 	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	if (configure(d, kind, err))
@@ -491,7 +492,14 @@ clv_rc db_schema(struct db *d, const char *const *steps, size_t n, struct clv_er
 	for (size_t i = (size_t)have; i < n; i++)
 		if (schema_step(d, steps[i], i + 1, err))
 			return CLV_FAILED;
-	return schema_is_ours(d, steps, n, err);
+	if (schema_is_ours(d, steps, n, err))
+		return CLV_FAILED;
+	/* The outbox counts by triggers of its own: they are exactly ours now, and nobody else writes while
+	 * we have the file (locking_mode=EXCLUSIVE). */
+	for (size_t i = 0; i < n; i++)
+		if (strstr(steps[i], "CREATE TRIGGER"))
+			(void)sqlite3_db_config(d->h, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+	return CLV_OK;
 }
 
 clv_rc db_copy(struct db *d, const char *path, struct clv_err *err)
