@@ -111,7 +111,7 @@ static struct session *direct(uint64_t conn, const char *name)
 /* As a gateway says that it carries one. */
 static struct session *carried(struct session *via, uint64_t channel, const char *name)
 {
-	static uint8_t print[16];
+	static uint8_t print[16], thumbprint[32];
 	Clv__RelayOpen o = CLV__RELAY_OPEN__INIT;
 	char text[] = "";
 
@@ -120,6 +120,7 @@ static struct session *carried(struct session *via, uint64_t channel, const char
 	o.protocol = o.cipher = o.address = o.principal = text;
 	o.mechanism = CLV_MECHANISM_CERTIFICATE;
 	o.fingerprint = PROTO_BYTES(slice_of(print, sizeof print));
+	o.peer_thumbprint = PROTO_BYTES(slice_of(thumbprint, sizeof thumbprint));
 	relay_on_frame(&core, via, FRAME_RELAY_OPEN, &o.base);
 	assert_ptr_equal(srv.sessions->via, via);
 	assert_int_equal(srv.sessions->channel, channel);
