@@ -511,14 +511,6 @@ static bool may_run(struct core *c, const Clv__KhInfo *info)
 	return true;
 }
 
-static struct agent *agent_new(void)
-{
-	struct agent *a = clv_calloc(1, sizeof *a);
-
-	quota_init(&a->n_callers, AGENT_CALLERS_EACH, AGENT_CALLERS_MAX, AGENT_CALLERS_SPARE);
-	return a;
-}
-
 static void agent_ready(struct core *c, const Clv__KhInfo *info)
 {
 	struct agent *a = c->agent;
@@ -528,8 +520,10 @@ static void agent_ready(struct core *c, const Clv__KhInfo *info)
 		a->making = false;
 		return;
 	}
-	if (!a)
-		c->agent = agent_new();
+	if (!a) {
+		c->agent = clv_calloc(1, sizeof *c->agent);
+		quota_init(&c->agent->n_callers, AGENT_CALLERS_EACH, AGENT_CALLERS_MAX, AGENT_CALLERS_SPARE);
+	}
 	if (c->mode == 'e' && c->start->replace) {
 		c->start->replace = false;
 		make_node(c, true);
