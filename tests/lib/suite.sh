@@ -212,7 +212,10 @@ look() { # what has ended
 	done
 }
 run_queue() {
-	while [ ${#queue[@]} != 0 ] || [ "$running" != 0 ] || builds_go_on; do
+	local building
+	while :; do
+		builds_go_on && building=1 || building=''
+		[ ${#queue[@]} != 0 ] || [ "$running" != 0 ] || [ -n "$building" ] || break
 		look
 		if [ ${#queue[@]} != 0 ] && room; then
 			begin "${queue[0]}"
